@@ -1,0 +1,85 @@
+"""The command line: ``python -m ml STAGE --as-of 2017-12-03``. What Airflow runs and what a person types are one line."""
+
+import argparse
+import importlib
+import logging
+import resource
+import sys
+import time
+from datetime import date
+from typing import Any
+
+from ml.errors import ShopError
+from ml.params import DECLARATION, Context, RunParams
+
+STAGES = {
+    "load_raw": "land a source's deliveries in schema raw, with manifest and quarantine",
+    "check_freshness": "stop when the newest order is too old for the as-of date",
+    "build_features": "run dbt: staging to features and marts, with all tests",
+    "train_association": "count pairs, compare, register the association model (or confirm the champion)",
+    "train_preference": "train, compare, calibrate, register the preference model (or confirm the champion)",
+    "evaluate_policies": "compare bundle policies on held-out baskets",
+    "propose_candidates": "score each customer's candidates and the associations among them",
+    "optimise_bundles": "choose each customer's bundles, with certificates",
+    "audit_bundles": "check the candidate run before anybody reads it",
+    "publish_bundles": "move the published pointer to the audited run",
+    "rollback_bundles": "move the published pointer back to the run before",
+    "report": "print the published run, ten bundles and the policy comparison",
+}
+
+log = logging.getLogger("ml")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser; each stage takes the parameters of ``parameters.json``."""
+    top = argparse.ArgumentParser(prog="python -m ml", description="Stages of the bundle pipeline.")
+    stages = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for stage, text in STAGES.items():
+        one = stages.add_parser(stage, help=text, description=text)
+        one.add_argument("--as-of", type=date.fromisoformat, required=stage not in ("rollback_bundles", "report"))
+        one.add_argument("--started-by", default="cli", help="who started the run; a retry passes the same")
+        for name in RunParams.__dataclass_fields__:
+            rule = DECLARATION[name]
+            kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+            one.add_argument(f"--{name.replace('_', '-')}", type=_reader(kinds), default=rule["default"],
+                             help=rule["description"].replace("%", "%%"))  # fmt: skip
+    return top
+
+
+def _reader(kinds: list[str]) -> Any:
+    def read(text: str) -> object:
+        if "null" in kinds and text in ("", "None"):
+            return None
+        if "boolean" in kinds:
+            if text.lower() not in ("true", "false"):
+                raise argparse.ArgumentTypeError(f"true or false, not {text!r}")
+            return text.lower() == "true"
+        return int(text) if "integer" in kinds else float(text) if "number" in kinds else text
+
+    return read
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage and return its exit code: 0 done, 65 wrong data, 75 try again, 99 nothing to do."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    started = time.perf_counter()
+    try:
+        params = RunParams(**{name: getattr(options, name) for name in RunParams.__dataclass_fields__})
+        from ml.settings import Settings
+
+        as_of = options.as_of or date.max
+        counts = importlib.import_module(f"ml.stages.{options.stage}").run(
+            Settings(), Context(as_of, options.started_by, params)
+        )
+    except ShopError as error:
+        log.error("%s: %s: %s", options.stage, type(error).__name__, error)
+        return error.exit_code
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    facts = {**counts, "seconds": round(time.perf_counter() - started, 2), "peak_mb": round(peak_mb)}
+    log.info("%s done: %s", options.stage, " ".join(f"{name}={value}" for name, value in facts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The one settings object; the only place that reads the environment.
+
+A field ``warehouse.port`` is set by ``BUNDLES_WAREHOUSE__PORT``. Passwords stay ``SecretStr`` so that no
+log line or traceback shows them.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ml.errors import ConfigError
+
+Role = Literal["loader", "ml", "publisher", "analyst", "transformer"]
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class WarehouseSettings(BaseModel):
+    """Where Postgres is, and the password of each role."""
+
+    host: str = "127.0.0.1"
+    port: int = 5432
+    database: str = "shop"
+    loader_password: SecretStr = SecretStr("")
+    ml_password: SecretStr = SecretStr("")
+    publisher_password: SecretStr = SecretStr("")
+    analyst_password: SecretStr = SecretStr("")
+    transformer_password: SecretStr = SecretStr("")
+
+    def password(self, role: Role) -> str:
+        """Return the password of ``role``.
+
+        Raises
+        ------
+        ConfigError
+            When the environment does not give it.
+        """
+        secret: SecretStr = getattr(self, f"{role}_password")
+        if not secret.get_secret_value():
+            raise ConfigError(f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD is not set; start the stack with `make up`")
+        return secret.get_secret_value()
+
+
+class TrackingSettings(BaseModel):
+    """Where MLflow is."""
+
+    uri: str = "http://127.0.0.1:5000"
+
+
+class DbtSettings(BaseModel):
+    """Where the dbt project lies and where its artifacts go."""
+
+    project_dir: Path = REPOSITORY / "dbt_project"
+    target_dir: Path = REPOSITORY / "dbt_project" / "target"
+
+
+class SourceSettings(BaseModel):
+    """What a source needs beyond the run's form."""
+
+    folder: Path | None = Field(None, description="Directory in the raw contract, for source `folder`.")
+    quarantine_limit_share: float = Field(0.05, ge=0, le=1, description="Above it a delivery is refused whole.")
+    simulated_customers: int = Field(200, ge=1)
+    simulated_products: int = Field(60, ge=2)
+    simulated_days: int = Field(120, ge=8, description="History before the first as_of of the simulated shop.")
+
+
+class FreshnessSettings(BaseModel):
+    """How old the newest order may be."""
+
+    max_age_days: int = Field(3, ge=0)
+
+
+class PreferenceSettings(BaseModel):
+    """Training of the preference model."""
+
+    retrain_after_days: int = Field(28, ge=1)
+    holdout_days: int = Field(28, ge=1)
+    min_customer_baskets: int = Field(8, ge=2, description="Customers with fewer are not in training or metrics.")
+    trees: int = Field(150, ge=1)
+    learning_rate: float = Field(0.1, gt=0)
+    leaves: int = Field(31, ge=2)
+    min_leaf_rows: int = Field(200, ge=1)
+    l2: float = Field(5.0, ge=0)
+    target_baskets: int = Field(3, ge=1)
+
+
+class AssociationSettings(BaseModel):
+    """Counting of pairs."""
+
+    shrinkage: float = Field(5.0, gt=0, description="Added to count and expectation of each pair.")
+    min_pair_baskets: int = Field(5, ge=1)
+
+
+class CandidateSettings(BaseModel):
+    """How many candidates enter the optimizer for each customer."""
+
+    per_customer: int = Field(140, ge=2)
+    popular: int = Field(120, ge=1)
+    co_purchased: int = Field(60, ge=0)
+
+
+class OptimizerSettings(BaseModel):
+    """What a run's form does not ask."""
+
+    catalogue_sample: int = Field(50, ge=0, description="Customers whose bundle is checked against the catalogue.")
+    bootstrap_draws: int = Field(1000, ge=100)
+
+
+class Settings(BaseSettings):
+    """Everything that is configured from outside, made once at the start of a process."""
+
+    model_config = SettingsConfigDict(env_prefix="BUNDLES_", env_nested_delimiter="__", extra="ignore")
+
+    warehouse: WarehouseSettings = WarehouseSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    dbt: DbtSettings = DbtSettings()
+    source: SourceSettings = SourceSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
+    preference: PreferenceSettings = PreferenceSettings()
+    association: AssociationSettings = AssociationSettings()
+    candidates: CandidateSettings = CandidateSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    threads: int = Field(2, ge=1, description="Threads of one stage: one per core in all.")
+    git_commit: str = Field("unknown", description="Commit of the running code; the image or the stack sets it.")

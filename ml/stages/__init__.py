@@ -1,0 +1,1 @@
+"""One file a stage: read, call pure rooms, write, return counts."""

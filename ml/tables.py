@@ -1,0 +1,252 @@
+"""The tables Python reads and writes, as contracts: columns, types, key.
+
+A frame that differs from its table is refused before anything is written. The same columns stand in
+``database/migrations`` (raw, ml) and in dbt (features).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from ml.errors import ColumnError
+
+TEXT, INT, BIG, REAL, DAY, FLAG = pl.String, pl.Int32, pl.Int64, pl.Float64, pl.Date, pl.Boolean
+INSTANT = pl.Datetime("us", "UTC")
+TEXTS, INTS = pl.List(pl.String), pl.List(pl.Int32)
+DataType = pl.DataType | type[pl.DataType]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: where it lies, its columns with types, the columns that identify a row, those that may be null."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, DataType]
+    key: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
+
+    @property
+    def qualified(self) -> str:
+        """Return ``schema.name``."""
+        return f"{self.schema}.{self.name}"
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the frame with the table's columns in order and cast to its types.
+
+        Raises
+        ------
+        ColumnError
+            When a column is missing or unknown, a value does not fit its type, a required value is null, a
+            number is not finite, or a key stands twice.
+        """
+        wrong = sorted(set(frame.columns) ^ set(self.columns))
+        if wrong:
+            raise ColumnError(f"{self.qualified}: columns differ from the contract: {', '.join(wrong)}")
+        try:
+            frame = frame.select([pl.col(name).cast(kind) for name, kind in self.columns.items()])
+        except pl.exceptions.PolarsError as error:
+            raise ColumnError(f"{self.qualified}: {error}") from error
+        for name, kind in self.columns.items():
+            if name not in self.optional and frame[name].null_count():
+                raise ColumnError(f"{self.qualified}.{name}: {frame[name].null_count()} null values, none allowed")
+            if kind == REAL and not frame[name].drop_nulls().is_finite().all():
+                raise ColumnError(f"{self.qualified}.{name}: NaN or infinite values")
+        if frame.select(self.key).is_duplicated().any():
+            raise ColumnError(f"{self.qualified}: the key ({', '.join(self.key)}) is not unique")
+        return frame
+
+
+def _features(name: str, key: tuple[str, ...], columns: Mapping[str, DataType], optional: str = "") -> Table:
+    return Table("features", name, {"as_of": DAY, **columns}, ("as_of", *key), frozenset(optional.split()))
+
+
+def _results(name: str, key: tuple[str, ...], columns: Mapping[str, DataType], optional: str = "") -> Table:
+    return Table("ml", name, {"run_id": BIG, **columns}, ("run_id", *key), frozenset(optional.split()))
+
+
+BASKETS = _features(
+    "ftr_baskets",
+    ("basket_id",),
+    {
+        "basket_id": TEXT,
+        "customer_id": TEXT,
+        "basket_on": DAY,
+        "basket_number": INT,
+        "product_ids": TEXTS,
+        "quantities": INTS,
+        "paid_cents": INTS,
+        "basket_products": INT,
+        "is_giant": FLAG,
+    },
+    "customer_id basket_number",
+)
+CUSTOMER_PRODUCTS = _features(
+    "ftr_customer_products",
+    ("customer_id", "product_id"),
+    {
+        "customer_id": TEXT,
+        "product_id": TEXT,
+        "baskets": INT,
+        "units": INT,
+        "first_on": DAY,
+        "last_on": DAY,
+        "days_since_last": INT,
+        "basket_share": REAL,
+        "mean_gap_days": REAL,
+    },
+    "mean_gap_days",
+)
+PRODUCT_PAIRS = _features(
+    "ftr_product_pairs",
+    ("product_a", "product_b"),
+    {
+        "product_a": TEXT,
+        "product_b": TEXT,
+        "pair_baskets": INT,
+        "baskets_a": INT,
+        "baskets_b": INT,
+        "baskets_total": INT,
+        "support": REAL,
+        "lift": REAL,
+        "lift_low": REAL,
+        "lift_high": REAL,
+        "pair_customers": INT,
+    },
+)
+PRODUCTS = _features(
+    "ftr_products",
+    ("product_id",),
+    {
+        "product_id": TEXT,
+        "title": TEXT,
+        "brand": TEXT,
+        "department": TEXT,
+        "category": TEXT,
+        "category_path": TEXT,
+        "price_cents": INT,
+        "cost_cents": INT,
+        "margin_cents": INT,
+        "available_units": INT,
+        "is_bundleable": FLAG,
+        "exclusion_reason": TEXT,
+        "baskets": INT,
+        "customers": INT,
+        "first_sold_on": DAY,
+        "last_sold_on": DAY,
+        "launched_on": DAY,
+        "rating_mean": REAL,
+        "rating_count": INT,
+        "is_promoted": FLAG,
+        "trend_ratio": REAL,
+    },
+    "title brand department category category_path price_cents cost_cents margin_cents available_units "
+    "exclusion_reason first_sold_on last_sold_on launched_on rating_mean trend_ratio",
+)
+CUSTOMERS = _features(
+    "ftr_customers",
+    ("customer_id",),
+    {
+        "customer_id": TEXT,
+        "baskets": INT,
+        "first_on": DAY,
+        "last_on": DAY,
+        "days_since_last": INT,
+        "mean_gap_days": REAL,
+        "mean_basket_products": REAL,
+        "mean_basket_cents": REAL,
+        "age_band": TEXT,
+        "gender": TEXT,
+        "region": TEXT,
+        "income_band": TEXT,
+    },
+    "first_on last_on days_since_last mean_gap_days mean_basket_products mean_basket_cents age_band gender region "
+    "income_band",
+)
+
+CANDIDATES = _results(
+    "candidates",
+    ("customer_id", "product_id"),
+    {"customer_id": TEXT, "product_id": TEXT, "preference": REAL, "sources": TEXTS, "candidate_rank": INT},
+)
+ASSOCIATIONS = _results(
+    "associations",
+    ("product_a", "product_b"),
+    {
+        "product_a": TEXT,
+        "product_b": TEXT,
+        "pair_baskets": INT,
+        "expected_baskets": REAL,
+        "lift": REAL,
+        "lift_low": REAL,
+        "lift_high": REAL,
+        "association": REAL,
+    },
+)
+BUNDLES = _results(
+    "bundles",
+    ("bundle_id",),
+    {
+        "bundle_id": TEXT,
+        "customer_id": TEXT,
+        "bundle_rank": INT,
+        "policy": TEXT,
+        "solver": TEXT,
+        "candidate_set": TEXT,
+        "candidates": INT,
+        "bundle_size": INT,
+        "objective": REAL,
+        "upper_bound": REAL,
+        "gap_pct": REAL,
+        "status": TEXT,
+        "joint_probability": REAL,
+        "list_price_cents": INT,
+        "bundle_price_cents": INT,
+        "expected_revenue_cents": REAL,
+        "margin_cents": INT,
+        "expected_margin_cents": REAL,
+        "margin_note": TEXT,
+        "reason": TEXT,
+        "fallback_reason": TEXT,
+    },
+    "margin_cents expected_margin_cents margin_note reason fallback_reason",
+)
+BUNDLE_ITEMS = _results(
+    "bundle_items",
+    ("bundle_id", "position"),
+    {
+        "bundle_id": TEXT,
+        "position": INT,
+        "product_id": TEXT,
+        "preference": REAL,
+        "list_price_cents": INT,
+        "price_cents": INT,
+        "sources": TEXTS,
+    },
+)
+POLICY_METRICS = _results(
+    "policy_metrics",
+    ("policy", "metric", "variant"),
+    {
+        "policy": TEXT,
+        "metric": TEXT,
+        "variant": TEXT,
+        "value": REAL,
+        "low": REAL,
+        "high": REAL,
+        "compared_with": TEXT,
+        "difference": REAL,
+        "difference_low": REAL,
+        "difference_high": REAL,
+        "customers": INT,
+        "window_from": DAY,
+        "window_to": DAY,
+    },
+    "compared_with difference difference_low difference_high",
+)
+CATALOGUE_GAPS = _results(
+    "catalogue_gaps",
+    ("customer_id",),
+    {"customer_id": TEXT, "objective": REAL, "catalogue_bound": REAL, "gap_pct": REAL, "catalogue_products": INT},
+)

@@ -1,0 +1,192 @@
+"""The one door to Postgres.
+
+Bulk rows travel by ADBC as Arrow; every write replaces the rows of its own run inside one transaction that
+first holds the lease, so a try that was overtaken writes nothing.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import psycopg2
+import psycopg2.extensions
+from psycopg2 import errorcodes, sql
+
+from ml.errors import DataError, FencedError, TemporaryError
+from ml.settings import Role, Settings
+from ml.tables import Table
+
+FENCED_SQLSTATE = "P0F01"
+
+
+class Warehouse:
+    """Reads tables, replaces runs, lands deliveries and calls the functions of ``ops``, as one role.
+
+    Parameters
+    ----------
+    settings
+        Where Postgres is and the passwords.
+    role
+        The role whose rights this door has.
+
+    Raises
+    ------
+    TemporaryError
+        When Postgres cannot be reached.
+    """
+
+    def __init__(self, settings: Settings, role: Role) -> None:
+        self._where = settings.warehouse
+        self._role = role
+
+    def read(
+        self, table: Table, where: Mapping[str, object] | None = None, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Return the rows of ``table`` whose columns equal ``where``, typed and ordered by the key."""
+        return self.read_view(table.qualified, where, columns or list(table.columns), table.key).select(
+            [pl.col(name).cast(table.columns[name]) for name in columns or table.columns]
+        )
+
+    def read_view(
+        self,
+        relation: str,
+        where: Mapping[str, object] | None = None,
+        columns: Sequence[str] | None = None,
+        order_by: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> pl.DataFrame:
+        """Return rows of any relation, named ``schema.name``, as a frame.
+
+        Parameters
+        ----------
+        relation
+            Qualified name; quoted as an identifier, never spliced.
+        where
+            Column to value: equality, or membership for a list.
+        columns
+            Columns to fetch; all when None.
+        order_by
+            Columns to sort by, ascending.
+        limit
+            Most rows to fetch.
+        """
+        wanted = sql.SQL(", ").join(map(sql.Identifier, columns)) if columns else sql.SQL("*")
+        query = sql.SQL("select {} from {}").format(wanted, sql.Identifier(*relation.split(".")))
+        if where:
+            query += sql.SQL(" where ") + sql.SQL(" and ").join(_condition(*item) for item in where.items())
+        if order_by:
+            query += sql.SQL(" order by ") + sql.SQL(", ").join(map(sql.Identifier, order_by))
+        if limit is not None:
+            query += sql.SQL(" limit {}").format(sql.Literal(limit))
+        with self.transaction() as connection:
+            text = query.as_string(connection)
+        with self._bulk() as bulk, bulk.cursor() as cursor:
+            cursor.execute(text)
+            return pl.DataFrame(cursor.fetch_arrow_table())
+
+    def replace_run(self, table: Table, frame: pl.DataFrame, lease: "Lease") -> int:
+        """Replace the rows of one run in ``table`` and return how many there are now.
+
+        Raises
+        ------
+        FencedError
+            When the lease was taken by another try; nothing is written then.
+        ColumnError
+            When the frame differs from the table.
+        """
+        frame = table.conform(frame.with_columns(run_id=pl.lit(lease.run_id)))
+        with self._bulk() as bulk, bulk.cursor() as cursor:
+            try:
+                cursor.execute("select ops.hold_lease($1, $2, $3)", (lease.scope, lease.run_id, lease.epoch))
+            except adbc.Error as error:
+                if "fenced" in str(error):
+                    raise FencedError(f"{table.qualified}: {error}") from error
+                raise
+            cursor.fetchall()
+            cursor.execute(f"delete from {table.qualified} where run_id = {lease.run_id:d}")  # noqa: S608 - own names
+            if frame.height:
+                cursor.adbc_ingest(table.name, frame.to_arrow(), mode="append", db_schema_name=table.schema)
+            bulk.commit()
+        return frame.height
+
+    def call(self, function: str, **arguments: object) -> list[tuple[Any, ...]]:
+        """Call a function of the warehouse by named arguments and return its rows.
+
+        Raises
+        ------
+        FencedError
+            When the function finds the lease in other hands.
+        DataError
+            When the function refuses (any ``raise exception`` of its own).
+        """
+        named = sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
+        )
+        statement = sql.SQL("select * from {}({})").format(sql.Identifier(*function.split(".")), named)
+        values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+        with self.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg2.extensions.connection]:
+        """Yield a connection that commits when the block ends and rolls back when it raises."""
+        try:
+            connection = psycopg2.connect(
+                host=self._where.host,
+                port=self._where.port,
+                dbname=self._where.database,
+                user=f"bundles_{self._role}",
+                password=self._where.password(self._role),
+                application_name="bundles",
+                connect_timeout=10,
+            )
+        except psycopg2.OperationalError as error:
+            raise TemporaryError(f"Postgres at {self._where.host}:{self._where.port}: {error}") from error
+        try:
+            with connection:
+                yield connection
+        except psycopg2.Error as error:
+            raise _translated(error) from error
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _bulk(self) -> Iterator[adbc.Connection]:
+        where = self._where
+        address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_{self._role}"
+        password = where.password(self._role).replace("\\", "\\\\").replace("'", "\\'")
+        try:
+            connection = adbc.connect(f"{address} password='{password}' connect_timeout=10 application_name=bundles")
+        except adbc.OperationalError as error:
+            raise TemporaryError(f"Postgres at {where.host}:{where.port}: {error}") from error
+        with connection:
+            yield connection
+
+
+class Lease:
+    """The right to write one run: scope, run and the epoch that was current when it was taken."""
+
+    def __init__(self, scope: str, run_id: int, epoch: int) -> None:
+        self.scope, self.run_id, self.epoch = scope, run_id, epoch
+
+
+def _condition(column: str, value: object) -> sql.Composed:
+    if isinstance(value, list | tuple):
+        return sql.SQL("{} = any({})").format(sql.Identifier(column), sql.Literal(list(value)))
+    literal = sql.Literal(value.isoformat() if isinstance(value, date) else value)
+    return sql.SQL("{} = {}").format(sql.Identifier(column), literal)
+
+
+def _translated(error: psycopg2.Error) -> Exception:
+    if error.pgcode == FENCED_SQLSTATE:
+        return FencedError(str(error).strip())
+    if error.pgcode == errorcodes.RAISE_EXCEPTION:
+        return DataError(str(error).strip())
+    if isinstance(error, psycopg2.OperationalError):
+        return TemporaryError(str(error).strip())
+    return error
