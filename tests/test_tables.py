@@ -1,0 +1,39 @@
+"""Tables are contracts: a frame that differs is refused."""
+
+import polars as pl
+import pytest
+
+from ml.errors import ColumnError
+from ml.tables import CATALOGUE_GAPS, Table
+
+
+def frame(**changed: object) -> pl.DataFrame:
+    row = {"run_id": 1, "customer_id": "a", "objective": 0.5, "catalogue_bound": 0.5, "gap_pct": 0.0}
+    return pl.DataFrame([{**row, "catalogue_products": 9, **changed}])
+
+
+def test_a_right_frame_is_cast_and_ordered() -> None:
+    shuffled = frame().select(sorted(frame().columns))
+    assert CATALOGUE_GAPS.conform(shuffled).schema == pl.Schema(dict(CATALOGUE_GAPS.columns))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (frame().drop("gap_pct"), "gap_pct"),
+        (frame().with_columns(extra=1), "extra"),
+        (frame(objective=float("nan")), "NaN"),
+        (frame(objective=float("inf")), "NaN or infinite"),
+        (frame(customer_id=None), "null"),
+        (frame(catalogue_products=2**40), "catalogue_gaps"),
+        (pl.concat([frame(), frame()]), "not unique"),
+    ],
+)
+def test_a_wrong_frame_is_refused_with_the_reason(bad: pl.DataFrame, message: str) -> None:
+    with pytest.raises(ColumnError, match=message):
+        CATALOGUE_GAPS.conform(bad)
+
+
+def test_optional_columns_may_be_null() -> None:
+    table = Table("ml", "notes", {"run_id": pl.Int64, "note": pl.String}, ("run_id",), frozenset({"note"}))
+    assert table.conform(pl.DataFrame({"run_id": [1], "note": [None]})).height == 1
