@@ -1,4 +1,4 @@
-"""The command line: ``python -m ml STAGE --as-of 2017-12-03``. What Airflow runs and what a person types are one line."""
+"""The command line, ``python -m ml STAGE --as-of 2017-12-03``: what Airflow runs and what a person types are one line."""
 
 import argparse
 import importlib
@@ -59,6 +59,12 @@ def _reader(kinds: list[str]) -> Any:
     return read
 
 
+def _peak_mb() -> int:
+    """Return the peak resident memory of this process or its largest child, in MB."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(peak / (1024 if sys.platform != "darwin" else 1024**2))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage and return its exit code: 0 done, 65 wrong data, 75 try again, 99 nothing to do."""
     options = parser().parse_args(arguments)
@@ -75,8 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ShopError as error:
         log.error("%s: %s: %s", options.stage, type(error).__name__, error)
         return error.exit_code
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    facts = {**counts, "seconds": round(time.perf_counter() - started, 2), "peak_mb": round(peak_mb)}
+    facts = {**counts, "seconds": round(time.perf_counter() - started, 2), "peak_mb": _peak_mb()}
     log.info("%s done: %s", options.stage, " ".join(f"{name}={value}" for name, value in facts.items()))
     return 0
 

@@ -61,7 +61,9 @@ def test_every_file_stands_in_a_known_room_and_imports_downwards(path: Path) -> 
     here = room(path)
     assert here in FLOOR, f"{path} belongs to no room of the house"
     for other in rooms_imported(path) - {here}:
-        assert FLOOR[other] < FLOOR[here], f"{path}: {here} (floor {FLOOR[here]}) imports {other} (floor {FLOOR[other]})"
+        assert FLOOR[other] < FLOOR[here], (
+            f"{path}: {here} (floor {FLOOR[here]}) imports {other} (floor {FLOOR[other]})"
+        )
 
 
 @pytest.mark.parametrize("path", [p for p in ML_FILES if room(p) in PURE], ids=lambda p: str(p.relative_to(ROOT)))
@@ -96,7 +98,9 @@ def test_ml_and_dags_meet_by_the_command_line_only() -> None:
 
 
 def test_nothing_heavy_is_loaded_on_the_way_to_the_help_text() -> None:
-    code = "import sys, ml.__main__ as m; m.parser().format_help(); print(*sorted({n.split('.')[0] for n in sys.modules}))"
+    code = (
+        "import sys, ml.__main__ as m; m.parser().format_help(); print(*sorted({n.split('.')[0] for n in sys.modules}))"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not set(loaded.split()) & HEAVY
 
@@ -107,7 +111,11 @@ def test_no_folder_is_a_drawer_for_odds_and_ends() -> None:
 
 
 def test_files_stay_small() -> None:
-    long = {str(p): n for p in modules("ml") + modules("dags") + modules("local") if (n := len(p.read_text().splitlines())) > 300}
+    long = {
+        str(p): n
+        for p in modules("ml") + modules("dags") + modules("local")
+        if (n := len(p.read_text().splitlines())) > 300
+    }
     assert not long, f"more than 300 lines: {long}"
 
 

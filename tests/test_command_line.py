@@ -21,7 +21,11 @@ def test_every_listed_stage_can_be_run(stage: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["optimise_bundles"], ["optimise_bundles", "--as-of", "3 Dec"], ["load_raw", "--as-of", "2017-12-03", "--retrain", "maybe"]],
+    [
+        ["optimise_bundles"],
+        ["optimise_bundles", "--as-of", "3 Dec"],
+        ["load_raw", "--as-of", "2017-12-03", "--retrain", "maybe"],
+    ],
 )
 def test_a_badly_typed_line_is_refused_before_anything_runs(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
