@@ -1,0 +1,31 @@
+"""Trigger forms, generated from the one declaration of parameters that the stages' command line reads too."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from airflow.sdk import Param
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DECLARATION = json.loads((REPOSITORY / "ml" / "parameters.json").read_text("utf-8"))
+
+NOT_FOR_STAGES = {"as_of", "needs_approval"}
+"""The first has an argument of its own, the second is a question to Airflow."""
+
+
+def form(dag_id: str) -> dict[str, Param]:
+    """Return the typed form of a DAG; Airflow refuses a value outside its schema before the run starts."""
+    return {
+        name: Param(rule["default"], **{key: value for key, value in rule.items() if key not in ("default", "dags")})
+        for name, rule in DECLARATION.items()
+        if dag_id in rule["dags"]
+    }
+
+
+def stage_arguments(names: Iterable[str]) -> list[str]:
+    """Return the command line that hands the named parameters of a run to a stage, as templates."""
+    arguments = []
+    for name in names:
+        if name not in NOT_FOR_STAGES:
+            arguments += [f"--{name.replace('_', '-')}", f"{{{{ params.{name} }}}}"]
+    return arguments

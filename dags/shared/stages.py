@@ -1,0 +1,120 @@
+"""The one kind of task for work in ``ml``: a stage, run by the command line that a person would type."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from shared.as_of import as_of_macro
+from shared.assets import emit
+from shared.forms import REPOSITORY, stage_arguments
+
+OK, DATA_ERROR, TRY_AGAIN, SKIP = 0, 65, 75, 99
+
+GRACE_SECONDS = 3.0
+"""Airflow's supervisor kills a task 5 s after asking it to stop; a child that lives longer would be orphaned."""
+
+DAG_DEFAULTS: dict[str, Any] = {
+    # Backfills may reach back to the first day of the oldest demo data.
+    "start_date": datetime(2015, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "user_defined_macros": {"as_of": as_of_macro},
+    "tags": ["bundles"],
+    "default_args": {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True},
+}
+
+
+class StageOperator(BaseOperator):
+    """Runs an argument list as a child process, without a shell, and streams its lines to the task log.
+
+    Exit code 0 is success and announces the outlets; 65 (wrong data) fails without a retry, because the same
+    data give the same answer; 99 skips; 75 and anything else (a killed child too) may be retried. The child has
+    a process group of its own, which ends with the task.
+
+    Parameters
+    ----------
+    argv
+        Program and arguments; each is templated and arrives verbatim.
+    outlets
+        Assets that success announces for the run's as-of date.
+    """
+
+    template_fields: Sequence[str] = ("argv",)
+    template_fields_renderers = {"argv": "json"}  # noqa: RUF012 - Airflow's own declaration
+    template_ext: Sequence[str] = ()
+    ui_color = "#dbe9ff"
+
+    def __init__(self, *, argv: list[str], outlets: Sequence[Asset] = (), **kwargs: Any) -> None:
+        super().__init__(outlets=list(outlets), **kwargs)
+        self.argv = argv
+        self._child: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Run the child to its end and translate its exit code."""
+        self.log.info("stage: %s", self.argv)
+        self._child = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+            self.argv,
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            for line in self._child.stdout or ():
+                self.log.info("%s", line.rstrip("\n"))
+            code = self._child.wait()
+        finally:
+            self.on_kill()
+        if code != OK:
+            _raise_for(code)
+        for asset in self.outlets:
+            emit(context, asset)
+
+    def on_kill(self) -> None:
+        """End the child and all it started: asked first, killed within three seconds."""
+        child = self._child
+        if child is None:
+            return
+        if child.poll() is None:
+            _signal_group(child, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(GRACE_SECONDS)
+        _signal_group(child, signal.SIGKILL)
+        # A limit, because this may run in a signal handler that interrupted the other wait.
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(1)
+
+
+def _signal_group(leader: "subprocess.Popen[str]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader.pid, number)
+
+
+def _raise_for(code: int) -> NoReturn:
+    if code == SKIP:
+        raise AirflowSkipException("the stage found nothing to do (exit 99); its last lines say why")
+    if code == DATA_ERROR:
+        raise AirflowFailException("the stage refused the data (exit 65); its last lines say why; no retry would help")
+    if code == TRY_AGAIN:
+        raise AirflowException("the stage asks to be tried again (exit 75)")
+    raise AirflowException(f"the stage ended with {code}" + (" (killed by a signal)" if code < 0 else ""))
+
+
+def stage(name: str, form: Mapping[str, Any], **kwargs: Any) -> StageOperator:
+    """Return the task of a stage of ``ml``: task id and stage name are one, the form's values are its arguments."""
+    line = [sys.executable, "-m", "ml", name, "--as-of", "{{ as_of() }}", "--started-by", "{{ dag_run.run_id }}"]
+    kwargs.setdefault("execution_timeout", timedelta(hours=3))
+    return StageOperator(task_id=name, argv=line + stage_arguments(form), **kwargs)

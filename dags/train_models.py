@@ -1,0 +1,36 @@
+"""Train models: from features to the champions of preference and association, or their confirmation.
+
+**Reads** schema `features`; the registered models in MLflow.
+**Writes** MLflow experiments `preference`, `association` and `bundle_policy`, and registered versions with the gate's
+reason; `ml.policy_metrics`.
+**Starts** when `features` were built for a day, or by hand (*Retrain* trains even where nothing is due).
+**Ends** by announcing the asset `models` for its as-of date, whether a model was trained or confirmed; that starts
+`recommend_bundles`.
+
+**When it fails** (red): the log's last lines say whether data were missing or MLflow did not answer (that is
+retried first). A challenger that does not pass its gate is no failure: the champion stays, and the version carries
+the reason as tag `gate_reason`. To go back to an older model, move the alias `champion` in MLflow.
+
+**Rerun** safe: a version is trained again only where it is due or asked for.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, chain, dag
+
+from shared.assets import FEATURES, MODELS, EmitAsset
+from shared.forms import form
+from shared.stages import DAG_DEFAULTS, stage
+
+FORM = form("train_models")
+
+
+@dag(schedule=PartitionedAssetTimetable(assets=FEATURES), params=FORM, doc_md=__doc__, **DAG_DEFAULTS)
+def train_models() -> None:
+    # A stage that finds nothing to do is skipped, and the chain goes on; one that fails stops it.
+    chain(
+        [stage("train_association", FORM), stage("train_preference", FORM)],
+        stage("evaluate_policies", FORM, trigger_rule="none_failed"),
+        EmitAsset(task_id="emit_models", asset=MODELS, trigger_rule="none_failed"),
+    )
+
+
+train_models()
