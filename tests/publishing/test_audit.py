@@ -1,0 +1,161 @@
+"""Each business rule finds the one defect that is planted into a sound run, and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+
+from ml.params import RunParams
+from ml.publishing.audit import CandidateRun, business_rules
+from ml.tables import BUNDLE_ITEMS, BUNDLES, CANDIDATES, PRODUCTS, Table
+
+PARAMS = RunParams(bundle_size=3, bundles_per_customer=2, max_per_category=1, min_joint_probability=0.01)
+
+
+def rows(table: Table, *some: dict[str, object]) -> pl.DataFrame:
+    """Return typed rows; columns that are not named are null."""
+    return pl.DataFrame(
+        [{name: row.get(name) for name in table.columns} for row in some], schema=dict(table.columns), orient="row"
+    )
+
+
+def bundle(bundle_id: str, customer: str, rank: int, price: int, **more: object) -> dict[str, object]:
+    return {
+        "run_id": 7, "bundle_id": bundle_id, "customer_id": customer, "bundle_rank": rank, "bundle_size": 2,
+        "status": "optimal", "objective": 0.05, "upper_bound": 0.05, "gap_pct": 0.0, "joint_probability": 0.06,
+        "list_price_cents": price, "bundle_price_cents": price, "reason": "bought together 12 times",
+        **more,
+    }  # fmt: skip
+
+
+def item(bundle_id: str, position: int, product: str, cents: int) -> dict[str, object]:
+    return {
+        "run_id": 7, "bundle_id": bundle_id, "position": position, "product_id": product, "preference": 0.3,
+        "list_price_cents": cents, "price_cents": cents, "sources": ["history"],
+    }  # fmt: skip
+
+
+def sound_run() -> CandidateRun:
+    """Return a run without defects: ann has two bundles of two products, bob an abstention."""
+    candidates = [("ann", product) for product in "ptsj"] + [("bob", "p")]
+    return CandidateRun(
+        bundles=rows(
+            BUNDLES,
+            bundle("ann-1", "ann", 1, 500),
+            bundle("ann-2", "ann", 2, 300),
+            bundle(
+                "bob-0",
+                "bob",
+                1,
+                0,
+                status="abstained",
+                bundle_size=0,
+                reason=None,
+                joint_probability=0.0,
+                fallback_reason="one candidate only",
+            ),
+        ),  # fmt: skip
+        items=rows(
+            BUNDLE_ITEMS,
+            item("ann-1", 1, "p", 200),
+            item("ann-1", 2, "t", 300),
+            item("ann-2", 1, "s", 200),
+            item("ann-2", 2, "j", 100),
+        ),
+        candidates=rows(
+            CANDIDATES,
+            *({"run_id": 7, "customer_id": c, "product_id": p, "preference": 0.3} for c, p in candidates),
+        ),
+        products=rows(
+            PRODUCTS,
+            *(
+                {"as_of": date(2017, 12, 3), "product_id": p, "category": category, "is_bundleable": True}
+                for p, category in zip("ptsj", ["pasta", "sauce", "salt", "juice"], strict=True)
+            ),
+        ),
+    )
+
+
+def changed(part: str, where: pl.Expr, **values: object) -> Callable[[CandidateRun], CandidateRun]:
+    """Return an edit that sets columns of one part's rows where the condition holds."""
+
+    def edit(run: CandidateRun) -> CandidateRun:
+        frame: pl.DataFrame = getattr(run, part)
+        sets = [
+            pl.when(where).then(pl.lit(value, dtype=frame.schema[name])).otherwise(pl.col(name)).alias(name)
+            for name, value in values.items()
+        ]
+        return replace(run, **{part: frame.with_columns(sets)})
+
+    return edit
+
+
+def without(part: str, where: pl.Expr) -> Callable[[CandidateRun], CandidateRun]:
+    """Return an edit that removes rows of one part."""
+    return lambda run: replace(run, **{part: getattr(run, part).filter(~where)})
+
+
+first, second = pl.col("bundle_id") == "ann-1", pl.col("bundle_id") == "ann-2"
+bob = pl.col("bundle_id") == "bob-0"
+pasta, tomato = pl.col("product_id") == "p", pl.col("product_id") == "t"
+
+DEFECTS = {
+    "run_has_candidates": without("candidates", pl.lit(value=True)),
+    "every_customer_is_answered": without("bundles", bob),
+    "abstention_stands_alone_and_says_why": changed("bundles", bob, fallback_reason=""),
+    "bundles_per_customer_are_ranked_within_the_limit": changed("bundles", second, bundle_rank=3),
+    "offered_bundle_has_a_reason": changed("bundles", first, reason=None),
+    "item_belongs_to_a_bundle": without("bundles", second),
+    "bundle_size_is_counted_and_allowed": without("items", first & tomato),
+    "product_is_offered_once_to_a_customer": changed("items", pl.col("product_id") == "s", product_id="p"),
+    "item_was_a_candidate": without("candidates", tomato),
+    "product_is_bundleable": changed("products", pasta, is_bundleable=False),
+    "product_is_in_stock": changed("products", pasta, available_units=0),
+    "category_quota_is_kept": changed("products", tomato, category="pasta"),
+    "bundle_price_is_the_sum_of_its_items": changed("bundles", first, bundle_price_cents=499),
+    "price_is_positive_and_not_above_list": changed("items", pasta, price_cents=201),
+    "budget_is_kept": lambda run: run,
+    "bound_is_never_below_the_objective": changed("bundles", first, upper_bound=0.04),
+    "optimal_means_the_bound_is_met": changed("bundles", first, upper_bound=0.06),
+    "status_is_known": changed("bundles", first, status="certain"),
+    "probability_lies_between_0_and_1": changed("candidates", tomato, preference=1.2),
+    "offered_bundle_reaches_the_threshold": changed("bundles", first, joint_probability=0.005),
+}
+
+
+def test_a_sound_run_passes_every_rule() -> None:
+    checks = business_rules(sound_run(), PARAMS)
+    assert [check.name for check in checks if not check.is_passed] == []
+
+
+def test_every_rule_has_a_planted_defect() -> None:
+    assert {check.name for check in business_rules(sound_run(), PARAMS)} == set(DEFECTS)
+
+
+@pytest.mark.parametrize("rule", DEFECTS)
+def test_a_planted_defect_is_found_and_named(rule: str) -> None:
+    params = replace(PARAMS, budget_cents=400) if rule == "budget_is_kept" else PARAMS
+    found = {check.name: check for check in business_rules(DEFECTS[rule](sound_run()), params)}
+    assert found[rule].failures > 0
+    assert found[rule].detail, "a failed check shows an example"
+
+
+def test_a_product_nobody_described_is_not_bundleable() -> None:
+    checks = {c.name: c for c in business_rules(without("products", pasta)(sound_run()), PARAMS)}
+    assert checks["product_is_bundleable"].failures == 1
+
+
+def test_a_null_price_is_a_defect_and_not_a_silent_pass() -> None:
+    checks = {
+        c.name: c for c in business_rules(changed("bundles", first, bundle_price_cents=None)(sound_run()), PARAMS)
+    }
+    assert not checks["bundle_price_is_the_sum_of_its_items"].is_passed
+
+
+def test_a_number_that_is_no_number_is_no_probability() -> None:
+    checks = {
+        c.name: c for c in business_rules(changed("candidates", tomato, preference=float("nan"))(sound_run()), PARAMS)
+    }
+    assert not checks["probability_lies_between_0_and_1"].is_passed
