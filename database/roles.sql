@@ -1,0 +1,53 @@
+-- Roles and databases, made once by the superuser with psql; running it again changes nothing but passwords.
+-- Passwords come from the environment, so that none stands in a file or on a command line.
+\set ON_ERROR_STOP on
+\set QUIET on
+\getenv owner_password BUNDLES_WAREHOUSE__OWNER_PASSWORD
+\getenv loader_password BUNDLES_WAREHOUSE__LOADER_PASSWORD
+\getenv transformer_password BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD
+\getenv ml_password BUNDLES_WAREHOUSE__ML_PASSWORD
+\getenv publisher_password BUNDLES_WAREHOUSE__PUBLISHER_PASSWORD
+\getenv analyst_password BUNDLES_WAREHOUSE__ANALYST_PASSWORD
+\getenv airflow_password AIRFLOW_DB_PASSWORD
+\getenv mlflow_password MLFLOW_DB_PASSWORD
+set log_statement = 'none';
+
+select format('create role %I login', name)
+from unnest(array[
+    'bundles_owner', 'bundles_loader', 'bundles_transformer', 'bundles_ml', 'bundles_publisher', 'bundles_analyst',
+    'airflow', 'mlflow'
+]) as name
+where not exists (select from pg_roles where rolname = name) \gexec
+
+alter role bundles_owner password :'owner_password';
+alter role bundles_loader password :'loader_password';
+alter role bundles_transformer password :'transformer_password';
+alter role bundles_ml password :'ml_password';
+alter role bundles_publisher password :'publisher_password';
+alter role bundles_analyst password :'analyst_password';
+alter role airflow password :'airflow_password';
+alter role mlflow password :'mlflow_password';
+
+-- A client that was killed must not have its statement commit seconds later.
+alter role bundles_loader set client_connection_check_interval = '500ms';
+alter role bundles_ml set client_connection_check_interval = '500ms';
+alter role bundles_publisher set client_connection_check_interval = '500ms';
+alter role bundles_loader set lock_timeout = '5s';
+alter role bundles_ml set lock_timeout = '5s';
+alter role bundles_publisher set lock_timeout = '5s';
+-- Rights are the wall; these keep an honest analyst from hurting the shop by accident.
+alter role bundles_analyst set default_transaction_read_only = on;
+alter role bundles_analyst set statement_timeout = '30s';
+alter role bundles_analyst set idle_in_transaction_session_timeout = '60s';
+alter role bundles_analyst set search_path = marts;
+
+select format('create database %I owner %I', name, owner)
+from (values ('shop', 'bundles_owner'), ('airflow', 'airflow'), ('mlflow', 'mlflow')) as wanted (name, owner)
+where not exists (select from pg_database where datname = name) \gexec
+
+revoke all on database shop, airflow, mlflow from public;
+grant connect on database shop to bundles_loader, bundles_transformer, bundles_ml, bundles_publisher, bundles_analyst;
+-- dbt builds through temporary tables, the loader stages deliveries in them.
+grant temporary on database shop to bundles_loader, bundles_transformer, bundles_ml;
+-- Migrations create schemas that belong to the transformer.
+grant bundles_transformer to bundles_owner;
