@@ -13,7 +13,7 @@ create table raw.customers (
     load_id bigint not null references ops.load_manifest (load_id),
     primary key (customer_id)
 );
-comment on table raw.customers is 'One row a customer; delivered in full, the newest delivery wins nothing: a changed row is quarantined as conflicting.';
+comment on table raw.customers is 'One row a customer; a newer delivery replaces the row.';
 comment on column raw.customers.customer_id is 'The shop''s own key of the customer.';
 comment on column raw.customers.segment is 'Segment name, where the shop has one.';
 comment on column raw.customers.age_band is 'Age band as given.';
@@ -37,7 +37,7 @@ create table raw.products (
     load_id bigint not null references ops.load_manifest (load_id),
     primary key (product_id)
 );
-comment on table raw.products is 'One row a product of the catalogue.';
+comment on table raw.products is 'One row a product of the catalogue; a newer delivery replaces the row.';
 comment on column raw.products.product_id is 'The shop''s own key of the product.';
 comment on column raw.products.title is 'Name shown to customers.';
 comment on column raw.products.brand is 'Brand.';
@@ -254,6 +254,7 @@ comment on column raw.lead_times.load_id is 'Delivery that brought the row.';
 create index on raw.orders (ordered_at);
 create index on raw.order_items (product_id);
 grant select, insert on all tables in schema raw to bundles_loader;
+grant update on raw.customers, raw.products to bundles_loader;
 grant select on all tables in schema raw to bundles_transformer;
 
 -- migrate:down

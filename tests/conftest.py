@@ -1,0 +1,107 @@
+"""One throw-away Postgres a session; each test module works in a fresh copy of the migrated database."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from local.instance import Instance, choose_port
+from local.postgres import Server
+
+from ml.settings import Settings, WarehouseSettings
+
+ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running cluster with roles and migrations; without fsync, since nobody keeps it."""
+    home = tmp_path_factory.mktemp("postgres")
+    server = Server(home, choose_port("test_postgres", 56432), Instance(home).secrets(), is_durable=False)
+    server.start()
+    try:
+        server.prepare()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a fresh copy of the migrated database ``shop``, dropped after the module."""
+    name = "test_" + request.module.__name__.rsplit(".", 1)[-1].lower()[:50]
+    statements = [
+        f"create database {name} template shop owner bundles_owner",
+        f"revoke all on database {name} from public",
+        f"grant connect on database {name} to {', '.join(f'bundles_{role}' for role in ROLES)}",
+        f"grant temporary on database {name} to bundles_loader, bundles_transformer, bundles_ml",
+    ]
+    _as_superuser(postgres, f"drop database if exists {name} with (force)", *statements)
+    yield name
+    _as_superuser(postgres, f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="module")
+def settings(postgres: Server, database: str) -> Settings:
+    """Settings that point at the module's database."""
+    passwords = {f"{role}_password": postgres.passwords[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"] for role in ROLES}
+    warehouse = WarehouseSettings(port=postgres.port, database=database, **passwords)  # type: ignore[arg-type]
+    return Settings(warehouse=warehouse, threads=1)
+
+
+@pytest.fixture(scope="module")
+def warehouse_env(postgres: Server, database: str) -> dict[str, str]:
+    """The environment with which child processes (dbt, stages) reach the module's database."""
+    return {
+        **os.environ,
+        **{name: value for name, value in postgres.passwords.items() if name.startswith("BUNDLES_")},
+        "BUNDLES_WAREHOUSE__HOST": "127.0.0.1",
+        "BUNDLES_WAREHOUSE__PORT": str(postgres.port),
+        "BUNDLES_WAREHOUSE__DATABASE": database,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+@pytest.fixture(scope="module")
+def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.connection]:
+    """A connection of the owner role, for planting rows and looking behind the doors; commits each statement."""
+    password = postgres.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
+    where = {"host": "127.0.0.1", "port": postgres.port, "dbname": database}
+    connection = psycopg2.connect(user="bundles_owner", password=password, **where)  # type: ignore[call-overload]
+    connection.autocommit = True
+    yield connection
+    connection.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Turn a skip into a failure where nothing may be skipped (``BUNDLES_NO_SKIPS=1``)."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("BUNDLES_NO_SKIPS"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return Path(__file__).resolve().parent.parent
+
+
+def _as_superuser(server: Server, *statements: str) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1",
+        port=server.port,
+        user="postgres",
+        dbname="postgres",
+        password=server.passwords["POSTGRES_PASSWORD"],
+    )
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        connection.close()
