@@ -31,7 +31,7 @@ def as_of(context: Mapping[str, Any]) -> str:
         raise AirflowFailException(f"partition key {key!r} and form value as_of {asked!r} differ: leave the form empty")
     value: str = key or asked or (context["dag_run"].run_after - timedelta(days=1)).strftime(KEY_FORMAT)
     try:
-        is_canonical = datetime.strptime(value, KEY_FORMAT).strftime(KEY_FORMAT) == value  # noqa: DTZ007 - a day only
+        is_canonical = datetime.strptime(value, KEY_FORMAT).strftime(KEY_FORMAT) == value
     except ValueError:
         is_canonical = False
     if not is_canonical:

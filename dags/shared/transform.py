@@ -1,6 +1,8 @@
 """The dbt project as tasks: one dbt process does the work, one task a model watches it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import airflow  # noqa: F401 - before cosmos, whose imports are circular otherwise
@@ -20,20 +22,37 @@ from cosmos import (
 from shared.forms import REPOSITORY
 
 PROJECT = Path(os.environ.get("BUNDLES_DBT__PROJECT_DIR", REPOSITORY / "dbt_project"))
-MANIFEST = Path(os.environ.get("BUNDLES_DBT__TARGET_DIR", PROJECT / "target")) / "manifest.json"
+TARGET = Path(os.environ.get("BUNDLES_DBT__TARGET_DIR", PROJECT / "target"))
+
+
+def manifest(target: Path = TARGET) -> Path:
+    """Return dbt's description of the project; the stack writes it at its start, and where it is missing, this does.
+
+    Raises
+    ------
+    CalledProcessError
+        When the project does not parse.
+    """
+    path = target / "manifest.json"
+    if not path.exists():
+        parse = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--project-dir", str(PROJECT)]
+        folders = ["--profiles-dir", str(PROJECT), "--target-path", str(target), "--log-path", str(target)]
+        subprocess.run(parse + folders, check=True)
+    return path
 
 
 def dbt_models() -> TaskGroup:
     """Return the group that builds and tests all models for the run's as-of date.
 
-    The graph is read from the manifest that ``dbt parse`` wrote when the stack started; where there is none yet,
-    Cosmos asks ``dbt ls``, which is slow but never leaves the DAG broken. The as-of date travels as environment,
-    because a changed ``--vars`` makes dbt parse the whole project again.
+    The as-of date travels as environment, because a changed ``--vars`` makes dbt parse the whole project again.
     """
     group = DbtTaskGroup(
         group_id="dbt",
         project_config=ProjectConfig(
-            PROJECT, manifest_path=MANIFEST if MANIFEST.exists() else None, install_dbt_deps=False
+            PROJECT,
+            manifest_path=manifest(),
+            env_vars={"BUNDLES_AS_OF": "{{ as_of() }}"},
+            install_dbt_deps=False,
         ),
         profile_config=ProfileConfig(
             profile_name="bundles", target_name="warehouse", profiles_yml_filepath=PROJECT / "profiles.yml"
@@ -42,16 +61,13 @@ def dbt_models() -> TaskGroup:
             execution_mode=ExecutionMode.WATCHER, invocation_mode=InvocationMode.DBT_RUNNER
         ),
         render_config=RenderConfig(
-            load_method=LoadMode.AUTOMATIC,
+            load_method=LoadMode.DBT_MANIFEST,
             exclude=["tag:audit"],
             test_behavior=TestBehavior.NONE,
             emit_datasets=False,
-            dbt_deps=False,
         ),
         operator_args={
-            "install_deps": False,
             "append_env": True,
-            "env": {"BUNDLES_AS_OF": "{{ as_of() }}"},
             "poke_interval": 1,
             # A slot is cheaper than the second process that waking from deferral costs.
             "deferrable": False,

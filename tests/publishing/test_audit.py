@@ -56,7 +56,7 @@ def sound_run() -> CandidateRun:
                 joint_probability=0.0,
                 fallback_reason="one candidate only",
             ),
-        ),  # fmt: skip
+        ),
         items=rows(
             BUNDLE_ITEMS,
             item("ann-1", 1, "p", 200),

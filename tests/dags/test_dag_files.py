@@ -1,0 +1,123 @@
+"""The four DAG files load, chain as drawn, and run exactly the lines a person would type."""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE = [
+    (["load_shop"], ["load_raw"]),
+    (["build_features"], ["check_freshness"]),
+    (["train_models"], ["train_association", "train_preference", "evaluate_policies"]),
+    (["recommend_bundles"], ["propose_candidates", "optimise_bundles", "audit_bundles", "publish_bundles"]),
+]
+STAGES = [(dag_id, stage) for (dag_id,), stages in LINE for stage in stages]
+
+
+@pytest.fixture(scope="module")
+def bag(manifest: Path) -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    assert manifest.exists()
+    return DagBag(str(ROOT / "dags"))
+
+
+def test_the_four_dags_load_without_an_error(bag: Any) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"load_shop", "build_features", "train_models", "recommend_bundles"}
+
+
+@pytest.mark.parametrize(("dag_id", "stage"), STAGES)
+def test_a_stage_task_runs_the_line_a_person_would_type(bag: Any, dag_id: str, stage: str) -> None:
+    argv = bag.dags[dag_id].get_task(stage).argv
+    assert argv[:8] == [
+        sys.executable, "-m", "ml", stage, "--as-of", "{{ as_of() }}", "--started-by", "{{ dag_run.run_id }}",
+    ]  # fmt: skip
+    names = [word for word in argv[8:] if word.startswith("--")]
+    asked = set(bag.dags[dag_id].params) - {"as_of", "needs_approval"}
+    assert sorted(names) == sorted(f"--{name.replace('_', '-')}" for name in asked)
+
+
+def test_each_link_waits_for_the_asset_of_the_one_before(bag: Any) -> None:
+    from airflow.sdk import PartitionedAssetTimetable
+
+    clocks = {dag_id: dag.timetable for dag_id, dag in bag.dags.items() if dag_id != "load_shop"}
+    assert all(isinstance(clock, PartitionedAssetTimetable) for clock in clocks.values())
+    waits_for = {dag_id: clock.asset_condition.name for dag_id, clock in clocks.items()}
+    assert waits_for == {"build_features": "raw", "train_models": "features", "recommend_bundles": "models"}
+    speaks = {task.outlets[0].name: task.task_id for dag in bag.dags.values() for task in dag.tasks if task.outlets}
+    assert speaks == {
+        "raw": "load_raw",
+        "features": "emit_features",
+        "models": "emit_models",
+        "bundles": "publish_bundles",
+    }
+
+
+def test_only_load_shop_has_a_clock_and_it_means_yesterday(bag: Any) -> None:
+    from airflow.sdk import CronPartitionTimetable
+
+    clocked = {dag_id for dag_id, dag in bag.dags.items() if isinstance(dag.timetable, CronPartitionTimetable)}
+    assert clocked == {"load_shop"}
+    clock = bag.dags["load_shop"].timetable
+    assert (clock.expression, clock.run_offset, clock.key_format) == ("0 0 * * *", -1, "%Y-%m-%d")
+
+
+@pytest.mark.parametrize("dag_id", ["load_shop", "build_features", "train_models", "recommend_bundles"])
+def test_one_day_runs_at_a_time_and_nothing_is_caught_up_by_itself(bag: Any, dag_id: str) -> None:
+    dag = bag.dags[dag_id]
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+
+
+@pytest.mark.parametrize("dag_id", ["load_shop", "build_features", "train_models", "recommend_bundles"])
+def test_an_operator_is_told_what_is_read_and_written_and_what_to_do(bag: Any, dag_id: str) -> None:
+    for word in ("**Reads**", "**Writes**", "**Starts**", "**When it fails**", "**Rerun**"):
+        assert word in bag.dags[dag_id].doc_md, word
+
+
+def test_every_dbt_model_is_a_task_and_dbt_runs_once(bag: Any) -> None:
+    models = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")}
+    dag = bag.dags["build_features"]
+    watched = {
+        task_id.removeprefix("dbt.").removesuffix("_run") for task_id in dag.task_ids if task_id.endswith("_run")
+    }
+    assert watched == models
+    producer = dag.get_task("dbt.dbt_producer_watcher")
+    assert producer.env["BUNDLES_AS_OF"] == "{{ as_of() }}"
+    assert not producer.vars
+    assert "test" in producer.dbt_cmd_flags, "the build runs the tests between a model and its children"
+    assert producer.exclude == "tag:audit", "audits belong to a run of bundles, not to a build of features"
+
+
+def test_dbt_is_never_retried_because_the_data_decide(bag: Any) -> None:
+    group = [task for task in bag.dags["build_features"].tasks if task.task_id.startswith("dbt.")]
+    assert {task.retries for task in group if not task.task_id.endswith("_done")} == {0}
+
+
+def test_features_are_announced_only_after_every_model_and_test(bag: Any) -> None:
+    dag = bag.dags["build_features"]
+    before = dag.get_task("emit_features").get_flat_relative_ids(upstream=True)
+    assert before == {task_id for task_id in dag.task_ids if task_id != "emit_features"}
+
+
+def test_a_run_without_training_still_announces_its_models(bag: Any) -> None:
+    rules = {task.task_id: task.trigger_rule for task in bag.dags["train_models"].tasks}
+    assert rules["emit_models"] == rules["evaluate_policies"] == "none_failed"
+
+
+def test_a_missing_manifest_does_not_break_the_dag_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.transform import manifest as found_or_made
+
+    monkeypatch.setenv("BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD", "unused")
+    assert found_or_made(tmp_path).exists()
+
+
+def test_dag_files_only_wire() -> None:
+    for path in (ROOT / "dags").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        assert not [n for n in nodes if isinstance(n, ast.If | ast.For | ast.While | ast.Try)], path
+        assert "environ" not in path.read_text(), path

@@ -1,0 +1,69 @@
+import json
+from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
+
+from ml.__main__ import parser
+from ml.params import RunParams
+from shared.forms import form, stage_arguments
+
+DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles")
+DECLARATION = json.loads((Path(__file__).resolve().parents[2] / "ml" / "parameters.json").read_text())
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_every_parameter_is_typed_titled_described_and_has_a_valid_default(dag_id: str) -> None:
+    for name, param in form(dag_id).items():
+        assert {"type", "title", "description"} <= {*param.schema, *(["description"] if param.description else [])}, (
+            name
+        )
+        param.resolve()
+
+
+def test_every_parameter_is_asked_for_by_some_dag() -> None:
+    assert set(DECLARATION) == {name for dag_id in DAGS for name in form(dag_id)}
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "name", "value"),
+    [
+        ("load_shop", "source", "otto"),
+        ("load_shop", "source", "complete_journey; rm -rf /"),
+        ("load_shop", "as_of", "3rd of December"),
+        ("load_shop", "as_of", "2017-13-45"),
+        ("load_shop", "as_of", 20171203),
+        ("load_shop", "seed", -1),
+        ("load_shop", "seed", "many"),
+        ("train_models", "retrain", "yes"),
+        ("recommend_bundles", "bundle_size", 1),
+        ("recommend_bundles", "bundle_size", 3.5),
+        ("recommend_bundles", "bundle_size", "3"),
+        ("recommend_bundles", "solver", "oracle"),
+        ("recommend_bundles", "policy", None),
+        ("recommend_bundles", "budget_cents", 0),
+        ("recommend_bundles", "cost_per_product", 2),
+        ("recommend_bundles", "min_joint_probability", "nan"),
+    ],
+)
+def test_a_bad_value_is_refused(dag_id: str, name: str, value: object) -> None:
+    with pytest.raises(ParamValidationError):
+        form(dag_id)[name].resolve(value)
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_the_forms_values_arrive_at_the_stage_as_typed(dag_id: str) -> None:
+    """The same line, with the form's defaults rendered as Airflow renders them, parses to the stages' defaults."""
+    values = {name: param.resolve() for name, param in form(dag_id).items()}
+    line = [_rendered(argument, values) for argument in stage_arguments(form(dag_id))]
+    options = parser().parse_args(["load_raw", "--as-of", "2017-12-03", *line])
+    defaults = RunParams()
+    for name in set(values) & set(RunParams.__dataclass_fields__):
+        assert getattr(options, name) == getattr(defaults, name), name
+        assert type(getattr(options, name)) is type(getattr(defaults, name)), name
+
+
+def _rendered(argument: str, values: dict[str, object]) -> str:
+    from jinja2 import Environment
+
+    return Environment(autoescape=False).from_string(argument).render(params=values)
