@@ -1,5 +1,6 @@
 """One instance of the stack: where its state lies, its secrets and its ports."""
 
+import base64
 import json
 import os
 import secrets
@@ -20,8 +21,9 @@ PASSWORDS = (
     "AIRFLOW_DB_PASSWORD",
     "MLFLOW_DB_PASSWORD",
     "AIRFLOW_ADMIN_PASSWORD",
-    "AIRFLOW_SECRET_KEY",
-    "AIRFLOW_JWT_SECRET",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CORE__FERNET_KEY",
 )
 DEFAULT_PORTS = {"postgres": 55432, "mlflow": 55000, "airflow": 58080}
 
@@ -58,7 +60,7 @@ class Instance:
         known: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
         missing = [name for name in PASSWORDS if name not in known]
         if missing:
-            known |= {name: secrets.token_hex(32) for name in missing}
+            known |= {name: _generated(name) for name in missing}
             write_private(path, json.dumps(known, indent=1))
         return known
 
@@ -90,6 +92,11 @@ def current() -> Instance:
     for folder in (home, instance.logs, instance.pids, home / "airflow", home / "mlflow", home / "dbt"):
         folder.mkdir(parents=True, exist_ok=True)
     return instance
+
+
+def _generated(name: str) -> str:
+    # A Fernet key is 32 bytes in URL-safe base64; everything else takes any text.
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() if "FERNET" in name else secrets.token_hex(32)
 
 
 def write_private(path: Path, text: str) -> None:

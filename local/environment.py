@@ -1,0 +1,92 @@
+"""The environment of every process of the stack; ``docker-compose.yaml`` gives its services the same names."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from local.instance import REPOSITORY, Instance
+
+SWITCHED_OFF = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    "SCARF_ANALYTICS": "false",
+    "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "false",
+}
+
+AIRFLOW_SETTINGS = {
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+    "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+    "AIRFLOW__API__WORKERS": "1",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__COSMOS__ENABLE_CACHE": "True",
+    "AIRFLOW__COSMOS__PROPAGATE_LOGS": "True",
+}
+"""Light enough for two cores; durations are in seconds."""
+
+
+def environment(instance: Instance) -> dict[str, str]:
+    """Return the whole environment: this process's own, secrets, ports and settings of every component."""
+    return {**os.environ, **SWITCHED_OFF, **AIRFLOW_SETTINGS, **_of_instance(instance), **_tools()}
+
+
+def _of_instance(instance: Instance) -> dict[str, str]:
+    secrets, ports = instance.secrets(), instance.ports()
+    airflow = f"http://127.0.0.1:{ports['airflow']}"
+    address = f"127.0.0.1:{ports['postgres']}"
+    folder = instance.home / "airflow"
+    return {
+        **secrets,
+        "BUNDLES_WAREHOUSE__HOST": "127.0.0.1",
+        "BUNDLES_WAREHOUSE__PORT": str(ports["postgres"]),
+        "BUNDLES_WAREHOUSE__DATABASE": "shop",
+        "BUNDLES_TRACKING__URI": f"http://127.0.0.1:{ports['mlflow']}",
+        "BUNDLES_DBT__PROJECT_DIR": str(REPOSITORY / "dbt_project"),
+        "BUNDLES_DBT__TARGET_DIR": str(instance.home / "dbt"),
+        "BUNDLES_GIT_COMMIT": git_commit(),
+        "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://mlflow:{secrets['MLFLOW_DB_PASSWORD']}@{address}/mlflow",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (
+            f"postgresql+psycopg2://airflow:{secrets['AIRFLOW_DB_PASSWORD']}@{address}/airflow"
+        ),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(ports["airflow"]),
+        "AIRFLOW__API__BASE_URL": airflow,
+        "AIRFLOW__COSMOS__CACHE_DIR": str(folder / "cosmos"),
+    }
+
+
+def _tools() -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def git_commit() -> str:
+    """Return the commit of the running code, marked ``-dirty`` where files differ from it."""
+    if not shutil.which("git"):
+        return "unknown"
+    done = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
