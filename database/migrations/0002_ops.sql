@@ -49,10 +49,12 @@ create table ops.runs (
     status text not null default 'open' check (status in ('open', 'audited', 'published', 'superseded', 'failed')),
     counts jsonb not null default '{}',
     opened_at timestamptz not null default now(),
-    finished_at timestamptz,
-    unique (scope, as_of, started_by)
+    finished_at timestamptz
 );
-comment on table ops.runs is 'One row a run of a scope for a day; a retry finds its own run.';
+-- A retry finds its own run. A run that was published is never written again, since people read it or may be
+-- taken back to it: who starts the same day once more gets a new one.
+create unique index runs_unpublished_once on ops.runs (scope, as_of, started_by) where status <> 'published';
+comment on table ops.runs is 'One row a run of a scope for a day.';
 
 create table ops.leases (
     scope text primary key,

@@ -23,9 +23,8 @@ declare
 begin
     insert into ops.runs as r (scope, as_of, started_by, seed, params, git_commit)
     values (open_run.scope, open_run.as_of, open_run.started_by, open_run.seed, open_run.params, open_run.git_commit)
-    on conflict (scope, as_of, started_by) do update
-        set status = case when r.status = 'published' then r.status else 'open' end,
-            seed = excluded.seed, params = excluded.params, git_commit = excluded.git_commit
+    on conflict (scope, as_of, started_by) where status <> 'published' do update
+        set status = 'open', seed = excluded.seed, params = excluded.params, git_commit = excluded.git_commit
     returning r.run_id into this_run;
 
     insert into ops.leases as l (scope, epoch, run_id, holder)

@@ -15,6 +15,8 @@ from ml.warehouse import Lease, Warehouse
 def open_run(settings: Settings, context: Context, scope: str | None = None) -> Lease:
     """Find or make the run of ``(scope, as_of, started_by)`` and take a new epoch for it.
 
+    A run that was published is never written again: the same three values then make a new run.
+
     Parameters
     ----------
     settings
@@ -53,10 +55,10 @@ def audited_lease(settings: Settings, context: Context) -> Lease:
     scope = context.params.scenario
     warehouse = Warehouse(settings, "publisher")
     key = {"scope": scope, "as_of": context.as_of, "started_by": context.started_by}
-    runs = warehouse.read_view("ops.runs", key, ["run_id"])
-    if runs.is_empty():
+    runs: list[int] = warehouse.read_view("ops.runs", key, ["run_id"], order_by=["run_id"])["run_id"].to_list()
+    if not runs:
         raise DataError(f"no run of scope {scope} for {context.as_of}, started by {context.started_by}")
-    run_id = runs["run_id"].item()
+    run_id = runs[-1]
     epochs = warehouse.read_view("ops.audits", {"run_id": run_id}, ["epoch"])["epoch"].to_list()
     if not epochs:
         raise DataError(f"run {run_id} ({scope}, {context.as_of}) was never audited: run audit_bundles first")

@@ -39,6 +39,7 @@ def run(settings: Settings, context: Context) -> Counts:
     for check in failed:
         log.error("failed: %s: %s rows, such as %s", check.name, check.failures, check.detail)
     if failed:
+        Warehouse(settings, "ml").call("ops.note_run", run_id=lease.run_id, patch={"status": "failed"})
         raise DataError(
             f"run {lease.run_id} failed {len(failed)} of {len(checks)} checks: {', '.join(c.name for c in failed)}; "
             "it stays unpublished"

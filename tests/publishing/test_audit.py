@@ -48,7 +48,7 @@ def sound_run() -> CandidateRun:
             bundle(
                 "bob-0",
                 "bob",
-                1,
+                0,
                 0,
                 status="abstained",
                 bundle_size=0,
