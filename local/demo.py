@@ -1,0 +1,142 @@
+"""The main job on real data: drive the chain of DAGs through the scheduler and show what was published."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from local.airflow_api import AirflowApi
+from local.environment import environment
+from local.instance import REPOSITORY, Instance, LocalError
+from local.postgres import programs
+from local.stack import server
+
+CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles")
+DEMO_DAY = "2017-12-03"
+"""Day 337 of Complete Journey: the four weeks after it stay untouched, as the test of the benchmarks."""
+CHAIN_SECONDS = 3600
+DAGS_SECONDS = 180
+OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+
+def demo(instance: Instance, console: Console, source: str = "complete_journey", as_of: str = DEMO_DAY) -> None:
+    """Run the chain for ``as_of`` unless its bundles are published already, then report.
+
+    Raises
+    ------
+    LocalError
+        When a task fails; the message ends with its log.
+    """
+    if is_published(instance, as_of):
+        console.print(f"The bundles of {as_of} are published already.")
+    else:
+        run_chain(AirflowApi(instance), console, {"source": source, "as_of": as_of})
+    subprocess.run([sys.executable, "-m", "ml", "report"], env=environment(instance), cwd=REPOSITORY, check=True)
+    console.print(addresses(instance))
+
+
+def is_published(instance: Instance, as_of: str) -> bool:
+    """Tell whether the personal bundles of ``as_of`` or a later day are published."""
+    query = f"select count(*) from ops.published where scope = 'personal' and as_of >= date '{as_of}'"
+    done = subprocess.run(
+        [programs() / "psql", "-Atc", query],
+        env=server(instance).client_environment("bundles_publisher", "shop"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() == "1"
+
+
+def run_chain(api: AirflowApi, console: Console, form: dict[str, Any]) -> None:
+    """Trigger ``load_shop`` and wait until the chain it starts has ended well.
+
+    Raises
+    ------
+    LocalError
+        When the DAGs do not appear, a run fails or the chain takes longer than an hour.
+    """
+    wait_for_dags(api)
+    known = {dag_id: {run["dag_run_id"] for run in api.runs(dag_id)} for dag_id in CHAIN}
+    first = api.trigger("load_shop", form)
+    deadline = time.monotonic() + CHAIN_SECONDS
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        for dag_id in CHAIN:
+            bar = progress.add_task(dag_id, total=None, now="waiting")
+            run_id = first if dag_id == "load_shop" else None
+            said = ""
+            while True:
+                run_id = run_id or new_run(api, dag_id, known[dag_id], form["as_of"])
+                if run_id:
+                    tasks = api.tasks(dag_id, run_id)
+                    over = [task for task in tasks if task["state"] in OVER]
+                    running = ", ".join(sorted(t["task_id"] for t in tasks if t["state"] == "running"))[:60]
+                    progress.update(bar, total=max(len(tasks), 1), completed=len(over), now=running)
+                    if not console.is_terminal and running and running != said:
+                        console.print(f"{dag_id}: {running}")
+                        said = running
+                    if is_over(api, dag_id, run_id):
+                        progress.update(bar, now="done")
+                        break
+                if time.monotonic() > deadline:
+                    raise LocalError(f"{dag_id} has not ended after {CHAIN_SECONDS} s; look at it in the Airflow UI")
+                time.sleep(1)
+
+
+def wait_for_dags(api: AirflowApi) -> None:
+    """Return when the four DAGs are known to the scheduler.
+
+    Raises
+    ------
+    LocalError
+        When a DAG file does not import, or they do not appear in time.
+    """
+    deadline = time.monotonic() + DAGS_SECONDS
+    while {dag["dag_id"] for dag in api.get("/dags")["dags"]} < set(CHAIN):
+        errors = api.get("/importErrors")["import_errors"]
+        if errors:
+            raise LocalError(f"{errors[0]['filename']} does not import:\n{errors[0]['stack_trace']}")
+        if time.monotonic() > deadline:
+            raise LocalError("the DAGs have not appeared; see the log of airflow-dag-processor")
+        time.sleep(1)
+
+
+def new_run(api: AirflowApi, dag_id: str, known: set[str], as_of: str) -> str | None:
+    """Return the id of the run that the chain started for ``as_of``; None while there is none."""
+    for run in api.runs(dag_id):
+        if run["dag_run_id"] not in known and run.get("partition_key") in (None, as_of):
+            run_id: str = run["dag_run_id"]
+            return run_id
+    return None
+
+
+def is_over(api: AirflowApi, dag_id: str, run_id: str) -> bool:
+    """Tell whether a run has succeeded.
+
+    Raises
+    ------
+    LocalError
+        When it failed, with the end of the first failed task's log.
+    """
+    state = next(run["state"] for run in api.runs(dag_id) if run["dag_run_id"] == run_id)
+    if state == "failed":
+        failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
+        blame = f"{failed[0]['task_id']}:\n{api.log(failed[0])}" if failed else "no task"
+        raise LocalError(f"{dag_id} failed in {blame}")
+    return bool(state == "success")
+
+
+def addresses(instance: Instance) -> str:
+    """Return where the three user interfaces are and how to log in."""
+    ports, secrets = instance.ports(), instance.secrets()
+    return (
+        f"\nAirflow   http://127.0.0.1:{ports['airflow']}   user admin, password {secrets['AIRFLOW_ADMIN_PASSWORD']}\n"
+        f"MLflow    http://127.0.0.1:{ports['mlflow']}   no login; listens on this machine only\n"
+        f"Postgres  host 127.0.0.1 port {ports['postgres']} database shop user bundles_analyst "
+        f"password {secrets['BUNDLES_WAREHOUSE__ANALYST_PASSWORD']}   (or: make psql)\n"
+        "The stack stays up; `make down` stops it."
+    )
