@@ -1,1 +1,1 @@
-"""The whole stack on one machine without Docker: embedded Postgres, MLflow and Airflow."""
+"""The whole stack on one machine without Docker: embedded Postgres, MLflow, Airflow."""

