@@ -14,23 +14,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Two retries: a dead server costs seconds, not the minutes of the default (seven, with growing waits).
+# Two retries: a dead server costs seconds, not the minutes of the default (seven, with growing waits). MLflow reads
+# these while it is imported, so they stand above the imports.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-import mlflow.entities  # noqa: E402 - the settings above are read while it loads
-import requests  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities.model_registry import ModelVersion  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode  # noqa: E402
+import mlflow.entities
+import requests
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from ml.errors import DataError, TemporaryError  # noqa: E402
-from ml.settings import Settings  # noqa: E402
+from ml.errors import DataError, TemporaryError
+from ml.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,8 +89,7 @@ class Run:
         """Log parameters, as text."""
         entries = [mlflow.entities.Param(name, str(value)) for name, value in values.items()]
         for start in range(0, len(entries), 100):  # the server takes at most 100 at a time
-            part = entries[start : start + 100]
-            self._try("params", lambda run_id, part=part: self._client.log_batch(run_id, params=part))
+            self._try("params", partial(self._client.log_batch, params=entries[start : start + 100]))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics at ``step`` (for curves: k, or the number of trees)."""
@@ -275,12 +276,14 @@ class Tracking:
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
-        if found:
-            return str(found.experiment_id)
-        try:
-            return str(self._client.create_experiment(name))
-        except MlflowException:  # another process was faster
-            return str(self._client.get_experiment_by_name(name).experiment_id)
+        if found is None:
+            try:
+                return self._client.create_experiment(name)
+            except MlflowException:  # another process may have been faster
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
 
     @contextmanager
     def _required(self, what: str) -> Iterator[None]:
@@ -322,4 +325,4 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _version(found: ModelVersion) -> Version:
-    return Version(found.name, int(found.version), found.run_id, dict(found.tags))
+    return Version(found.name, int(found.version), found.run_id or "", dict(found.tags))
