@@ -1,0 +1,1 @@
+"""Where a shop's tables come from: each source delivers records in the raw contract."""

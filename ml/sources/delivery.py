@@ -1,0 +1,66 @@
+"""What every source gives: deliveries of records, each with the fingerprint that makes loading it twice a no-op."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Records for one table.
+
+    Attributes
+    ----------
+    table
+        Name in the raw contract.
+    file_name
+        Where the records came from, for people.
+    file_sha256
+        Fingerprint; the same one is loaded once.
+    records
+        Columns as text or typed, and ``_record``.
+    loaded_through
+        Last day covered, where the source is cut by day.
+    refused
+        Quarantine rows (record_number, reason, column_name, raw_record) of records that could not even be split
+        into columns; None when there are none.
+    """
+
+    table: str
+    file_name: str
+    file_sha256: str
+    records: pl.DataFrame
+    loaded_through: date | None = None
+    refused: pl.DataFrame | None = None
+
+
+class Source(Protocol):
+    """Anything that can deliver a shop's tables."""
+
+    def deliveries(self, as_of: date, loaded_through: dict[str, date]) -> Iterator[Delivery]:
+        """Yield the deliveries up to ``as_of``, parents before children.
+
+        Parameters
+        ----------
+        as_of
+            Last day wanted.
+        loaded_through
+            Last day loaded already, by table; tables that were never loaded are missing.
+
+        Raises
+        ------
+        NothingToDo
+            When the source has nothing new for the day.
+        DataError
+            When a file as a whole cannot be read.
+        """
+        ...
+
+
+def fingerprint(*parts: object) -> str:
+    """Return the sha256 of the parts, for deliveries that are slices of a larger file."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
