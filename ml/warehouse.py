@@ -17,6 +17,7 @@ import psycopg2.extensions
 from psycopg2 import errorcodes, sql
 
 from ml.errors import DataError, FencedError, TemporaryError
+from ml.landing import Landing
 from ml.settings import Role, Settings
 from ml.tables import Table
 
@@ -112,6 +113,17 @@ class Warehouse:
                 cursor.adbc_ingest(table.name, frame.to_arrow(), mode="append", db_schema_name=table.schema)
             bulk.commit()
         return frame.height
+
+    def land(self, landing: "Landing") -> dict[str, int]:
+        """Land one delivery in schema raw, all or nothing, with its manifest row and quarantine.
+
+        Returns
+        -------
+        dict
+            rows_in, rows_accepted, rows_duplicate, rows_quarantined; the first is the sum of the others.
+        """
+        with self.transaction() as connection, connection.cursor() as cursor:
+            return landing.run(cursor)
 
     def call(self, function: str, **arguments: object) -> list[tuple[Any, ...]]:
         """Call a function of the warehouse by named arguments and return its rows.

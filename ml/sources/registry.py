@@ -1,0 +1,15 @@
+"""Sources by name, as the trigger form offers them."""
+
+from ml.settings import Settings
+from ml.sources.complete_journey import CompleteJourney
+from ml.sources.delivery import Source
+from ml.sources.folder import Folder
+
+
+
+def open_source(name: str, settings: Settings, seed: int) -> Source:
+    """Return the source of that name; ``RunParams`` has checked that it is one of these."""
+    wanted = settings.source
+    if name == "folder":
+        return Folder(wanted.folder)
+    return CompleteJourney()

@@ -1,0 +1,1 @@
+"""A shop whose truth is known: what customers want, what goes together, what competes, how prices act."""
