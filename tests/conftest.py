@@ -6,10 +6,11 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+
 from local.instance import Instance, choose_port
 from local.postgres import Server
-
 from ml.settings import Settings, WarehouseSettings
+from tests.stack import stack  # noqa: F401 - a fixture for the whole session
 
 ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
 

@@ -1,0 +1,151 @@
+"""The whole stack on a tiny simulated shop: one for all tests of a session, started as a user starts it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from local.airflow_api import AirflowApi
+from local.instance import Instance
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles")
+AS_OF = "2017-12-03"
+TINY_SHOP = {
+    "BUNDLES_SOURCE__SIMULATED_CUSTOMERS": "200",
+    "BUNDLES_SOURCE__SIMULATED_PRODUCTS": "60",
+    "BUNDLES_MIN_PRODUCT_BASKETS": "10",
+    "BUNDLES_PREFERENCE__TREES": "20",
+    "BUNDLES_PREFERENCE__MIN_LEAF_ROWS": "20",
+    "BUNDLES_PREFERENCE__MIN_CUSTOMER_BASKETS": "4",
+    "BUNDLES_OPTIMIZER__CATALOGUE_SAMPLE": "5",
+    "BUNDLES_OPTIMIZER__BOOTSTRAP_DRAWS": "100",
+    "BUNDLES_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+"""Enough for a pair to have evidence and a tree to split, small enough for a test."""
+
+CHAIN_SECONDS = 420
+
+
+class Stack:
+    """A running stack: its API, its database, and the patience to wait for a run."""
+
+    def __init__(self, home: Path) -> None:
+        self.instance = Instance(home)
+        self.environment = {**os.environ, **TINY_SHOP, "BUNDLES_HOME": str(home)}
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m local ...`` for this stack."""
+        line = [sys.executable, "-m", "local", *arguments]
+        return subprocess.run(line, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=check)
+
+    @property
+    def api(self) -> AirflowApi:
+        """A client that has just logged in."""
+        return AirflowApi(self.instance)
+
+    @property
+    def airflow(self) -> str:
+        """Address of the Airflow UI."""
+        return f"http://127.0.0.1:{self.instance.ports()['airflow']}"
+
+    @property
+    def mlflow(self) -> str:
+        """Address of the MLflow UI."""
+        return f"http://127.0.0.1:{self.instance.ports()['mlflow']}"
+
+    @property
+    def password(self) -> str:
+        """Password of Airflow's user ``admin``."""
+        return self.instance.secrets()["AIRFLOW_ADMIN_PASSWORD"]
+
+    def rows(self, query: str, role: str = "publisher") -> list[tuple[Any, ...]]:
+        """Return the rows of a query as one of the roles; a statement without rows gives none."""
+        password = self.instance.secrets()[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"]
+        where = {"host": "127.0.0.1", "port": self.instance.ports()["postgres"], "dbname": "shop"}
+        connection = psycopg2.connect(user=f"bundles_{role}", password=password, **where)  # type: ignore[call-overload]
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(query)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def pointer(self) -> tuple[int, str]:
+        """Return the published run and its as-of date."""
+        ((run_id, as_of),) = self.rows("select run_id, as_of from ops.published where scope = 'personal'")
+        return run_id, as_of.isoformat()
+
+    def content(self, run_id: int) -> str:
+        """Return a hash of everything a run holds, without the number of the run itself."""
+        tables = ("candidates", "associations", "bundles", "bundle_items", "catalogue_gaps")
+        whole = [
+            self.rows(f"select to_jsonb(t) - 'run_id' from ml.{table} as t where run_id = {run_id}") for table in tables
+        ]
+        text = [sorted(json.dumps(row, sort_keys=True) for (row,) in rows) for rows in whole]
+        return hashlib.sha256(json.dumps(text).encode()).hexdigest()
+
+    def wait_for_run(self, dag_id: str, seconds: float, known: Collection[str] = (), **facts: str) -> dict[str, Any]:
+        """Return the run with these facts once it has ended well; fail with the logs of what failed.
+
+        Parameters
+        ----------
+        dag_id, facts
+            The DAG, and what its run must have, such as ``partition_key``.
+        seconds
+            How long to wait.
+        known
+            Ids of runs that are not meant.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for run in self.api.runs(dag_id):
+                if run["dag_run_id"] in known or not facts.items() <= run.items():
+                    continue
+                if run["state"] == "failed":
+                    raise AssertionError(f"{dag_id} failed:\n{self.blame(dag_id, run['dag_run_id'])}")
+                if run["state"] == "success":
+                    return run
+            time.sleep(1)
+        raise AssertionError(f"{dag_id} has no finished run with {facts} after {seconds:.0f} s")
+
+    def run_chain(self, as_of: str, seconds: int = CHAIN_SECONDS) -> None:
+        """Trigger ``load_shop`` by the form and wait until the four runs it leads to have ended well."""
+        api = self.api
+        known = {run["dag_run_id"] for dag_id in CHAIN for run in api.runs(dag_id)}
+        deadline = time.monotonic() + seconds
+        first = api.trigger("load_shop", {"source": "simulated_shop", "as_of": as_of})
+        self.wait_for_run("load_shop", seconds, dag_run_id=first)
+        for dag_id in CHAIN[1:]:
+            self.wait_for_run(dag_id, deadline - time.monotonic(), known, partition_key=as_of)
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """Return the state of each task of a run."""
+        return {task["task_id"]: task["state"] for task in self.api.tasks(dag_id, run_id)}
+
+    def blame(self, dag_id: str, run_id: str) -> str:
+        """Return the end of the log of every task that failed by itself."""
+        failed = [task for task in self.api.tasks(dag_id, run_id) if task["state"] == "failed"]
+        return "\n".join(f"--- {task['task_id']}\n{self.api.log(task, 40)}" for task in failed)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack in a home of its own, with the first day of the simulated shop published."""
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    up = stack.command("up", check=False)
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        stack.run_chain(AS_OF)
+        yield stack
+    finally:
+        stack.command("down")

@@ -1,0 +1,117 @@
+"""What an operator and a data scientist see, through a real browser; screenshots for the README on request."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stack import CHAIN, ROOT, Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.browser]
+
+IMAGES = ROOT / "docs" / "images"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+]
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def airflow(browser: Any, stack: Stack) -> Iterator[Any]:
+    """A page that is logged in to Airflow."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(stack.airflow)
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", stack.password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda address: "login" not in address)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def mlflow(browser: Any) -> Iterator[Any]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+    page.close()
+
+
+def picture(page: Any, name: str) -> None:
+    """Save a screenshot where they are asked for."""
+    if os.environ.get("BUNDLES_SCREENSHOTS"):
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=Path(IMAGES) / f"{name}.png")
+
+
+def test_an_operator_sees_four_dags_and_no_import_error(airflow: Any, stack: Stack) -> None:
+    airflow.goto(f"{stack.airflow}/dags")
+    for dag_id in CHAIN:
+        airflow.get_by_role("link", name=dag_id, exact=True).first.wait_for()
+    assert airflow.get_by_text("Dag Import Error").count() == 0
+    picture(airflow, "airflow-dags")
+
+
+def test_an_operator_opens_the_graph_of_a_run(airflow: Any, stack: Stack) -> None:
+    run = next(run for run in stack.api.runs("recommend_bundles") if run["state"] == "success")
+    airflow.goto(f"{stack.airflow}/dags/recommend_bundles/runs/{run['dag_run_id']}")
+    graph = airflow.locator('button[aria-label^="Show Graph"]')
+    graph.first.wait_for()
+    graph.first.click()
+    airflow.locator(".react-flow__node").first.wait_for()
+    shown = " ".join(airflow.locator(".react-flow__node").all_inner_texts())
+    for task in ("propose_candidates", "optimise_bundles", "audit_bundles", "approve_bundles", "publish_bundles"):
+        assert task in shown, task
+    picture(airflow, "airflow-graph")
+
+
+def test_every_dbt_model_is_in_the_graph_of_the_features(airflow: Any, stack: Stack) -> None:
+    run = next(run for run in stack.api.runs("build_features") if run["state"] == "success")
+    airflow.goto(f"{stack.airflow}/dags/build_features/runs/{run['dag_run_id']}")
+    airflow.get_by_text("check_freshness").first.wait_for()
+    picture(airflow, "airflow-features")
+
+
+def test_the_trigger_form_asks_for_typed_values(airflow: Any, stack: Stack) -> None:
+    airflow.goto(f"{stack.airflow}/dags/recommend_bundles")
+    airflow.get_by_role("button", name="Trigger").first.click()
+    airflow.get_by_text("Largest bundle").first.wait_for()
+    for title in ("As-of date", "Policy", "Solver", "Budget (cents)", "Ask before publishing", "Seed"):
+        assert airflow.get_by_text(title, exact=False).count() > 0, title
+    picture(airflow, "airflow-form")
+    airflow.keyboard.press("Escape")
+
+
+def test_a_data_scientist_sees_the_runs_of_the_policies(mlflow: Any, stack: Stack) -> None:
+    mlflow.goto(f"{stack.mlflow}/#/experiments")
+    for experiment in ("bundle_policy", "preference", "association"):
+        mlflow.get_by_role("link", name=experiment, exact=True).first.wait_for()
+    mlflow.get_by_role("link", name="bundle_policy", exact=True).first.click()
+    mlflow.get_by_role("row").nth(1).wait_for()
+    picture(mlflow, "mlflow-policies")
+
+
+@pytest.mark.parametrize("model", ["preference", "association"])
+def test_a_data_scientist_sees_the_champion(mlflow: Any, stack: Stack, model: str) -> None:
+    mlflow.goto(f"{stack.mlflow}/#/models/{model}")
+    mlflow.get_by_text("champion").first.wait_for()
+    picture(mlflow, f"mlflow-{model}-champion")
