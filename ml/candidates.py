@@ -1,0 +1,264 @@
+"""Which products may enter a customer's bundle, and who proposed them.
+
+A *request* is a customer and a cut: everything is taken from baskets dated strictly before the cut, so the same
+function serves training examples, backtests and today's bundles. Beside its sources each candidate carries two
+co-purchase scores, which the ranker takes as features.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ml.errors import ConfigError
+
+SOURCES = ("bought", "popular", "co_purchased", "category", "new")
+BOUGHT, POPULAR, CO_PURCHASED, CATEGORY, NEW = (1 << bit for bit in range(len(SOURCES)))
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "customer_id": pl.String,
+    "cut": pl.Date,
+    "product_id": pl.String,
+    "sources": pl.List(pl.String),
+    "co_purchase": pl.Float32,
+    "co_purchase_last": pl.Float32,
+}
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CandidateParams:
+    """How many products each source proposes for a request.
+
+    Parameters
+    ----------
+    popular
+        Products in most baskets of the last ``window_days``. Default 120.
+    co_purchased
+        Products never bought by the customer, bought most with what they buy. Default 60.
+    categories, per_category
+        Most popular unbought products of the customer's main categories. Default 3 x 10.
+    new
+        Products launched, or first sold, within ``window_days``. Default 20.
+    window_days
+        What counts as recent. Default 28.
+    neighbours, min_pair_baskets
+        Products kept for each product in the co-purchase scores, and the evidence a pair needs. Default 100 and 3.
+    decay_days
+        Age at which a basket counts 1/e in a customer's taste. Default 180.
+
+    Raises
+    ------
+    ConfigError
+        When ``popular`` is below 1 or another number negative.
+    """
+
+    popular: int = 120
+    co_purchased: int = 60
+    categories: int = 3
+    per_category: int = 10
+    new: int = 20
+    window_days: int = 28
+    neighbours: int = 100
+    min_pair_baskets: int = 3
+    decay_days: float = 180.0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if getattr(self, name) < (1 if name in ("popular", "window_days", "decay_days") else 0):
+                raise ConfigError(f"candidates.{name}: got {getattr(self, name)}, which is too small")
+
+
+def propose(
+    baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, params: CandidateParams | None = None
+) -> pl.DataFrame:
+    """Return the candidates of each request.
+
+    Parameters
+    ----------
+    baskets
+        Rows of ``features.ftr_baskets``; those without a customer count for popularity and co-purchase.
+    products
+        Rows of ``features.ftr_products``; only those with ``is_bundleable`` are proposed.
+    requests
+        ``customer_id``, ``cut`` (date); customers without baskets get what needs no history.
+
+    Returns
+    -------
+    Frame of ``SCHEMA``, ordered by customer, cut, product. ``co_purchase`` and ``co_purchase_last`` are sums over
+    the customer's products (weighted by decayed frequency; or those of the last basket) of the cosine of baskets.
+    """
+    return _collect(baskets, products, requests, params or CandidateParams(), whole=False)
+
+
+def whole_catalogue(
+    baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, params: CandidateParams | None = None
+) -> pl.DataFrame:
+    """Return every bundleable product as a candidate of each request, in the form of :func:`propose`.
+
+    Products that no source proposed have an empty list of sources.
+    """
+    return _collect(baskets, products, requests, params or CandidateParams(), whole=True)
+
+
+def _collect(
+    baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, params: CandidateParams, whole: bool
+) -> pl.DataFrame:
+    catalogue = products.filter("is_bundleable").sort("product_id")
+    lines = (
+        baskets.with_row_index("basket")
+        .select("basket", "customer_id", "basket_on", "is_giant", product_id="product_ids")
+        .explode("product_id")
+        .join(catalogue.select("product_id").with_row_index("product"), on="product_id")
+        .drop("product_id")
+    )
+    parts = [
+        part
+        for (cut,), group in requests.unique().sort("cut").group_by("cut", maintain_order=True)
+        for part in _propose_at(cut, lines, catalogue, group["customer_id"].sort(), params, whole)
+    ]
+    if not parts:
+        return pl.DataFrame(schema=SCHEMA)
+    return pl.concat(parts).sort("customer_id", "cut", "product_id")
+
+
+def _propose_at(
+    cut: date, lines: pl.DataFrame, catalogue: pl.DataFrame, customers: pl.Series, params: CandidateParams, whole: bool
+) -> Iterator[pl.DataFrame]:
+    before = lines.filter(pl.col("basket_on") < cut).with_columns(
+        age=(pl.lit(cut) - pl.col("basket_on")).dt.total_days()
+    )
+    order, sold = _by_popularity(before, catalogue.height, params.window_days)
+    common = np.zeros(catalogue.height, np.uint8)
+    common[order[: params.popular]] |= POPULAR
+    common[~sold] &= ~np.uint8(POPULAR)
+    common[_newcomers(cut, before, catalogue, order, params)] |= NEW
+    near = _neighbours(before.filter(~pl.col("is_giant")), catalogue.height, params)
+    taste, last = _tastes(before, customers, catalogue.height, params.decay_days)
+    shelf, category_of = _shelves(catalogue, order[sold[order]], params.per_category)
+    step = max(1, 4_000_000 // max(1, catalogue.height))  # keeps the dense scores of a block near 16 MB
+    for start in range(0, len(customers), step):
+        block = slice(start, start + step)
+        liking = (taste[block] @ near).toarray()
+        marks = np.repeat(common[None, :], liking.shape[0], axis=0)
+        owned = taste[block].tocoo()
+        marks[owned.row, owned.col] |= BOUGHT
+        _mark_best(marks, liking, params.co_purchased)
+        _mark_shelves(marks, taste[block], shelf, category_of, params.categories)
+        rows, columns = np.nonzero(marks | np.uint8(1 << 7) if whole else marks)
+        liking_last = (last[block] @ near).toarray()
+        yield pl.DataFrame(
+            {
+                "customer_id": customers.gather(rows + start),
+                "cut": pl.repeat(cut, rows.size, dtype=pl.Date, eager=True),
+                "product_id": catalogue["product_id"].gather(columns),
+                "sources": _SOURCE_LISTS.gather(marks[rows, columns]),
+                "co_purchase": liking[rows, columns],
+                "co_purchase_last": liking_last[rows, columns],
+            },
+            schema=SCHEMA,
+        )
+
+
+_SOURCE_LISTS = pl.Series(
+    [[name for bit, name in enumerate(SOURCES) if mark >> bit & 1] for mark in range(1 << len(SOURCES))],
+    dtype=pl.List(pl.String),
+)
+
+
+def _by_popularity(before: pl.DataFrame, n_products: int, window_days: int) -> tuple[Ints, NDArray[np.bool_]]:
+    product, recent = before["product"].to_numpy(), before["age"].to_numpy() <= window_days
+    ever = np.bincount(product, minlength=n_products)
+    order = np.lexsort((np.arange(n_products), -ever, -np.bincount(product[recent], minlength=n_products)))
+    return order, ever > 0
+
+
+def _newcomers(cut: date, before: pl.DataFrame, catalogue: pl.DataFrame, order: Ints, params: CandidateParams) -> Ints:
+    first = np.full(catalogue.height, np.iinfo(np.int64).max)
+    ages = before.group_by("product").agg(pl.col("age").max())
+    first[ages["product"].to_numpy()] = ages["age"].to_numpy()
+    since = catalogue.select(days=(pl.lit(cut) - pl.col("launched_on")).dt.total_days())["days"]
+    age = np.where(since.is_null().to_numpy(), first, since.fill_null(0).to_numpy())
+    return order[((age > 0) & (age <= params.window_days))[order]][: params.new]
+
+
+def _neighbours(before: pl.DataFrame, n_products: int, params: CandidateParams) -> sparse.csr_matrix:
+    """Return the cosine of baskets for each product's nearest neighbours, (n_products, n_products), no diagonal."""
+    basket, product = before["basket"].to_numpy(), before["product"].to_numpy()
+    _, rows = np.unique(basket, return_inverse=True)
+    held = sparse.csr_matrix((np.ones(rows.size, np.float32), (rows, product)), (rows.max(initial=-1) + 1, n_products))
+    pairs = (held.T @ held).tocoo()
+    keep = (pairs.row != pairs.col) & (pairs.data >= params.min_pair_baskets)
+    row, column, count = pairs.row[keep], pairs.col[keep], pairs.data[keep]
+    baskets = np.bincount(product, minlength=n_products)
+    cosine = count / np.sqrt(baskets[row].astype(np.float32) * baskets[column].astype(np.float32))
+    order = np.lexsort((column, -cosine, row))
+    row, column, cosine = row[order], column[order], cosine[order].astype(np.float32)
+    rank = np.arange(row.size) - np.searchsorted(row, row)
+    near = rank < params.neighbours
+    return sparse.csr_matrix((cosine[near], (row[near], column[near])), (n_products, n_products))
+
+
+def _tastes(
+    before: pl.DataFrame, customers: pl.Series, n_products: int, decay_days: float
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Return each customer's decayed purchase shares, and the products of their last basket, (customers, products)."""
+    codes = pl.DataFrame({"customer_id": customers}).with_row_index("customer")
+    own = before.join(codes, on="customer_id").with_columns(
+        weight=(-pl.col("age") / decay_days).exp(), is_last=pl.col("age") == pl.col("age").min().over("customer")
+    )
+    weights = own.group_by("customer", "basket").agg(pl.col("weight").first())
+    total = np.zeros(len(customers))
+    np.add.at(total, weights["customer"].to_numpy(), weights["weight"].to_numpy())
+    at = (own["customer"].to_numpy(), own["product"].to_numpy())
+    shape = (len(customers), n_products)
+    share = (own["weight"].to_numpy() / total[at[0]]).astype(np.float32)
+    return sparse.csr_matrix((share, at), shape), sparse.csr_matrix((own["is_last"].to_numpy().astype("f4"), at), shape)
+
+
+def _shelves(catalogue: pl.DataFrame, by_popularity: Ints, per_category: int) -> tuple[Ints, Ints]:
+    """Return the best sellers of each category, (categories, per_category), padded by -1, and products' categories."""
+    category = catalogue["category"].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+    shelf = np.full((category.max(initial=-1) + 1, per_category), -1, np.int64)
+    ordered = by_popularity[np.argsort(category[by_popularity], kind="stable")]
+    place = np.arange(ordered.size) - np.searchsorted(category[ordered], category[ordered])
+    fits = place < per_category
+    shelf[category[ordered[fits]], place[fits]] = ordered[fits]
+    return shelf, category
+
+
+def _mark_best(marks: NDArray[np.uint8], liking: Floats, wanted: int) -> None:
+    wanted = min(wanted, liking.shape[1])
+    if not wanted:
+        return
+    unbought = np.where(marks & BOUGHT, 0, liking)
+    best = np.argpartition(-unbought, wanted - 1, axis=1)[:, :wanted]
+    rows = np.repeat(np.arange(len(marks)), wanted)
+    chosen = unbought[rows, best.ravel()] > 0
+    marks[rows[chosen], best.ravel()[chosen]] |= CO_PURCHASED
+
+
+def _mark_shelves(
+    marks: NDArray[np.uint8], taste: sparse.csr_matrix, shelf: Ints, category_of: Ints, wanted: int
+) -> None:
+    if not (wanted and len(shelf)):
+        return
+    member = sparse.csr_matrix(
+        (np.ones(category_of.size, np.float32), (np.arange(category_of.size), category_of)),
+        (category_of.size, len(shelf)),
+    )
+    liked = (taste @ member).toarray()
+    main = np.argsort(-liked, axis=1, kind="stable")[:, :wanted]
+    proposed = np.where(np.take_along_axis(liked, main, axis=1)[:, :, None] > 0, shelf[main], -1).reshape(
+        len(marks), -1
+    )
+    rows = np.repeat(np.arange(len(marks)), proposed.shape[1])
+    columns = proposed.ravel()
+    chosen = columns >= 0
+    chosen &= (marks[rows, columns] & BOUGHT) == 0
+    marks[rows[chosen], columns[chosen]] |= CATEGORY
