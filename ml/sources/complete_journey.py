@@ -44,12 +44,14 @@ class CompleteJourney:
 
     def deliveries(self, as_of: date, loaded_through: dict[str, date]) -> Iterator[Delivery]:
         """Yield customers and products once, then the days after the last loaded one."""
-        since = loaded_through.get("order_items", FIRST_DAY - timedelta(days=1))
-        through = min(as_of, LAST_DAY)
+        if as_of > LAST_DAY:
+            raise NothingToDo(f"complete_journey has nothing of {as_of}: it ends on {LAST_DAY}")
+        before = FIRST_DAY - timedelta(days=1)
+        # The least of the three, so that a load that broke off between two tables is taken up again.
+        since = min(loaded_through.get(table, before) for table in ("orders", "order_items", "promotions"))
+        through = as_of
         if through <= since:
-            raise NothingToDo(
-                f"complete_journey has nothing new for {as_of}: loaded through {since}, the source ends on {LAST_DAY}"
-            )
+            return
         yield self._whole("customers", "demographics", self._customers())
         yield self._whole("products", "products", self._products())
         lines = self._lines(since, through)
@@ -77,7 +79,9 @@ class CompleteJourney:
             pl.col("income").alias("income_band"),
             "household_size",
         )
-        everyone = self._scan("transactions").select(pl.col("household_id").cast(pl.String).alias("customer_id")).unique()
+        everyone = (
+            self._scan("transactions").select(pl.col("household_id").cast(pl.String).alias("customer_id")).unique()
+        )
         return everyone.join(known, on="customer_id", how="left").sort("customer_id").collect()
 
     def _products(self) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Land a source's deliveries in schema raw, with manifest and quarantine."""
 
 import logging
+from datetime import date
 
 import polars as pl
 from tqdm import tqdm
@@ -21,18 +22,23 @@ log = logging.getLogger(__name__)
 def run(settings: Settings, context: Context) -> Counts:
     """Load what the source has up to the as-of date; deliveries that were loaded before are passed over.
 
+    A day that was loaded before is done again without a new delivery, so that a retry or a rerun leads on to the
+    stages after it; only a day the source has not reached is nothing to do.
+
     Raises
     ------
     DataError
         When a delivery is refused as a whole; those before it have landed, a retry goes on from there.
     NothingToDo
-        When the source has nothing that is not loaded already.
+        When the source has nothing new and what is loaded ends before the as-of date.
     """
     warehouse = Warehouse(settings, "loader")
     name = context.params.source
     manifest = warehouse.read_view("ops.load_manifest", {"source": name, "status": "accepted"})
     known = set(zip(manifest["table_name"], manifest["file_sha256"], strict=True))
-    through = dict(manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max()).rows())
+    through = dict(
+        manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max()).rows()
+    )
     source = open_source(name, settings, context.params.seed)
     totals: dict[str, int] = {}
     deliveries = 0
@@ -47,8 +53,8 @@ def run(settings: Settings, context: Context) -> Counts:
             for key, value in counts.items():
                 totals[key] = totals.get(key, 0) + value
             log.info("%s %s: %s", delivery.table, delivery.file_name, " ".join(f"{k}={v}" for k, v in counts.items()))
-    if not deliveries:
-        raise NothingToDo(f"{name}: everything up to {context.as_of} is loaded already")
+    if not deliveries and max(through.values(), default=date.min) < context.as_of:
+        raise NothingToDo(f"{name}: nothing new, and nothing of {context.as_of} or later is loaded")
     return {"deliveries": deliveries, **totals}
 
 
