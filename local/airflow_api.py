@@ -66,6 +66,8 @@ class AirflowApi:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise LocalError(f"Airflow answered {error.code} to {method} {path}: {error.read().decode()[:600]}") from error
+            raise LocalError(
+                f"Airflow answered {error.code} to {method} {path}: {error.read().decode()[:600]}"
+            ) from error
         except OSError as error:
             raise LocalError(f"Airflow at {self._base} does not answer: {error}; try `make status`") from error

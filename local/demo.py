@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from local.airflow_api import AirflowApi
 from local.environment import environment
 from local.instance import REPOSITORY, Instance, LocalError
-from local.postgres import programs
+from local.programs import programs
 from local.stack import server
 
 CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles")

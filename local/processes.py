@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import psutil
 from local.instance import REPOSITORY, Instance
 
 GRACE_SECONDS = 15
+MARK = "BUNDLES_INSTANCE"
+"""Environment variable that every process of an instance inherits: how those are found whose parent died."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Component:
         with (instance.logs / f"{self.name}.log").open("ab") as log:
             child = subprocess.Popen(
                 self.command,
-                env=dict(environment),
+                env={**environment, MARK: str(instance.home)},
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -45,13 +48,11 @@ class Component:
 
     def process(self, instance: Instance) -> psutil.Process | None:
         """Return the running process; None when it is down or its id belongs to another process by now."""
-        try:
+        with suppress(OSError, ValueError, KeyError, psutil.Error):
             known = json.loads(self.pid_file(instance).read_text("utf-8"))
             process = psutil.Process(known["pid"])
             if abs(process.create_time() - known["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
                 return process
-        except (OSError, ValueError, psutil.NoSuchProcess):
-            pass
         return None
 
     def memory_mb(self, instance: Instance) -> float:
@@ -62,28 +63,31 @@ class Component:
 
 def stop(components: Sequence[Component], instance: Instance) -> None:
     """End the components with everything they started; return when none is left."""
-    family: list[psutil.Process] = []
-    for component in components:
-        process = component.process(instance)
-        if process:
-            family += [process, *process.children(recursive=True)]
-            _signal_group(process.pid, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=GRACE_SECONDS)
-    for process in alive:
-        try:
+    leaders = [process for component in components if (process := component.process(instance))]
+    family = {process: None for leader in leaders for process in (leader, *leader.children(recursive=True))}
+    for leader in leaders:
+        _signal_group(leader.pid, signal.SIGTERM)
+    psutil.wait_procs(list(family), timeout=GRACE_SECONDS)
+    left = list(dict.fromkeys([*family, *_marked(instance)]))
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(alive, timeout=5)
+    psutil.wait_procs(left, timeout=5)
     for component in components:
         component.pid_file(instance).unlink(missing_ok=True)
 
 
+def _marked(instance: Instance) -> Iterator[psutil.Process]:
+    """Yield what still runs of an instance, orphans included."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == str(instance.home):
+                yield process
+
+
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        return
 
 
 def memory_mb(process: psutil.Process) -> float:

@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -67,7 +66,7 @@ def up(instance: Instance, console: Console) -> None:
         raise LocalError(f"{free_gb:.1f} GB free at {instance.home}, {FREE_DISK_GB} GB are needed")
     if not any(component.process(instance) for component in components(instance).values()):
         postgres = server(instance)
-        if not (postgres.data.exists() and postgres.is_running()):
+        if not postgres.is_running():
             instance.forget_ports()
     env = environment(instance)
     with console.status("Postgres") as status:
@@ -101,7 +100,7 @@ def status(instance: Instance, console: Console) -> bool:
     for heading in ("component", "address", "state", "memory"):
         table.add_column(heading, justify="right" if heading == "memory" else "left")
     postgres = server(instance)
-    is_up = postgres.data.exists() and postgres.is_running()
+    is_up = postgres.is_running()
     memory = _postgres_memory(postgres) if is_up else 0.0
     table.add_row("postgres", f"127.0.0.1:{postgres.port}", "up" if is_up else "down", f"{memory:.0f} MB")
     health = health_addresses(instance)
@@ -157,6 +156,5 @@ def _answers(address: str) -> bool:
 
 
 def _postgres_memory(postgres: Server) -> float:
-    pid = int((postgres.data / "postmaster.pid").read_text("utf-8").split()[0])
-    process = psutil.Process(pid)
-    return sum(map(memory_mb, [process, *process.children(recursive=True)]))
+    process = postgres.process()
+    return sum(map(memory_mb, [process, *process.children(recursive=True)])) if process else 0.0
