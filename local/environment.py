@@ -38,10 +38,11 @@ AIRFLOW_SETTINGS = {
 
 def environment(instance: Instance) -> dict[str, str]:
     """Return the whole environment: this process's own, secrets, ports and settings of every component."""
-    return {**os.environ, **SWITCHED_OFF, **AIRFLOW_SETTINGS, **_of_instance(instance), **_tools()}
+    return {**os.environ, **SWITCHED_OFF, **AIRFLOW_SETTINGS, **of_instance(instance), **_tools()}
 
 
-def _of_instance(instance: Instance) -> dict[str, str]:
+def of_instance(instance: Instance) -> dict[str, str]:
+    """Return what differs between instances: secrets, addresses and folders."""
     secrets, ports = instance.secrets(), instance.ports()
     airflow = f"http://127.0.0.1:{ports['airflow']}"
     address = f"127.0.0.1:{ports['postgres']}"

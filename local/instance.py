@@ -130,6 +130,8 @@ def choose_port(name: str, default: int) -> int:
     variable = f"BUNDLES_{name.upper()}_PORT"
     fixed = os.environ.get(variable)
     if fixed:
+        if not fixed.isdecimal() or not 0 < int(fixed) < 65536:
+            raise LocalError(f"{variable} is {fixed!r}; it must be a port number")
         if not is_free(int(fixed)):
             raise LocalError(f"port {fixed} ({variable}) is taken by another program; free it or name another")
         return int(fixed)

@@ -19,7 +19,7 @@ ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running cluster with roles and migrations; without fsync, since nobody keeps it."""
     home = tmp_path_factory.mktemp("postgres")
-    server = Server(home, choose_port("test_postgres", 56432), Instance(home).secrets(), is_durable=False)
+    server = Server(home, choose_port("test_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets(), is_durable=False)
     server.start()
     try:
         server.prepare()
@@ -46,7 +46,9 @@ def database(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def settings(postgres: Server, database: str) -> Settings:
     """Settings that point at the module's database."""
-    passwords = {f"{role}_password": postgres.passwords[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"] for role in ROLES}
+    passwords = {
+        f"{role}_password": postgres.passwords[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"] for role in ROLES
+    }
     warehouse = WarehouseSettings(port=postgres.port, database=database, **passwords)  # type: ignore[arg-type]
     return Settings(warehouse=warehouse, threads=1)
 

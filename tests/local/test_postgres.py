@@ -1,0 +1,127 @@
+"""The embedded cluster: it keeps its data, recovers by itself, and lets nobody in without a password."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from local.instance import Instance, LocalError, choose_port
+from local.postgres import Server
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    Server(tmp_path, 0, {"POSTGRES_PASSWORD": ""}).remove()
+
+
+def server(home: Path, passwords: dict[str, str] | None = None) -> Server:
+    """A server on any free port, like the one a new call of the command line would make."""
+    return Server(home, choose_port("unset", 40000 + os.getpid() % 10000), passwords or Instance(home).secrets())
+
+
+def answer(one: Server, query: str) -> str:
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=one.port, user="postgres", password=one.passwords["POSTGRES_PASSWORD"], dbname="postgres"
+    )
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return str(cursor.fetchone()[0]) if cursor.description else ""  # type: ignore[index]
+    finally:
+        connection.close()
+
+
+def test_data_survive_a_crash_and_a_pid_file_that_names_another_process(home: Path) -> None:
+    first = server(home)
+    first.start()
+    assert answer(first, "show fsync") == "on"
+    answer(first, "create table kept as select 7 as answer")
+    leader = first.process()
+    assert leader is not None
+    os.kill(leader.pid, signal.SIGKILL)
+    while first.is_running():
+        time.sleep(0.05)
+    (first.data / "postmaster.pid").write_text(f"{os.getpid()}\n{first.data}\n")
+    second = server(home)
+    assert not second.is_running(), "a foreign process is not our server"
+    second.start()
+    assert answer(second, "select answer from kept") == "7"
+
+
+def test_a_home_that_was_deleted_starts_fresh_and_the_old_data_stay_beside(home: Path) -> None:
+    old = server(home)
+    old.start()
+    answer(old, "create table old_shop ()")
+    (home / "secrets.json").unlink()
+    new = server(home)
+    new.start()
+    assert answer(new, "select count(*) from pg_class where relname = 'old_shop'") == "0"
+    assert new.data.with_name("postgres.earlier").is_dir()
+
+
+def test_a_cluster_whose_making_was_interrupted_is_made_anew(home: Path) -> None:
+    one = server(home)
+    half = one.data.with_suffix(".part")
+    (half / "base").mkdir(parents=True)
+    one.start()
+    assert answer(one, "select datcollate from pg_database where datname = 'postgres'") == "C.UTF-8"
+    assert not half.exists()
+
+
+def test_a_taken_port_is_named_with_the_log(home: Path, postgres: Server) -> None:
+    with pytest.raises(LocalError, match=f"(?s)port {postgres.port}.*could not bind"):
+        Server(home, postgres.port, Instance(home).secrets()).start()
+
+
+def test_nobody_enters_without_a_password(postgres: Server) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        psycopg2.connect(host="127.0.0.1", port=postgres.port, dbname="shop", user="bundles_owner", password="")
+
+
+def test_making_the_roles_again_changes_nothing_but_passwords(postgres: Server) -> None:
+    facts = """select md5(string_agg(r::text, ';' order by r::text)) from (
+        select rolname, rolsuper, rolcreatedb, rolcanlogin, rolconfig::text from pg_roles
+        union all select datname, false, false, false, datacl::text from pg_database
+        where datname in ('shop', 'airflow', 'mlflow')
+    ) as r"""
+    before = answer(postgres, facts)
+    postgres.prepare()
+    assert answer(postgres, facts) == before
+
+
+@pytest.mark.parametrize("role", ["bundles_loader", "bundles_ml", "bundles_publisher"])
+def test_a_writer_whose_client_died_is_stopped_and_no_writer_waits_long_for_a_lock(postgres: Server, role: str) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1",
+        port=postgres.port,
+        dbname="shop",
+        user=role,
+        password=postgres.client_environment(role)["PGPASSWORD"],
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select current_setting('client_connection_check_interval'), current_setting('lock_timeout')")
+        assert cursor.fetchone() == ("500ms", "5s")
+    connection.close()
+
+
+def test_each_login_enters_its_own_database_only(postgres: Server) -> None:
+    for user, database in (("mlflow", "shop"), ("airflow", "mlflow"), ("bundles_analyst", "airflow")):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+            psycopg2.connect(
+                host="127.0.0.1",
+                port=postgres.port,
+                dbname=database,
+                user=user,
+                password=postgres.client_environment(user)["PGPASSWORD"],
+            )
+
+
+def test_the_log_holds_no_password(postgres: Server) -> None:
+    log = (postgres.data.parent / "postgres.log").read_text("utf-8")
+    assert not [name for name, value in postgres.passwords.items() if value in log]

@@ -1,0 +1,89 @@
+"""Processes that outlive their command: found again, told apart from strangers, ended with all they started."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.instance import Instance
+from local.processes import Component, stop
+
+SLEEP = "import time; time.sleep(600)"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLEEP}'], start_new_session=True); {SLEEP}"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    one = Instance(tmp_path)
+    one.logs.mkdir()
+    one.pids.mkdir()
+    yield one
+    stop([Component("parent", [])], one)
+
+
+def started(instance: Instance) -> tuple[Component, psutil.Process, psutil.Process]:
+    """Start a component whose child leaves its process group, and return component, leader and child."""
+    component = Component("parent", [sys.executable, "-c", PARENT])
+    component.start(instance, os.environ)
+    leader = component.process(instance)
+    assert leader is not None
+    while not leader.children():
+        time.sleep(0.05)
+    return component, leader, leader.children()[0]
+
+
+def gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_second_start_finds_the_first(instance: Instance) -> None:
+    component, leader, _ = started(instance)
+    component.start(instance, os.environ)
+    assert component.process(instance) == leader
+
+
+def test_stopping_ends_children_that_left_the_group(instance: Instance) -> None:
+    component, leader, child = started(instance)
+    stop([component], instance)
+    assert gone(leader) and gone(child)
+    assert not component.pid_file(instance).exists()
+
+
+def test_stopping_ends_children_whose_parent_was_killed(instance: Instance) -> None:
+    component, leader, child = started(instance)
+    leader.kill()
+    leader.wait()
+    assert component.process(instance) is None
+    assert not gone(child)
+    stop([component], instance)
+    assert gone(child)
+
+
+def test_stopping_one_instance_leaves_another_alone(instance: Instance, tmp_path: Path) -> None:
+    _, leader, child = started(instance)
+    other = Instance(tmp_path / "other")
+    other.pids.mkdir(parents=True)
+    stop([Component("parent", [])], other)
+    assert leader.is_running() and child.is_running()
+
+
+def test_a_stale_pid_file_is_not_mistaken_for_a_running_component(instance: Instance) -> None:
+    component = Component("parent", [])
+    component.pid_file(instance).write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    assert component.process(instance) is None
+    component.pid_file(instance).write_text("half a fi")
+    assert component.process(instance) is None
+
+
+def test_memory_counts_the_children(instance: Instance) -> None:
+    component, leader, child = started(instance)
+    leader_alone = component.memory_mb(instance)
+    child.kill()
+    while leader.children() and not gone(child):
+        time.sleep(0.05)
+    assert 0 < component.memory_mb(instance) < leader_alone

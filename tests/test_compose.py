@@ -1,0 +1,131 @@
+"""docker-compose.yaml describes the stack that ``local/`` runs: same names, no secrets, nothing open to the network."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.environment import AIRFLOW_SETTINGS, SWITCHED_OFF, of_instance
+from local.instance import PASSWORDS, Instance
+from local.postgres import SETTINGS
+from local.stack import components
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+# libpq's names and dbmate's address: `local/` gives them to psql and dbmate alone, too.
+ONE_SHOT_NAMES = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "DATABASE_URL", "POSTGRES_INITDB_ARGS"}
+# Set by the user, where there is a folder of deliveries.
+OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER"}
+AIRFLOW = {name for name in SERVICES if name.startswith("airflow-")}
+
+
+def environment(service: str) -> dict[str, str]:
+    return {name: str(value) for name, value in SERVICES[service].get("environment", {}).items()}
+
+
+def image_names() -> set[str]:
+    return set(re.findall(r"BUNDLES_\w+(?==\$)", (ROOT / "Dockerfile").read_text("utf-8")))
+
+
+def test_the_names_are_those_of_the_embedded_stack(tmp_path: Path) -> None:
+    embedded = {*SWITCHED_OFF, *AIRFLOW_SETTINGS, *of_instance(Instance(tmp_path))}
+    described = image_names().union(*(environment(service) for service in SERVICES))
+    assert described - ONE_SHOT_NAMES - OPTIONAL_NAMES == embedded
+
+
+def test_the_settings_are_those_of_the_embedded_stack() -> None:
+    for service in AIRFLOW:
+        same = {name: environment(service).get(name) for name in AIRFLOW_SETTINGS}
+        assert same == AIRFLOW_SETTINGS
+    flags = dict(re.findall(r"-c (\w+)=(\S+)", SERVICES["postgres"]["command"]))
+    ours = {name: value.strip("'") for name, value in SETTINGS.items()}
+    assert flags == {k: v for k, v in ours.items() if k not in ("listen_addresses", "unix_socket_directories")}
+
+
+def test_the_services_are_those_of_the_embedded_stack(tmp_path: Path) -> None:
+    assert set(SERVICES) == {"postgres", "migrate", "airflow-init", *components(Instance(tmp_path))}
+    for name, component in components(Instance(tmp_path)).items():
+        if name in AIRFLOW:
+            assert SERVICES[name]["command"] == ["airflow", *list(component.command)[3:]]
+
+
+def test_every_secret_comes_from_outside_and_has_no_default() -> None:
+    text = (ROOT / "docker-compose.yaml").read_text("utf-8")
+    used = re.findall(r"\$\{(\w+)([^}]*)\}", text)
+    assert {name for name, _ in used} >= set(PASSWORDS)
+    assert all(rule.startswith(":?") for name, rule in used if name in PASSWORDS)
+    for service in SERVICES:
+        for name, value in environment(service).items():
+            if re.search(r"PASSWORD$|SECRET|KEY", name):
+                assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), f"{service}: {name}"
+
+
+def test_only_the_migration_knows_the_superuser_and_the_owner() -> None:
+    for service in AIRFLOW | {"mlflow"}:
+        values = " ".join(environment(service).values())
+        assert "POSTGRES_PASSWORD" not in values and "OWNER_PASSWORD" not in values
+
+
+def test_ports_are_open_on_this_machine_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_every_service_that_stays_is_watched_and_every_volume_is_named() -> None:
+    for name, service in SERVICES.items():
+        assert ("healthcheck" in service) is (name not in ("migrate", "airflow-init")), name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in COMPOSE["volumes"] or volume.endswith(":/deliveries:ro")
+
+
+def test_all_airflow_services_read_the_dags_of_the_repository() -> None:
+    for service in AIRFLOW:
+        assert environment(service)["AIRFLOW__CORE__DAGS_FOLDER"] == "/app/dags"
+        assert environment(service)["BUNDLES_DBT__PROJECT_DIR"] == "/app/dbt_project"
+    assert re.search(r"^COPY \. /app$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
+    assert {"dags", "dbt_project", "database", "ml"} <= kept
+
+
+def filled_example(folder: Path) -> Path:
+    """Run the command that .env.example itself gives, on a copy."""
+    shutil.copy(ROOT / ".env.example", folder)
+    shutil.copy(ROOT / "docker-compose.yaml", folder)
+    text = (ROOT / ".env.example").read_text("utf-8")
+    command = re.search(r"^#   (.+)$", text, re.M)
+    assert command
+    subprocess.run(["bash", "-euc", command[1]], cwd=folder, check=True)
+    return folder / ".env"
+
+
+def test_the_example_names_every_variable_and_its_command_fills_every_secret(tmp_path: Path) -> None:
+    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.M))
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yaml").read_text("utf-8")))
+    assert set(example) == used
+    assert not [name for name in PASSWORDS if example[name]], "the example holds no password"
+    path = filled_example(tmp_path)
+    filled = dict(re.findall(r"^(\w+)=(.*)$", path.read_text("utf-8"), re.M))
+    assert all(len(filled[name]) >= 44 for name in PASSWORDS)
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(
+    not shutil.which("docker-compose"),
+    reason="docker-compose is not installed (Debian: apt-get install docker-compose)",
+)
+def test_docker_compose_accepts_the_file_and_refuses_it_without_secrets(tmp_path: Path) -> None:
+    path = filled_example(tmp_path)
+    done = subprocess.run(["docker-compose", "config"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(yaml.safe_load(done.stdout)["services"]) == set(SERVICES)
+    path.unlink()
+    done = subprocess.run(["docker-compose", "config"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "see .env.example" in done.stderr
