@@ -12,14 +12,14 @@ import sys
 import tempfile
 import time
 
+from rich.console import Console
+
+from benchmarks.report import Row, arguments, write_report
 from local.airflow_api import AirflowApi
 from local.demo import DEMO_DAY, run_chain, wait_for_dags
 from local.environment import environment
 from local.instance import REPOSITORY, Instance, current
 from local.stack import down, server, up
-from rich.console import Console
-
-from benchmarks.report import Row, arguments, write_report
 
 STAGES = (
     "load_raw",
@@ -47,7 +47,9 @@ def main() -> None:
     rows, seconds = command_line(source, console)
     orchestrated = through_airflow(source, console)
     alone = sum(seconds)
-    rows.append(Row("pipeline/orchestration/seconds", orchestrated, "s", peer="command line", ratio=orchestrated / alone))
+    rows.append(
+        Row("pipeline/orchestration/seconds", orchestrated, "s", peer="command line", ratio=orchestrated / alone)
+    )
     rows.append(Row("pipeline/orchestration/ratio", orchestrated / alone, "ratio", peer="command line"))
     write_report("pipeline", f"{source} at {DEMO_DAY}", rows, options.json)
 
@@ -58,12 +60,16 @@ def command_line(source: str, console: Console) -> tuple[list[Row], list[float]]
     with fresh_stack(console) as instance:
         for stage in STAGES:
             line = [sys.executable, "-m", "ml", stage, "--as-of", DEMO_DAY, "--source", source]
-            done = subprocess.run(line, cwd=REPOSITORY, env=environment(instance), capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                line, cwd=REPOSITORY, env=environment(instance), capture_output=True, text=True, check=False
+            )
             if done.returncode:
                 raise SystemExit(f"{stage} ended with {done.returncode}:\n{done.stderr[-2000:]}")
             facts = dict(FACT.findall(done.stderr.splitlines()[-1]))
             console.print(f"{stage}: {facts}")
-            handled = ", ".join(f"{name} {value}" for name, value in facts.items() if value.isdigit() and name != "peak_mb")
+            handled = ", ".join(
+                f"{name} {value}" for name, value in facts.items() if value.isdigit() and name != "peak_mb"
+            )
             rows.append(Row(f"pipeline/{stage}/seconds", float(facts["seconds"]), f"s ({handled})"))
             rows.append(Row(f"pipeline/{stage}/peak_mb", float(facts["peak_mb"]), "MB"))
             seconds.append(float(facts["seconds"]))

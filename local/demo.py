@@ -40,9 +40,10 @@ def demo(instance: Instance, console: Console, source: str = "complete_journey",
 
 def is_published(instance: Instance, as_of: str) -> bool:
     """Tell whether the personal bundles of ``as_of`` or a later day are published."""
-    query = f"select count(*) from ops.published where scope = 'personal' and as_of >= date '{as_of}'"
+    query = "select count(*) from ops.published where scope = 'personal' and as_of >= :'as_of'"
     done = subprocess.run(
-        [programs() / "psql", "-Atc", query],
+        [programs() / "psql", "-At", "-v", f"as_of={as_of}"],
+        input=query,
         env=server(instance).client_environment("bundles_publisher", "shop"),
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The command line, ``python -m ml STAGE --as-of 2017-12-03``: what Airflow runs and what a person types are one line."""
+"""The command line, ``python -m ml STAGE --as-of 2017-12-03``: Airflow and a person run the same one."""
 
 import argparse
 import importlib

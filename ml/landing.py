@@ -13,7 +13,10 @@ from ml.errors import DataError
 class Cursor(Protocol):
     """What is used of a database cursor."""
 
-    rowcount: int
+    @property
+    def rowcount(self) -> int:
+        """Return how many rows the last statement touched."""
+        ...
 
     def execute(self, statement: str, values: Any = None) -> Any:
         """Run a statement."""
@@ -65,8 +68,8 @@ class Landing:
         for column, parent in self.parents.items():
             self._quarantine_where(cursor, f"orphan_{column.removesuffix('_id')}", column, _orphan(column, parent))
         known = " and ".join(f"r.{name} = s.{name}" for name in self.key)
-        same = f"exists (select from raw.{self.table} as r where {known} and {self._row('r')} is not distinct from {self._row('s')})"
-        cursor.execute(f"delete from staged as s where {same}")  # noqa: S608 - the contract's names
+        same = f"{known} and {self._row('r')} is not distinct from {self._row('s')}"
+        cursor.execute(f"delete from staged as s where exists (select from raw.{self.table} as r where {same})")  # noqa: S608
         duplicates = self.duplicates + cursor.rowcount
         if not self.is_entity:
             clash = f"exists (select from raw.{self.table} as r where {known})"
@@ -143,7 +146,9 @@ def _copy(cursor: Cursor, table: str, frame: pl.DataFrame) -> None:
     """Stream a frame into a table of ours; text from outside has been parsed before and is written as CSV anew."""
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     text = frame.with_columns(
-        pl.when(pl.col(name).is_not_null()).then("{" + pl.col(name).cast(pl.List(pl.String)).list.join(",") + "}").alias(name)
+        pl.when(pl.col(name).is_not_null())
+        .then("{" + pl.col(name).cast(pl.List(pl.String)).list.join(",") + "}")
+        .alias(name)
         for name in lists
     )
     names = ", ".join(frame.columns)

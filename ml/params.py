@@ -56,9 +56,8 @@ def check_value(name: str, value: object) -> None:
         raise ConfigError(f"{name}: a value is needed")
     if "enum" in rule and value not in rule["enum"]:
         raise ConfigError(f"{name}: got {value!r}, allowed are {', '.join(rule['enum'])}")
-    low, high = rule.get("minimum"), rule.get("maximum")
-    if isinstance(value, int | float) and low is not None and not low <= value <= high:
-        raise ConfigError(f"{name}: got {value}, allowed is {low} to {high}")
+    if isinstance(value, int | float) and "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
+        raise ConfigError(f"{name}: got {value}, allowed is {rule['minimum']} to {rule['maximum']}")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
     conflicting = unique.join(first.select(RECORD), on=RECORD, how="anti").select(
         RECORD, reason=pl.lit("conflicting_duplicate"), column_name=pl.lit(table.key[0])
     )
-    bad = pl.concat([checked.filter(pl.col("reason").is_not_null()).select(RECORD, "reason", "column_name"), conflicting])
+    bad = pl.concat(
+        [checked.filter(pl.col("reason").is_not_null()).select(RECORD, "reason", "column_name"), conflicting]
+    )
     return Sorted(first, quarantine_rows(bad, records), good.height - unique.height)
 
 
