@@ -1,5 +1,6 @@
 """A tiny shop through real Postgres, dbt, MLflow and a real Airflow scheduler: the promises of the whole."""
 
+import sys
 import time
 from datetime import date, timedelta
 
@@ -127,3 +128,13 @@ def test_a_failed_audit_stops_the_run_and_leaves_the_bundles_of_before(stack: St
     assert stack.content(shown[0]) == content
     ((readable,),) = stack.rows("select count(*) from marts.fct_bundles", role="analyst")
     assert readable > 0
+
+
+def test_the_report_shows_the_run_ten_bundles_and_the_comparison(stack: Stack) -> None:
+    report = stack.command("exec", sys.executable, "-m", "ml", "report").stdout
+    run_id, as_of = stack.pointer()
+    assert "Published run" in report
+    assert str(run_id) in report
+    assert as_of in report
+    assert "proven optimal" in report
+    assert "frequently_bought_together" in report.replace("\n", "")

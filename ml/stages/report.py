@@ -1,0 +1,106 @@
+"""Print what is published: the run, ten of its bundles, and how the policies compare. Reads what an analyst may read."""
+
+from decimal import Decimal
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from ml.errors import DataError
+from ml.params import Context, Counts
+from ml.settings import Settings
+from ml.warehouse import Warehouse
+
+SHOWN_BUNDLES = 10
+
+
+def run(settings: Settings, context: Context) -> Counts:
+    """Print the report of the form's scenario.
+
+    Raises
+    ------
+    DataError
+        When nothing is published yet.
+    """
+    analyst = Warehouse(settings, "analyst")
+    published = analyst.read_view("marts.fct_runs", {"scope": context.params.scenario, "is_published": True})
+    if published.is_empty():
+        raise DataError(f"nothing is published for scenario {context.params.scenario} yet; run the chain first")
+    rows = analyst.read_view("marts.fct_bundles")
+    offered = rows.filter(pl.col("status") != "abstained")
+    metrics = analyst.read_view(
+        "marts.fct_policy_metrics", {"is_latest": True}, order_by=["metric", "variant", "policy"]
+    )
+    console = Console()
+    console.print(_run_table(published.to_dicts()[0], offered, rows.height - offered.height))
+    console.print(_bundle_table(offered))
+    console.print(_policy_table(metrics))
+    return {"bundles": offered.height, "metrics": metrics.height}
+
+
+def _run_table(facts: dict[str, object], offered: pl.DataFrame, abstentions: int) -> Table:
+    """Say which run people read, what it stands on, and how much of it is proven."""
+    proven = (offered["status"] == "optimal").mean()
+    table = Table(title="Published run", show_header=False)
+    for name in (
+        "run_id",
+        "scope",
+        "as_of",
+        "data_through",
+        "published_at",
+        "started_by",
+        "model_versions",
+        "git_commit",
+    ):
+        table.add_row(name, str(facts[name]))
+    table.add_row("bundles", f"{offered.height} for {offered['customer_id'].n_unique()} customers")
+    table.add_row("abstentions", str(abstentions))
+    table.add_row("proven optimal", "-" if proven is None else f"{proven:.1%} of the bundles, over their candidate set")
+    return table
+
+
+def _bundle_table(offered: pl.DataFrame) -> Table:
+    """Show the best bundle of ten customers, worthiest first."""
+    table = Table(title=f"{SHOWN_BUNDLES} bundles: the best of each of the customers with the highest objective")
+    for heading in ("customer", "products", "price", "expected", "certificate", "reason"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("price", "expected") else "left")
+    best = offered.filter(pl.col("bundle_rank") == 1).sort(["objective", "bundle_id"], descending=[True, False])
+    for bundle in best.head(SHOWN_BUNDLES).iter_rows(named=True):
+        certificate = f"{bundle['status']}: {bundle['objective']:.4f} of at most {bundle['upper_bound']:.4f}"
+        table.add_row(
+            bundle["customer_id"],
+            bundle["products"],
+            _money(bundle["bundle_price"]),
+            f"{_money(bundle['expected_revenue'])} at {bundle['joint_probability']:.2%}",
+            f"{certificate}, {bundle['candidate_set']} ({bundle['candidates']})",
+            bundle["reason"],
+        )
+    return table
+
+
+def _policy_table(metrics: pl.DataFrame) -> Table:
+    """Compare the policies on held-out baskets, with intervals by customer and the paired difference."""
+    table = Table(title="Policies on held-out baskets (95 % intervals by customer)")
+    for heading in ("metric", "variant", "policy", "value", "difference", "compared with", "customers"):
+        table.add_column(heading, overflow="fold")
+    for row in metrics.iter_rows(named=True):
+        has_peer = row["compared_with"] is not None
+        difference = _interval(row["difference"], row["difference_low"], row["difference_high"]) if has_peer else ""
+        table.add_row(
+            row["metric"],
+            row["variant"],
+            row["policy"],
+            _interval(row["value"], row["low"], row["high"]),
+            difference,
+            row["compared_with"] or "",
+            str(row["customers"]),
+        )
+    return table
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def _money(amount: object) -> str:
+    return f"{Decimal(str(amount)):.2f}"
