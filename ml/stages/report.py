@@ -1,4 +1,4 @@
-"""Print what is published: the run, ten of its bundles, and how the policies compare. Reads what an analyst may read."""
+"""Print what is published: the run, ten of its bundles, how the policies compare; read with an analyst's rights."""
 
 from decimal import Decimal
 
@@ -12,6 +12,8 @@ from ml.settings import Settings
 from ml.warehouse import Warehouse
 
 SHOWN_BUNDLES = 10
+FILE_WIDTH = 200
+"""Characters a line where the output is no terminal, whose width would be known."""
 
 
 def run(settings: Settings, context: Context) -> Counts:
@@ -32,6 +34,8 @@ def run(settings: Settings, context: Context) -> Counts:
         "marts.fct_policy_metrics", {"is_latest": True}, order_by=["metric", "variant", "policy"]
     )
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=FILE_WIDTH)
     console.print(_run_table(published.to_dicts()[0], offered, rows.height - offered.height))
     console.print(_bundle_table(offered))
     console.print(_policy_table(metrics))
@@ -40,7 +44,7 @@ def run(settings: Settings, context: Context) -> Counts:
 
 def _run_table(facts: dict[str, object], offered: pl.DataFrame, abstentions: int) -> Table:
     """Say which run people read, what it stands on, and how much of it is proven."""
-    proven = (offered["status"] == "optimal").mean()
+    proven = offered.filter(pl.col("status") == "optimal").height / max(offered.height, 1)
     table = Table(title="Published run", show_header=False)
     for name in (
         "run_id",
@@ -55,7 +59,7 @@ def _run_table(facts: dict[str, object], offered: pl.DataFrame, abstentions: int
         table.add_row(name, str(facts[name]))
     table.add_row("bundles", f"{offered.height} for {offered['customer_id'].n_unique()} customers")
     table.add_row("abstentions", str(abstentions))
-    table.add_row("proven optimal", "-" if proven is None else f"{proven:.1%} of the bundles, over their candidate set")
+    table.add_row("proven optimal", f"{proven:.1%} of the bundles, over their candidate set")
     return table
 
 
