@@ -1,0 +1,62 @@
+{# A view that is replaced in place and never dropped, so that views other people built on it survive, and their
+   grants with them. Postgres lets a replacement append columns only. Where the columns changed otherwise, the build
+   stops and names them (`on_column_change: fail`), or, for views that only this project reads, drops and recreates. #}
+{% materialization replaced_view, adapter='postgres' -%}
+  {%- set existing = load_cached_relation(this) -%}
+  {%- set target = this.incorporate(type='view') -%}
+  {%- set grants = config.get('grants') -%}
+
+  {{ run_hooks(pre_hooks, inside_transaction=False) }}
+  {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+  {%- if existing is not none and existing.type != 'view' -%}
+    {{ exceptions.raise_compiler_error(this ~ ' is a ' ~ existing.type ~ ', not a view; drop it by hand first') }}
+  {%- elif existing is not none -%}
+    {%- set had = columns_had(target) -%}
+    {%- set wanted = columns_wanted(sql) -%}
+    {%- if wanted[:had | length] != had -%}
+      {%- if config.get('meta', {}).get('on_column_change', 'fail') == 'drop' -%}
+        {%- do run_query('drop view ' ~ target ~ ' cascade') -%}
+      {%- else -%}
+        {{ exceptions.raise_compiler_error(
+          this ~ ' cannot be replaced: its columns were (' ~ had | join(', ') ~ ') and would be (' ~ wanted | join(', ')
+          ~ '). Append new columns at the end, or drop the view by hand after looking at what depends on it.'
+        ) }}
+      {%- endif -%}
+    {%- endif -%}
+  {%- endif -%}
+
+  {% call statement('main') -%}
+    create or replace view {{ target }} as ({{ sql }})
+  {%- endcall %}
+
+  {% do apply_grants(target, grants, should_revoke=False) %}
+  {% do persist_docs(target, model) %}
+  {{ run_hooks(post_hooks, inside_transaction=True) }}
+  {% do adapter.commit() %}
+  {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+  {{ return({'relations': [target]}) }}
+{%- endmaterialization %}
+
+
+{# "name type" of each column of a view that exists, in order. #}
+{% macro columns_had(relation) -%}
+  {%- set rows = run_query(
+    "select attname || ' ' || format_type(atttypid, atttypmod) from pg_attribute where attrelid = '" ~ relation
+    ~ "'::regclass and attnum > 0 and not attisdropped order by attnum"
+  ) -%}
+  {{ return(rows.columns[0].values() | list) }}
+{%- endmacro %}
+
+
+{# "name type" of each column of a query, in order. #}
+{% macro columns_wanted(sql) -%}
+  {%- do run_query('create temporary view columns_wanted as (' ~ sql ~ ')') -%}
+  {%- set rows = run_query(
+    "select attname || ' ' || format_type(atttypid, atttypmod) from pg_attribute
+    where attrelid = 'pg_temp.columns_wanted'::regclass and attnum > 0 order by attnum"
+  ) -%}
+  {%- do run_query('drop view pg_temp.columns_wanted') -%}
+  {{ return(rows.columns[0].values() | list) }}
+{%- endmacro %}

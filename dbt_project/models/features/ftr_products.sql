@@ -1,0 +1,143 @@
+-- One row per as-of day and product known by then: what it is, costs, sold and is worth to buyers.
+{{ config(indexes=[{'columns': ['as_of', 'product_id'], 'unique': true}]) }}
+
+with
+
+products as (
+
+    select * from {{ ref('stg_raw__products') }}
+    where launched_on is null or launched_on <= {{ as_of() }}
+
+),
+
+prices as (
+
+    select * from {{ ref('int_products_priced') }}
+    where as_of = {{ as_of() }}
+
+),
+
+basket_products as (
+
+    select * from {{ ref('int_basket_products_netted') }}
+    where as_of = {{ as_of() }}
+
+),
+
+sales as (
+
+    select
+        product_id,
+        count(*)::int as baskets,
+        count(distinct customer_id)::int as customers,
+        min(basket_on) as first_sold_on,
+        max(basket_on) as last_sold_on
+    from basket_products
+    group by product_id
+
+),
+
+category_trends as (
+
+    select
+        prices.category,
+        sum(basket_products.units) filter (
+            where basket_products.basket_on > {{ as_of() }} - {{ var('trend_window_days') }}
+        ) as recent_units,
+        sum(basket_products.units) filter (
+            where basket_products.basket_on <= {{ as_of() }} - {{ var('trend_window_days') }}
+        ) as earlier_units
+    from basket_products
+    inner join prices on basket_products.product_id = prices.product_id
+    where
+        basket_products.basket_on > {{ as_of() }} - 2 * {{ var('trend_window_days') }}
+        and prices.category is not null
+    group by prices.category
+
+),
+
+ratings as (
+
+    select
+        product_id,
+        avg(rating)::float8 as rating_mean,
+        count(*)::int as rating_count
+    from {{ ref('stg_raw__reviews') }}
+    where reviewed_on <= {{ as_of() }}
+    group by product_id
+
+),
+
+stock_counts as (
+
+    select distinct on (product_id, warehouse_id)
+        product_id,
+        available_units
+    from {{ ref('stg_raw__stock_levels') }}
+    where counted_on <= {{ as_of() }}
+    order by product_id, warehouse_id, counted_at desc
+
+),
+
+stock as (
+
+    select
+        product_id,
+        sum(available_units)::int as available_units
+    from stock_counts
+    group by product_id
+
+),
+
+-- Without any count the shop does not count: unlimited. With counts, a product without one is not there.
+stock_rule as (
+
+    select case when exists (select from stock_counts) then 0 end as uncounted_units
+
+),
+
+promoted as (
+
+    select product_id
+    from {{ ref('int_promotions_merged') }}
+    where promoted_days @> {{ as_of() }}
+
+),
+
+gathered as (
+
+    select
+        {{ as_of() }} as as_of,
+        products.product_id,
+        products.title,
+        products.brand,
+        products.department,
+        products.category,
+        products.category_path,
+        prices.price_cents,
+        products.cost_cents,
+        prices.price_cents - products.cost_cents as margin_cents,
+        coalesce(stock.available_units, stock_rule.uncounted_units) as available_units,
+        prices.exclusion_reason is null as is_bundleable,
+        prices.exclusion_reason,
+        coalesce(sales.baskets, 0) as baskets,
+        coalesce(sales.customers, 0) as customers,
+        sales.first_sold_on,
+        sales.last_sold_on,
+        products.launched_on,
+        ratings.rating_mean,
+        coalesce(ratings.rating_count, 0) as rating_count,
+        promoted.product_id is not null as is_promoted,
+        coalesce(category_trends.recent_units, 0) / nullif(category_trends.earlier_units, 0)::float8 as trend_ratio
+    from products
+    inner join prices on products.product_id = prices.product_id
+    cross join stock_rule
+    left join sales on products.product_id = sales.product_id
+    left join category_trends on products.category = category_trends.category
+    left join ratings on products.product_id = ratings.product_id
+    left join stock on products.product_id = stock.product_id
+    left join promoted on products.product_id = promoted.product_id
+
+)
+
+select * from gathered
