@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -117,6 +118,18 @@ class Stack:
                     return run
             time.sleep(1)
         raise AssertionError(f"{dag_id} has no finished run with {facts} after {seconds:.0f} s")
+
+    def wait_for_task(self, dag_id: str, run_id: str, task_id: str, state: str, seconds: float) -> None:
+        """Return once a task is in the state."""
+        deadline = time.monotonic() + seconds
+        while self.tasks(dag_id, run_id).get(task_id) != state:
+            assert time.monotonic() < deadline, f"{task_id} is not {state}: {self.tasks(dag_id, run_id)}"
+            time.sleep(1)
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task that waits for a person."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/-1/hitlDetails"
+        self.api._call("PATCH", f"/api/v2{path}", {"chosen_options": [option]})
 
     def run_chain(self, as_of: str, seconds: int = CHAIN_SECONDS) -> None:
         """Trigger ``load_shop`` by the form and wait until the four runs it leads to have ended well."""

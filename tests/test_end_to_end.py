@@ -130,6 +130,16 @@ def test_a_failed_audit_stops_the_run_and_leaves_the_bundles_of_before(stack: St
     assert readable > 0
 
 
+def test_a_run_that_asks_for_approval_waits_and_a_refusal_publishes_nothing(stack: Stack) -> None:
+    shown = stack.pointer()
+    run_id = stack.api.trigger("recommend_bundles", {"as_of": shown[1], "needs_approval": True})
+    stack.wait_for_task("recommend_bundles", run_id, "approve_bundles", "awaiting_input", CHAIN_SECONDS)
+    stack.answer("recommend_bundles", run_id, "approve_bundles", "Reject")
+    stack.wait_for_run("recommend_bundles", CHAIN_SECONDS, dag_run_id=run_id)
+    assert stack.tasks("recommend_bundles", run_id)["publish_bundles"] == "skipped"
+    assert stack.pointer() == shown
+
+
 def test_the_report_shows_the_run_ten_bundles_and_the_comparison(stack: Stack) -> None:
     report = stack.command("exec", sys.executable, "-m", "ml", "report").stdout
     run_id, as_of = stack.pointer()
