@@ -1,0 +1,105 @@
+"""Baskets as compact arrays: what the counting kernels read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ml.errors import ColumnError
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Reals = NDArray[np.float64]
+
+NO_CUSTOMER = -1
+
+
+@dataclass(frozen=True)
+class IndexedBaskets:
+    """Baskets as sparse rows over a sorted list of products, ordered by customer.
+
+    Attributes
+    ----------
+    product_ids
+        Identifier of each column, ascending.
+    starts
+        (baskets + 1,) int64: basket b holds ``items[starts[b]:starts[b + 1]]``.
+    items
+        Product codes, ascending and distinct within a basket, int32.
+    customers
+        (baskets,) int32, ascending: code of the customer, ``NO_CUSTOMER`` where unknown.
+    """
+
+    product_ids: tuple[str, ...]
+    starts: Ints
+    items: Codes
+    customers: Codes
+
+    @property
+    def baskets_total(self) -> int:
+        """Return how many baskets there are."""
+        return len(self.customers)
+
+    def product_baskets(self) -> Ints:
+        """Return (products,) in how many baskets each product lies."""
+        return np.bincount(self.items, minlength=len(self.product_ids)).astype(np.int64)
+
+    def by_product(self) -> tuple[Ints, Codes]:
+        """Return the transpose: (products + 1,) starts and the baskets of each product, ascending."""
+        baskets = np.repeat(np.arange(self.baskets_total, dtype=np.int32), np.diff(self.starts))
+        order = np.argsort(self.items, kind="stable")
+        return _starts(self.product_baskets()), baskets[order]
+
+    def of_known_customers(self) -> "IndexedBaskets":
+        """Return the baskets whose customer is known, over the same products."""
+        first = int(np.searchsorted(self.customers, NO_CUSTOMER, side="right"))
+        offset = self.starts[first]
+        return IndexedBaskets(
+            self.product_ids, self.starts[first:] - offset, self.items[offset:], self.customers[first:]
+        )
+
+
+def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = None) -> IndexedBaskets:
+    """Return baskets as sparse rows.
+
+    Parameters
+    ----------
+    baskets
+        Columns ``customer_id`` (null where unknown), ``product_ids`` (distinct, list of text), as in
+        ``features.ftr_baskets``; rows with a true ``is_giant`` are left out where that column stands.
+    product_ids
+        Products to keep; all that occur when None. Baskets left without one are dropped.
+
+    Raises
+    ------
+    ColumnError
+        When a column is missing.
+    """
+    missing = {"customer_id", "product_ids"} - set(baskets.columns)
+    if missing:
+        raise ColumnError(f"baskets: columns missing: {', '.join(sorted(missing))}")
+    if "is_giant" in baskets.columns:
+        baskets = baskets.filter(~pl.col("is_giant"))
+    ordered = baskets.select("customer_id", "product_ids").sort("customer_id", nulls_last=False, maintain_order=True)
+    lines = ordered.with_row_index("basket").explode("product_ids").drop_nulls("product_ids")
+    known = sorted(set(product_ids) if product_ids is not None else lines["product_ids"].unique().to_list())
+    codes = pl.DataFrame(
+        {"product_ids": known, "item": np.arange(len(known), dtype=np.int32)},
+        schema={"product_ids": pl.String, "item": pl.Int32},
+    )
+    lines = lines.join(codes, on="product_ids").select("customer_id", "basket", "item").unique().sort("basket", "item")
+    sizes = lines.group_by("basket", maintain_order=True).agg(pl.len(), pl.col("customer_id").first())
+    ranks = sizes["customer_id"].rank("dense").cast(pl.Int32) - 1
+    return IndexedBaskets(
+        tuple(known),
+        _starts(sizes["len"].to_numpy()),
+        cast(Codes, lines["item"].to_numpy()),
+        cast(Codes, ranks.fill_null(NO_CUSTOMER).to_numpy()),
+    )
+
+
+def _starts(sizes: NDArray[np.integer]) -> Ints:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])

@@ -1,0 +1,131 @@
+"""Lift, evidence, interval and the files of the association model."""
+
+import json
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.association.baskets import index_baskets
+from ml.association.cooccurrence import (
+    ARRAYS_FILE,
+    FACTS_FILE,
+    Cooccurrence,
+    CooccurrenceParams,
+    fit_cooccurrence,
+    load_cooccurrence,
+)
+from ml.errors import ConfigError, DataError
+
+
+def fitted(rows: list[tuple[str | None, list[str]]], least: int = 1) -> Cooccurrence:
+    schema = {"customer_id": pl.String, "product_ids": pl.List(pl.String)}
+    return fit_cooccurrence(
+        index_baskets(pl.DataFrame(rows, schema=schema, orient="row")), CooccurrenceParams(5.0, least)
+    )
+
+
+# Two customers: ann buys pasta with sauce each time and soap apart; bob buys only soap.
+PANTRY = [("ann", ["pasta", "sauce"])] * 6 + [("ann", ["soap"])] * 6 + [("bob", ["soap", "tea"])] * 4
+
+
+def test_lift_is_the_shrunk_ratio_of_count_to_expectation() -> None:
+    model = fitted(PANTRY)
+    row = model.frame().row(by_predicate=(pl.col("product_a") == "pasta"), named=True)
+    expected = 6 * 6 * (6 * 2) / 18**2  # x_pasta x_sauce sum s(s-1) / (sum s)^2
+    assert row["product_b"] == "sauce"
+    assert row["pair_baskets"] == 6
+    assert row["expected_baskets"] == pytest.approx(expected)
+    assert row["lift"] == row["association"] == pytest.approx((6 + 5) / (expected + 5))
+
+
+def test_two_people_with_different_tastes_are_not_taken_for_an_association() -> None:
+    """Each buys any three of four products: over the population their shelves look tied, within customers less so."""
+    shelves = {"ann": "abcd", "bob": "wxyz"}
+    rows = [(who, list(three)) for who, shelf in shelves.items() for three in combinations(shelf, 3)] * 50
+    model = fitted(rows)
+    expected = 150 * 150 * (200 * 6) / 600**2
+    assert model.values("lift") == pytest.approx([(100 + 5) / (expected + 5)] * 12)
+    assert model.values("population_lift") == pytest.approx([(100 + 5) / (150 * 150 / 400 + 5)] * 12)
+    assert (model.values("lift") < model.values("population_lift")).all()
+
+
+def test_a_pair_with_too_little_evidence_has_association_zero() -> None:
+    rows = PANTRY + [(None, ["bread", "butter"])] * 6
+    model = fitted(rows, least=5)
+    frame = model.frame()
+    butter = frame.row(by_predicate=(pl.col("product_a") == "bread"), named=True)
+    assert butter["pair_baskets"] == 0 and butter["association"] == 0.0
+    assert set(frame["product_a"]) == {"bread", "pasta"}, "soap with tea lies in four baskets only"
+
+
+def test_orders_without_a_customer_count_for_the_population() -> None:
+    alone, with_guests = fitted(PANTRY), fitted(PANTRY + [(None, ["pasta", "sauce"])] * 10)
+    assert with_guests.baskets_total == alone.baskets_total + 10
+    assert with_guests.all_pair_baskets[0] == 16 and with_guests.pair_baskets[0] == 6
+    assert with_guests.values("lift")[0] == alone.values("lift")[0]
+
+
+def test_cosine_is_that_of_the_basket_vectors() -> None:
+    model = fitted([("ann", ["a", "b"]), ("ann", ["a"]), ("bob", ["a", "b", "c"]), ("bob", ["b"])])
+    vectors = {"a": [1, 1, 1, 0], "b": [1, 0, 1, 1], "c": [0, 0, 1, 0]}
+    for row, value in zip(model.frame().iter_rows(named=True), model.values("cosine"), strict=True):
+        left, right = np.array(vectors[row["product_a"]]), np.array(vectors[row["product_b"]])
+        assert value == pytest.approx(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
+
+
+def test_the_interval_holds_the_lift_and_narrows_with_evidence() -> None:
+    few, many = fitted(PANTRY), fitted(PANTRY * 50)
+    for model in (few, many):
+        low, high = model.interval()
+        lift = model.frame()["lift"].to_numpy()
+        assert (low < lift).all() and (lift < high).all()
+    spread = [np.log(np.divide(*model.interval()[::-1]))[0] for model in (few, many)]
+    assert spread[1] < spread[0] / 3
+
+
+def test_the_interval_covers_the_true_rate_of_simulated_counts() -> None:
+    """Rates drawn from the prior, counts from Poisson: 95 % of the intervals hold the rate that made the count."""
+    rng = np.random.default_rng(11)
+    rates, expected = rng.gamma(5, 1 / 5, 4000), rng.uniform(1, 40, 4000)
+    codes = np.zeros(4000, np.int32)
+    model = Cooccurrence(
+        CooccurrenceParams(), ("a", "b"), 1, np.ones(2, np.int64), codes, codes + 1,
+        *(rng.poisson(rates * expected).astype(np.int32),) * 2, expected,
+    )  # fmt: skip
+    low, high = model.interval()
+    assert ((low <= rates) & (rates <= high)).mean() == pytest.approx(0.95, abs=0.012)
+
+
+def test_the_files_give_the_same_model_and_hold_no_code() -> None:
+    model = fitted(PANTRY)
+    files = model.dump()
+    assert set(files) == {ARRAYS_FILE, FACTS_FILE}
+    assert json.loads(files[FACTS_FILE])["product_ids"] == list(model.product_ids)
+    again = load_cooccurrence(files)
+    assert again.frame().equals(model.frame())
+    assert again.params == model.params
+    assert (again.product_baskets == model.product_baskets).all()
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(DataError, match=FACTS_FILE):
+        load_cooccurrence({ARRAYS_FILE: b""})
+
+
+def test_products_that_were_never_counted_have_code_minus_one() -> None:
+    model = fitted(PANTRY)
+    assert model.codes(pl.Series(["soap", "caviar"])).tolist() == [model.code["soap"], -1]
+
+
+def test_a_shop_without_baskets_has_no_pairs() -> None:
+    model = fitted([])
+    assert model.frame().height == 0
+    assert load_cooccurrence(model.dump()).frame().height == 0
+
+
+@pytest.mark.parametrize("wrong", [{"shrinkage": 0.0}, {"min_pair_baskets": 0}])
+def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        CooccurrenceParams(**wrong)  # type: ignore[arg-type]
