@@ -4,7 +4,7 @@ from ml.settings import Settings
 from ml.sources.complete_journey import CompleteJourney
 from ml.sources.delivery import Source
 from ml.sources.folder import Folder
-
+from ml.sources.simulated_shop import SimulatedShop, Size
 
 
 def open_source(name: str, settings: Settings, seed: int) -> Source:
@@ -12,4 +12,6 @@ def open_source(name: str, settings: Settings, seed: int) -> Source:
     wanted = settings.source
     if name == "folder":
         return Folder(wanted.folder)
+    if name == "simulated_shop":
+        return SimulatedShop(Size(wanted.simulated_customers, wanted.simulated_products, wanted.simulated_days), seed)
     return CompleteJourney()
