@@ -116,7 +116,7 @@ def test_a_failed_audit_stops_the_run_and_leaves_the_bundles_of_before(stack: St
     )
     try:
         run_id = stack.api.trigger("recommend_bundles", {"as_of": shown[1]})
-        with pytest.raises(AssertionError, match="bundle_price_is_the_sum_of_its_items"):
+        with pytest.raises(AssertionError, match="audit_prices_are_the_sum_of_the_items"):
             stack.wait_for_run("recommend_bundles", CHAIN_SECONDS, dag_run_id=run_id)
     finally:
         stack.rows("drop trigger spoil on ml.bundles; drop function ml.spoil()", role="owner")
