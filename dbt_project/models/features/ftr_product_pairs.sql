@@ -27,7 +27,7 @@ frequent_products as (
     select
         opened.product_id,
         count(*)::int as baskets,
-        row_number() over (order by opened.product_id collate "C")::int as product_number
+        row_number() over (order by opened.product_id collate "C")::int as product_number -- noqa: RF03
     from baskets
     cross join lateral unnest(baskets.product_ids) as opened (product_id)
     group by opened.product_id

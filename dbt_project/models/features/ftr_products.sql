@@ -75,7 +75,7 @@ stock_counts as (
         available_units
     from {{ ref('stg_raw__stock_levels') }}
     where counted_on <= {{ as_of() }}
-    order by product_id, warehouse_id, counted_at desc
+    order by product_id asc, warehouse_id asc, counted_at desc
 
 ),
 

@@ -14,7 +14,7 @@ renamed as (
         bundle_id,
         product_id,
         -- numerics
-        "position"
+        position
     from source
 
 )

@@ -1,0 +1,20 @@
+"""Build features: from raw tables to what the models may know on the as-of date, through dbt.
+
+Airflow runs the same dbt project task by task; this stage is for terminals and benchmarks.
+"""
+
+from ml.params import Context, Counts
+from ml.settings import Settings
+from ml.transform import build
+
+
+def run(settings: Settings, context: Context) -> Counts:
+    """Build and test all models for the as-of date.
+
+    Raises
+    ------
+    DataError
+        When a model or a test failed.
+    """
+    built = build(settings, context.as_of)
+    return {"dbt_invocation_id": built.invocation_id, "models": built.models, "tests": built.tests, **built.rows}

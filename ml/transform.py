@@ -1,0 +1,180 @@
+"""The one door to dbt: builds features, checks freshness and audits a run, each in a dbt process of its own.
+
+A process and not ``dbtRunner``, so that dbt's memory ends with it and a killed stage leaves no thread behind.
+"""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ml.errors import DataError, TemporaryError
+from ml.settings import Settings
+
+UNREACHABLE = re.compile(r"connection to server|could not connect|server closed the connection|timeout expired", re.I)
+FAILED = {"fail", "error", "runtime error"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a dbt build did: its invocation id, and how many nodes and rows of each feature table it made."""
+
+    invocation_id: str
+    models: int
+    tests: int
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class AuditCheck:
+    """Outcome of one audit test: its name, how many rows break it, and in words what was wrong."""
+
+    name: str
+    failures: int
+    detail: str = ""
+
+    @property
+    def is_passed(self) -> bool:
+        """Return whether no row breaks it."""
+        return self.failures == 0
+
+
+def build(settings: Settings, as_of: date) -> Build:
+    """Build everything for ``as_of`` with all data tests; unit tests belong to the code, not to the day.
+
+    Raises
+    ------
+    DataError
+        When a model or test failed; the message names them. What failed has stopped what follows it.
+    TemporaryError
+        When Postgres cannot be reached.
+    """
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    results, invocation_id = _results(settings, arguments, "run_results.json", as_of)
+    _refuse_failures(f"dbt build of {as_of}", results)
+    models = [one for one in results if one["unique_id"].startswith("model.")]
+    rows = {
+        name: one["adapter_response"]["rows_affected"]
+        for one in models
+        if (name := one["unique_id"].rsplit(".", 1)[-1]).startswith("ftr_")
+    }
+    return Build(invocation_id, len(models), sum(one["unique_id"].startswith("test.") for one in results), rows)
+
+
+def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
+    """Return each source's age in days at the end of ``as_of``, measured on the rows dated until then.
+
+    Raises
+    ------
+    DataError
+        When a source is older than ``settings.freshness.max_age_days``, or empty.
+    TemporaryError
+        When Postgres cannot be reached.
+    """
+    results, _ = _results(settings, ["source", "freshness"], "sources.json", as_of)
+    ages = {one["unique_id"].removeprefix("source.bundles."): one.get("max_loaded_at_time_ago_in_s") for one in results}
+    stale = [
+        f"{name} ({'no row at all' if age is None else f'newest row {age / 86400:.1f} days old'})"
+        for one, (name, age) in zip(results, ages.items(), strict=True)
+        if one["status"] not in ("pass", "warn")
+    ]
+    if stale:
+        raise DataError(
+            f"stale at the end of {as_of}: {', '.join(stale)}; allowed are {settings.freshness.max_age_days} days "
+            "(BUNDLES_FRESHNESS__MAX_AGE_DAYS). Load the missing days first"
+        )
+    return {name: round(age / 86400, 2) for name, age in ages.items() if age is not None}
+
+
+def audit(settings: Settings, as_of: date, run_id: int) -> list[AuditCheck]:
+    """Return the outcome of every audit test on the rows of ``run_id``, passed ones too.
+
+    Raises
+    ------
+    DataError
+        When a test could not be run, or there is none.
+    TemporaryError
+        When Postgres cannot be reached.
+    """
+    arguments = ["test", "--select", "tag:audit"]
+    results, _ = _results(settings, arguments, "run_results.json", as_of, run_id)
+    broken = [one for one in results if one["status"] not in ("pass", "warn", "fail")]
+    if broken or not results:
+        _refuse_failures(f"dbt audit of run {run_id}", broken)
+        raise DataError(f"dbt audit of run {run_id}: no audit test was run")
+    return [
+        AuditCheck(one["unique_id"].split(".")[2], int(one["failures"] or 0), one["message"] or "") for one in results
+    ]
+
+
+def _results(
+    settings: Settings, arguments: list[str], artifact: str, as_of: date, run_id: int = 0
+) -> tuple[list[dict[str, Any]], str]:
+    """Run dbt, with its lines in our log, and return the results it wrote and its invocation id."""
+    # The audit's tests exist only while a run is audited, so it keeps a parsed project of its own.
+    target = settings.dbt.target_dir / "audit" if run_id else settings.dbt.target_dir
+    target.mkdir(parents=True, exist_ok=True)
+    (target / artifact).unlink(missing_ok=True)
+    folders = ["--project-dir", settings.dbt.project_dir, "--profiles-dir", settings.dbt.project_dir]
+    outputs = ["--target-path", target, "--log-path", target]
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments, *folders, *outputs]
+    lines: list[str] = []
+    with subprocess.Popen(
+        [str(word) for word in command],
+        cwd=settings.dbt.project_dir,
+        env=_environment(settings, as_of, run_id),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as child:
+        for line in _stripped(child.stdout or ()):
+            log.info("dbt: %s", line)
+            lines.append(line)
+    said = "\n".join(lines[-30:])
+    if child.returncode != 0 and UNREACHABLE.search(said):
+        raise TemporaryError(f"dbt cannot reach Postgres: {lines[-1] if lines else 'no output'}")
+    if not (target / artifact).exists():
+        raise DataError(f"dbt {arguments[0]} ended with {child.returncode} and wrote no {artifact}:\n{said}")
+    written = json.loads((target / artifact).read_text("utf-8"))
+    return written["results"], written["metadata"]["invocation_id"]
+
+
+def _environment(settings: Settings, as_of: date, run_id: int) -> dict[str, str]:
+    where = settings.warehouse
+    return {
+        **os.environ,
+        "BUNDLES_WAREHOUSE__HOST": where.host,
+        "BUNDLES_WAREHOUSE__PORT": str(where.port),
+        "BUNDLES_WAREHOUSE__DATABASE": where.database,
+        "BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD": where.password("transformer"),
+        "BUNDLES_FRESHNESS__MAX_AGE_DAYS": str(settings.freshness.max_age_days),
+        "BUNDLES_AS_OF": as_of.isoformat(),
+        "BUNDLES_RUN_ID": str(run_id),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def _stripped(output: Any) -> Iterator[str]:
+    """Yield dbt's lines without their clock, which the log has itself."""
+    for line in output:
+        text = re.sub(r"^\d\d:\d\d:\d\d\s+", "", line.rstrip())
+        if text:
+            yield text
+
+
+def _refuse_failures(what: str, results: list[dict[str, Any]]) -> None:
+    failed = [
+        f"{one['unique_id'].split('.')[2]} ({(one['message'] or one['status']).strip().splitlines()[0]})"
+        for one in results
+        if one["status"] in FAILED
+    ]
+    if failed:
+        raise DataError(f"{what}: {len(failed)} failed: {'; '.join(failed)}")
