@@ -9,7 +9,8 @@ from rich.console import Console
 from local.demo import DEMO_DAY, addresses, demo
 from local.environment import environment
 from local.instance import Instance, LocalError, current
-from local.stack import down, server, status, up
+from local.stack import down, server, up
+from local.status import status
 
 COMMANDS = {
     "up": "start Postgres, MLflow and Airflow",
@@ -35,7 +36,8 @@ def main() -> int:
     try:
         return _run(options, current(), console)
     except LocalError as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False)
+        console.print("[bold red]error:[/]", end=" ")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; the next call goes on from here")
@@ -46,7 +48,7 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
     match options.command:
         case "up":
             up(instance, console)
-            console.print(addresses(instance))
+            console.print(addresses(instance), highlight=False, soft_wrap=True)
         case "down":
             down(instance)
         case "status":

@@ -34,8 +34,10 @@ def demo(instance: Instance, console: Console, source: str = "complete_journey",
         console.print(f"The bundles of {as_of} are published already.")
     else:
         run_chain(AirflowApi(instance), console, {"source": source, "as_of": as_of})
-    subprocess.run([sys.executable, "-m", "ml", "report"], env=environment(instance), cwd=REPOSITORY, check=True)
-    console.print(addresses(instance))
+    report = [sys.executable, "-m", "ml", "report"]
+    if subprocess.run(report, env=environment(instance), cwd=REPOSITORY, check=False).returncode:
+        raise LocalError("the report failed; its message stands above")
+    console.print(addresses(instance), highlight=False, soft_wrap=True)
 
 
 def is_published(instance: Instance, as_of: str) -> bool:
@@ -53,22 +55,22 @@ def is_published(instance: Instance, as_of: str) -> bool:
 
 
 def run_chain(api: AirflowApi, console: Console, form: dict[str, Any]) -> None:
-    """Trigger ``load_shop`` and wait until the chain it starts has ended well.
+    """Trigger ``load_shop``, or take up the chain an interrupted call left running, and wait until it has ended well.
 
     Raises
     ------
     LocalError
-        When the DAGs do not appear, a run fails or the chain takes longer than an hour.
+        When the DAGs do not appear, a run fails, the source has nothing, or the chain takes longer than an hour.
     """
     wait_for_dags(api)
     known = {dag_id: {run["dag_run_id"] for run in api.runs(dag_id)} for dag_id in CHAIN}
-    first = api.trigger("load_shop", form)
+    start, first = running_link(api, form["as_of"]) or ("load_shop", api.trigger("load_shop", form))
     deadline = time.monotonic() + CHAIN_SECONDS
     columns = (TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        for dag_id in CHAIN:
+        for dag_id in CHAIN[CHAIN.index(start) :]:
             bar = progress.add_task(dag_id, total=None, now="waiting")
-            run_id = first if dag_id == "load_shop" else None
+            run_id = first if dag_id == start else None
             said = ""
             while True:
                 run_id = run_id or new_run(api, dag_id, known[dag_id], form["as_of"])
@@ -97,13 +99,23 @@ def wait_for_dags(api: AirflowApi) -> None:
         When a DAG file does not import, or they do not appear in time.
     """
     deadline = time.monotonic() + DAGS_SECONDS
-    while {dag["dag_id"] for dag in api.get("/dags")["dags"]} < set(CHAIN):
+    while not {dag["dag_id"] for dag in api.get("/dags")["dags"]} >= set(CHAIN):
         errors = api.get("/importErrors")["import_errors"]
         if errors:
             raise LocalError(f"{errors[0]['filename']} does not import:\n{errors[0]['stack_trace']}")
         if time.monotonic() > deadline:
             raise LocalError("the DAGs have not appeared; see the log of airflow-dag-processor")
         time.sleep(1)
+
+
+def running_link(api: AirflowApi, as_of: str) -> tuple[str, str] | None:
+    """Return DAG and run id of the furthest link that is at work for ``as_of``; None when the chain stands still."""
+    for dag_id in reversed(CHAIN):
+        for run in api.runs(dag_id):
+            day = run.get("partition_key") or (run.get("conf") or {}).get("as_of")
+            if day == as_of and run["state"] in ("running", "queued"):
+                return dag_id, str(run["dag_run_id"])
+    return None
 
 
 def new_run(api: AirflowApi, dag_id: str, known: set[str], as_of: str) -> str | None:
@@ -128,6 +140,10 @@ def is_over(api: AirflowApi, dag_id: str, run_id: str) -> bool:
         failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
         blame = f"{failed[0]['task_id']}:\n{api.log(failed[0])}" if failed else "no task"
         raise LocalError(f"{dag_id} failed in {blame}")
+    if state == "success" and dag_id == CHAIN[0]:
+        tasks = api.tasks(dag_id, run_id)
+        if all(task["state"] == "skipped" for task in tasks):
+            raise LocalError(f"{dag_id} found nothing to load, so nothing follows:\n{api.log(tasks[0])}")
     return bool(state == "success")
 
 

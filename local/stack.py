@@ -1,22 +1,24 @@
 """Start, stop and report the components."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from local.environment import environment
-from local.instance import REPOSITORY, Instance, LocalError, write_private
+from local.instance import DEFAULT_PORTS, REPOSITORY, Instance, LocalError, is_free, write_private
 from local.postgres import Server
-from local.processes import Component, memory_mb, stop
+from local.processes import Component, stop
 
 FREE_DISK_GB = 3
 START_SECONDS = 240
@@ -59,33 +61,57 @@ def up(instance: Instance, console: Console) -> None:
     Raises
     ------
     LocalError
-        When the disk is nearly full, a component dies or does not answer in time.
+        When the disk is nearly full, a port is taken, a component dies or does not answer in time.
     """
     free_gb = shutil.disk_usage(instance.home).free / 2**30
     if free_gb < FREE_DISK_GB:
-        raise LocalError(f"{free_gb:.1f} GB free at {instance.home}, {FREE_DISK_GB} GB are needed")
-    if not any(component.process(instance) for component in components(instance).values()):
-        postgres = server(instance)
-        if not postgres.is_running():
-            instance.forget_ports()
+        raise LocalError(
+            f"{free_gb:.1f} GB free at {instance.home}, {FREE_DISK_GB} GB are needed; free some and call again"
+        )
+    settle_ports(instance, console)
     env = environment(instance)
-    with console.status("Postgres") as status:
+    parts = components(instance)
+    with _step(console, "Postgres, roles and migrations"):
         postgres = server(instance)
         postgres.start()
         postgres.prepare()
-        status.update("Airflow database")
+    parts["mlflow"].start(instance, env)
+    runs = {name for name, part in parts.items() if part.process(instance)}
+    with _step(console, "Airflow's tables and dbt's manifest"), ThreadPoolExecutor() as pool:
         _airflow_password(instance, env)
-        _check([sys.executable, "-m", "airflow", "db", "migrate"], env, instance, "airflow-migrate")
-        status.update("dbt manifest")
-        target = env["BUNDLES_DBT__TARGET_DIR"]
-        project = env["BUNDLES_DBT__PROJECT_DIR"]
-        parse = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--project-dir", project]
-        folders = ["--profiles-dir", project, "--target-path", target, "--log-path", target]
-        _check(parse + folders, env, instance, "dbt-parse")
-        for component in components(instance).values():
-            component.start(instance, env)
-        status.update("MLflow and Airflow")
+        jobs = [pool.submit(_parse_dbt, instance, env)]
+        if "airflow-scheduler" not in runs:
+            migration = [sys.executable, "-m", "airflow", "db", "migrate"]
+            jobs.append(pool.submit(_check, migration, env, instance, "airflow-migrate"))
+        for job in jobs:
+            job.result()
+    with _step(console, "MLflow and Airflow"):
+        for part in parts.values():
+            part.start(instance, env)
         _wait(instance)
+
+
+def settle_ports(instance: Instance, console: Console) -> None:
+    """Choose ports anew where nothing of the instance runs, and say where one differs from the usual.
+
+    Raises
+    ------
+    LocalError
+        When a part of the stack runs and the port of another part is taken meanwhile.
+    """
+    up_now = {name for name, part in components(instance).items() if part.process(instance)}
+    if server(instance).is_running():
+        up_now.add("postgres")
+    if not up_now:
+        instance.forget_ports()
+    for name, port in instance.ports().items():
+        service = "airflow-api-server" if name == "airflow" else name
+        if service not in up_now and not is_free(port):
+            raise LocalError(f"port {port} of {name} is taken by another program; `make down`, then call again")
+        if not up_now and port != DEFAULT_PORTS[name] and not os.environ.get(f"BUNDLES_{name.upper()}_PORT"):
+            console.print(
+                f"port {DEFAULT_PORTS[name]} is taken by another program: {name} uses {port}", highlight=False
+            )
 
 
 def down(instance: Instance) -> None:
@@ -94,28 +120,26 @@ def down(instance: Instance) -> None:
     server(instance).stop()
 
 
-def status(instance: Instance, console: Console) -> bool:
-    """Print each component's address, state and memory; tell whether all are up."""
-    table = Table(title=f"Stack in {instance.home}")
-    for heading in ("component", "address", "state", "memory"):
-        table.add_column(heading, justify="right" if heading == "memory" else "left")
-    postgres = server(instance)
-    is_up = postgres.is_running()
-    memory = _postgres_memory(postgres) if is_up else 0.0
-    table.add_row("postgres", f"127.0.0.1:{postgres.port}", "up" if is_up else "down", f"{memory:.0f} MB")
-    health = health_addresses(instance)
-    total, all_up = memory, is_up
-    for name, component in components(instance).items():
-        runs = component.process(instance) is not None
-        answers = runs and (name not in health or _answers(health[name]))
-        used = component.memory_mb(instance)
-        total += used
-        all_up &= answers
-        state = "up" if answers else "starting" if runs else "down"
-        table.add_row(name, health.get(name, "").rsplit("/", 1)[0], state, f"{used:.0f} MB")
-    table.add_row("total", "", "", f"{total:.0f} MB")
-    console.print(table)
-    return all_up
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    started = time.monotonic()
+    with console.status(what):
+        yield
+    console.print(f"{what}: {time.monotonic() - started:.0f} s", highlight=False)
+
+
+def _parse_dbt(instance: Instance, env: Mapping[str, str]) -> None:
+    """Write the manifest that the DAG files read, unless nothing changed since the last one."""
+    project, target = Path(env["BUNDLES_DBT__PROJECT_DIR"]), Path(env["BUNDLES_DBT__TARGET_DIR"])
+    folders = [path for path in project.iterdir() if path.is_dir() and path.name not in ("target", "logs")]
+    sources = [REPOSITORY / "requirements.txt", *project.glob("*.yml"), *(f for d in folders for f in d.rglob("*.*"))]
+    newest = max(path.stat().st_mtime for path in sources)
+    manifest = target / "manifest.json"
+    if manifest.exists() and manifest.stat().st_mtime > newest:
+        return
+    parse = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--project-dir", str(project)]
+    where = ["--profiles-dir", str(project), "--target-path", str(target), "--log-path", str(target)]
+    _check(parse + where, env, instance, "dbt-parse")
 
 
 def _airflow_password(instance: Instance, env: Mapping[str, str]) -> None:
@@ -141,20 +165,16 @@ def _wait(instance: Instance) -> None:
         for name, component in components(instance).items():
             if component.process(instance) is None:
                 raise LocalError(f"{name} ended at once; its log is {instance.logs / f'{name}.log'}")
-        waiting = {name: address for name, address in waiting.items() if not _answers(address)}
+        waiting = {name: address for name, address in waiting.items() if not answers(address)}
         if waiting and time.monotonic() > deadline:
             raise LocalError(f"no answer from {', '.join(waiting)} in {START_SECONDS} s; logs are in {instance.logs}")
         time.sleep(0.5)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Tell whether the address answers with 200."""
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - own http address
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _postgres_memory(postgres: Server) -> float:
-    process = postgres.process()
-    return sum(map(memory_mb, [process, *process.children(recursive=True)])) if process else 0.0
