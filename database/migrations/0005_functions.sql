@@ -18,6 +18,7 @@ as $$
 #variable_conflict use_column
 declare
     result_table text;
+    partition_name text;
     this_run bigint;
     this_epoch bigint;
 begin
@@ -33,11 +34,16 @@ begin
         set epoch = l.epoch + 1, run_id = excluded.run_id, holder = excluded.holder, taken_at = now()
     returning l.epoch into this_epoch;
 
+    -- Made beside the table and then attached: "partition of" would lock every reader of the table out.
     for result_table in select ops.result_tables() loop
-        if to_regclass(format('ml.%I', result_table || '_r' || this_run)) is null then
+        partition_name := result_table || '_r' || this_run;
+        if to_regclass(format('ml.%I', partition_name)) is null then
             execute format(
-                'create table ml.%I partition of ml.%I for values in (%s)',
-                result_table || '_r' || this_run, result_table, this_run
+                'create table ml.%I (like ml.%I including defaults including constraints, check (run_id = %s))',
+                partition_name, result_table, this_run
+            );
+            execute format(
+                'alter table ml.%I attach partition ml.%I for values in (%s)', result_table, partition_name, this_run
             );
         end if;
     end loop;
@@ -191,6 +197,12 @@ begin
             select max(s.publish_id) from ops.publish_log as s where s.run_id = shown.run_id and s.action = 'publish'
         )
         and to_regclass(format('ml.%I', 'bundles_r' || g.run_id)) is not null
+        -- What was taken back once stays back.
+        and not exists (
+            select 1
+            from ops.publish_log as b
+            where b.action = 'rollback' and b.previous_run_id = g.run_id and b.publish_id > g.publish_id
+        )
     order by g.publish_id desc
     limit 1;
     if not found then
@@ -219,7 +231,7 @@ begin
         select r.run_id
         from ops.runs as r
         where r.scope = drop_old_runs.scope
-            and r.status in ('published', 'superseded', 'failed')
+            and (r.status in ('published', 'superseded', 'failed') or r.opened_at < now() - interval '2 days')
             and to_regclass(format('ml.%I', 'bundles_r' || r.run_id)) is not null
             and r.run_id not in (select p.run_id from ops.published as p)
             and r.run_id not in (select l.run_id from ops.leases as l)
@@ -233,10 +245,15 @@ begin
             )
         order by r.run_id
     loop
-        for result_table in select ops.result_tables() loop
-            execute format('drop table if exists ml.%I', result_table || '_r' || old_run);
-        end loop;
-        dropped := dropped + 1;
+        begin
+            for result_table in select ops.result_tables() loop
+                execute format('drop table if exists ml.%I', result_table || '_r' || old_run);
+            end loop;
+            dropped := dropped + 1;
+        exception when lock_not_available then
+            -- Somebody reads for long. The partitions stay until the next call.
+            raise notice 'run % is being read and stays for now', old_run;
+        end;
     end loop;
     return dropped;
 end

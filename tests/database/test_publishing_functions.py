@@ -31,7 +31,13 @@ def publisher(settings: Settings) -> Warehouse:
 
 def open_run(ml: Warehouse, day: int, started_by: str = "test") -> tuple[int, int]:
     rows = ml.call(
-        "ops.open_run", scope="personal", as_of=date(2017, 12, day), started_by=started_by, seed=1, params={}, git_commit=""
+        "ops.open_run",
+        scope="personal",
+        as_of=date(2017, 12, day),
+        started_by=started_by,
+        seed=1,
+        params={},
+        git_commit="",
     )
     return rows[0][0], rows[0][1]
 
@@ -67,7 +73,9 @@ def test_an_overtaken_try_is_fenced(ml: Warehouse, publisher: Warehouse) -> None
 
 
 @pytest.mark.parametrize("audited", [False, True])
-def test_a_run_without_audit_or_with_a_failed_one_is_not_published(ml: Warehouse, publisher: Warehouse, audited: bool) -> None:
+def test_a_run_without_audit_or_with_a_failed_one_is_not_published(
+    ml: Warehouse, publisher: Warehouse, audited: bool
+) -> None:
     run_id, epoch = open_run(ml, 2)
     if audited:
         audit(publisher, run_id, epoch, passed=False)

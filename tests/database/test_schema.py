@@ -1,0 +1,99 @@
+"""What stands in the migrated database: descriptions, indexes, rights."""
+
+import psycopg2
+import pytest
+
+from ml.settings import Settings
+from ml.sources.contract import TABLES
+from ml.warehouse import Warehouse
+
+Connection = psycopg2.extensions.connection
+
+
+def rows(owner: Connection, statement: str) -> list[tuple[object, ...]]:
+    with owner.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def test_every_table_and_column_of_raw_ops_and_ml_is_described(owner: Connection) -> None:
+    bare = rows(
+        owner,
+        "select c.oid::regclass::text, a.attname from pg_class as c"
+        " left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace in ('raw'::regnamespace, 'ops'::regnamespace, 'ml'::regnamespace)"
+        " and c.relkind in ('r', 'p') and not c.relispartition"
+        " and (obj_description(c.oid) is null or col_description(c.oid, a.attnum) is null)",
+    )
+    assert not bare
+
+
+def test_the_tables_of_the_raw_contract_are_those_of_the_database(owner: Connection) -> None:
+    found: dict[str, dict[str, bool]] = {}
+    for table, column, nullable, default in rows(
+        owner,
+        "select table_name, column_name, is_nullable = 'YES', column_default is not null"
+        " from information_schema.columns where table_schema = 'raw' and column_name <> 'load_id'",
+    ):
+        found.setdefault(str(table), {})[str(column)] = not nullable and not default
+    stated = {name: {column: rule.required for column, rule in table.columns.items()} for name, table in TABLES.items()}
+    assert found == stated
+
+
+def test_the_bundles_of_a_customer_are_found_by_index(settings: Settings, owner: Connection) -> None:
+    run_id, _ = Warehouse(settings, "ml").call(
+        "ops.open_run", scope="personal", as_of="2017-12-01", started_by="i", seed=1, params={}, git_commit=""
+    )[0]
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "insert into ml.bundles"
+            " select %s, 'b' || n, 'c' || n, 1, 'p', 's', 'k', 9, 3, 1, 1, 0, 'optimal', 0.1, 1, 1, 1"
+            " from generate_series(1, 5000) as n",
+            (run_id,),
+        )
+    Warehouse(settings, "publisher").call("ops.analyze_run", run_id=run_id)
+    plan = rows(
+        owner,
+        f"explain select * from ml.bundles where run_id = (select {run_id}::bigint) and customer_id = 'c7'",
+    )
+    assert "Index" in str(plan) and "Seq Scan" not in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("loader", "delete from raw.orders"),
+        ("loader", "update ops.load_manifest set rows_in = 0"),
+        ("loader", "delete from ops.quarantine"),
+        ("loader", "select * from ml.bundles"),
+        ("ml", "select * from raw.orders"),
+        ("ml", "insert into raw.lead_times values ('p', 1, null, 1)"),
+        ("ml", "update ops.published set run_id = 1"),
+        ("ml", "insert into ops.audits values (1, 1, 'x', true, 0)"),
+        ("ml", "select ops.publish(1, 1, 'me')"),
+        ("ml", "create table ml.mine (a int)"),
+        ("publisher", "insert into ml.bundle_items values (1, 'b', 1, 'p', 0, 1, 1, '{}')"),
+        ("publisher", "update ops.published set run_id = 1"),
+        ("transformer", "insert into raw.lead_times values ('p', 1, null, 1)"),
+        ("transformer", "delete from ml.bundles"),
+        ("analyst", "select * from ml.bundles"),
+        ("analyst", "select * from raw.customers"),
+        ("analyst", "select * from ops.runs"),
+        ("analyst", "select ops.rollback('personal', 'me')"),
+        ("analyst", "set transaction read write; create table marts.mine (a int)"),
+        ("analyst", "set transaction read write; create temp table mine (a int)"),
+        ("analyst", "set transaction read write; create schema mine"),
+    ],
+)
+def test_a_role_is_refused_what_is_not_its_work(settings: Settings, role: str, statement: str) -> None:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), Warehouse(settings, role).transaction() as connection:  # type: ignore[arg-type]
+        connection.cursor().execute(statement)
+
+
+def test_the_functions_cannot_be_misled_by_a_search_path(owner: Connection) -> None:
+    loose = rows(
+        owner,
+        "select proname from pg_proc where pronamespace = 'ops'::regnamespace"
+        " and (not prosecdef or not 'search_path=pg_catalog, ops, pg_temp' = any(proconfig))",
+    )
+    assert not loose
