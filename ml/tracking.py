@@ -250,6 +250,20 @@ class Tracking:
             raise DataError(f"{name}: no version passed its gate with data up to {as_of}; run train_models first")
         return self.load(version)
 
+    def numbered(self, name: str, number: int) -> Champion:
+        """Return a version by its number, with its files: the one a run has noted, wherever the alias points by now.
+
+        Raises
+        ------
+        DataError
+            When its files are not those that were registered.
+        TemporaryError
+            When MLflow does not answer.
+        """
+        with self._required(name):
+            version = _version(self._client.get_model_version(name, str(number)))
+        return self.load(version)
+
     def load(self, version: Version) -> Champion:
         """Fetch the files of a version and verify them against its manifest.
 
