@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do command -v $$p >/dev/null && \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
+# What an installation takes; the stack checks for its own need when it starts.
+FREE_GB := 4
 export PYTHONPATH := $(CURDIR)
 
 .PHONY: help run test up down status psql check bench lock
@@ -31,6 +34,8 @@ check: .venv/development  ## formats, types, SQL style, import rules
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
+	@BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD=unused $(BIN)/python -m dbt.cli.main parse --quiet --project-dir dbt_project \
+		--profiles-dir dbt_project --target-path .bundles/check --log-path .bundles/check
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: .venv/runtime  ## run the benchmarks (QUICK=--quick for a small round)
@@ -45,13 +50,18 @@ lock:  ## resolve requirements*.in anew (needs uv)
 # The stamps are written last, so an interrupted installation is taken up again by the next call.
 .venv/runtime: requirements.txt
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 is needed; name one by PYTHON=/path/to/python"; exit 1; }
-	@$(BIN)/python -c '' 2>/dev/null || { rm -rf .venv && $(PYTHON) -m venv .venv; }
+	@df -Pk . | awk -v need=$(FREE_GB) 'NR == 2 && $$4 < need * 1048576 { \
+		printf "%.1f GB free here, %d GB are needed for the installation\n", $$4 / 1048576, need; exit 1 }'
+	@$(BIN)/python -c '' 2>/dev/null && { [ -n "$(UV)" ] || $(BIN)/python -m pip --version >/dev/null 2>&1; } || \
+		{ rm -rf .venv && $(PYTHON) -m venv .venv; } || { rm -rf .venv; exit 1; }
 	@echo "installing requirements.txt (a few minutes the first time)"
-	@if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --compile-bytecode -r requirements.txt; \
-		else $(BIN)/python -m pip install --no-deps --progress-bar on -r requirements.txt; fi
+	@$(call install,--compile-bytecode,--progress-bar on) -r requirements.txt
 	@touch $@
 
 .venv/development: .venv/runtime requirements-dev.txt
-	@if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -r requirements-dev.txt; \
-		else $(BIN)/python -m pip install -q --no-deps -r requirements-dev.txt; fi
+	@$(call install,-q,-q) -r requirements-dev.txt
 	@touch $@
+
+# install OPTIONS_OF_UV,OPTIONS_OF_PIP: the locks are complete, so pip need not resolve (it would take 20 minutes).
+install = if [ -n "$(UV)" ]; then set -- uv pip install --python $(BIN)/python $(1); \
+	else set -- $(BIN)/python -m pip install --no-deps --disable-pip-version-check $(2); fi; "$$@"
