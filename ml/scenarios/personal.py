@@ -1,102 +1,111 @@
 """Personal bundles: a few disjoint bundles for each customer, or one row that says why there is none."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import combinations
+from typing import Any
 
 import polars as pl
 
-from ml.optimizer.problem import Limits
-from ml.optimizer.solve import Solution, solve_many
+from ml.optimizer.solve import Solution
 from ml.params import RunParams
-from ml.policies import POLICIES, Shelf
-from ml.reasons import PairFacts, reason
+from ml.reasons import ItemFacts, PairFacts, reason
 
-Row = dict[str, object]
+Row = dict[str, Any]
+
 NO_COST = "cost unknown"
+NO_BUNDLE = 0
+"""Rank of the row that says why a customer has no bundle."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rows say beyond the solution.
+    """What the rows say beyond the solutions.
 
     Attributes
     ----------
+    as_of
+        Day the bundles are for; part of their identifiers.
     products
         Row of ``features.ftr_products`` by product.
+    purchases
+        (baskets, days since the last) by customer and product, of ``features.ftr_customer_products``.
     pairs
-        (baskets with both, lift) by pair of products, the smaller key first.
-    candidate_set
-        Name of the set the certificates speak of.
+        Row of ``ml.associations`` by pair of products, the smaller identifier first.
     """
 
+    as_of: date
     products: Mapping[str, Row]
-    pairs: Mapping[tuple[str, str], tuple[int, float]]
-    candidate_set: str
+    purchases: Mapping[tuple[str, str], tuple[int, int]]
+    pairs: Mapping[tuple[str, str], Row]
 
 
-def limits_of(params: RunParams) -> Limits:
-    """Return the constraints that the run's form asks for."""
-    return Limits(
-        2,
-        params.bundle_size,
-        params.budget_cents,
-        params.max_per_category,
-        params.cost_per_product,
-        params.min_joint_probability,
-    )
+def chosen_products(solved: Sequence[tuple[pl.DataFrame, list[Solution]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the products and the pairs of products that were chosen, for fetching what is known of them.
 
+    Parameters
+    ----------
+    solved
+        Each customer's candidates (``customer_id``, ``product_id``, ``preference``, ``sources``), and the solutions
+        as positions in them.
 
-def solve_customers(
-    shelf: Shelf, candidates: pl.DataFrame, params: RunParams, threads: int
-) -> Iterator[tuple[pl.DataFrame, list[Solution]]]:
-    """Yield each customer's candidates (by rank) with their solutions, best first.
-
-    Each bundle is certified given that the products of the ones before it are gone; see ``solve_disjoint``.
+    Returns
+    -------
+    tuple
+        ``customer_id``, ``product_id``; and distinct ``product_a``, ``product_b``, product_a < product_b.
     """
-    policy, limits = POLICIES[params.policy], limits_of(params)
-    known = candidates.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
-    groups = known.sort("customer_id", "candidate_rank").partition_by("customer_id", maintain_order=True)
-    problems = (
-        shelf.problem(policy, shelf.codes(group["product_id"]), group["preference"].to_numpy(), limits)
-        for group in groups
+    items: list[tuple[str, str]] = []
+    pairs: set[tuple[str, str]] = set()
+    for candidates, solutions in solved:
+        for solution in solutions:
+            products = sorted(candidates["product_id"][list(solution.items)])
+            items += [(candidates["customer_id"][0], product) for product in products]
+            pairs.update(combinations(products, 2))
+    return (
+        pl.DataFrame(items, schema={"customer_id": pl.String, "product_id": pl.String}, orient="row"),
+        pl.DataFrame(sorted(pairs), schema={"product_a": pl.String, "product_b": pl.String}, orient="row"),
     )
-    yield from zip(groups, solve_many(problems, params.solver, params.bundles_per_customer, threads), strict=True)
 
 
 def rows_of(
-    group: pl.DataFrame, solutions: Sequence[Solution], facts: Facts, params: RunParams
+    candidates: pl.DataFrame, solutions: Sequence[Solution], facts: Facts, params: RunParams, candidate_set: str
 ) -> tuple[list[Row], list[Row]]:
-    """Return the rows of ``ml.bundles`` and ``ml.bundle_items`` (without the run) of one customer."""
-    customer = str(group["customer_id"][0])
-    bundles: list[Row] = []
-    items: list[Row] = []
+    """Return one customer's rows of ``ml.bundles`` and of ``ml.bundle_items``, without the run.
+
+    Parameters
+    ----------
+    candidates
+        The customer's candidates.
+    solutions
+        Bundles as positions in them, best first; or one abstention.
+    candidate_set
+        Name of the set that the certificates speak of.
+    """
+    customer = candidates["customer_id"][0]
+    bundles, items = [], []
     for rank, solution in enumerate(solutions, start=1):
-        bundle_id = f"{customer}-{rank if solution.items else 0}"
-        chosen = [group.row(position, named=True) for position in solution.items]
+        if not solution.items:
+            bundles.append(abstention_row(customer, solution, candidates.height, facts.as_of, params, candidate_set))
+            continue
+        chosen = [candidates.row(position, named=True) for position in solution.items]
         chosen.sort(key=lambda row: (-row["preference"], row["product_id"]))
-        prices = [_cents(facts.products[row["product_id"]]["price_cents"]) for row in chosen]
+        bundle_id = _identifier(facts.as_of, customer, rank, [row["product_id"] for row in chosen])
+        products = [facts.products[row["product_id"]] for row in chosen]
+        price = sum(product["price_cents"] for product in products)
         bundles.append(
             {
+                **_certificate(solution, params, candidates.height, candidate_set),
                 "bundle_id": bundle_id,
                 "customer_id": customer,
-                "bundle_rank": rank if chosen else 0,
-                "policy": params.policy,
-                "solver": params.solver,
-                "candidate_set": facts.candidate_set,
-                "candidates": group.height,
+                "bundle_rank": rank,
                 "bundle_size": len(chosen),
-                "objective": solution.objective,
-                "upper_bound": solution.upper_bound,
-                "gap_pct": solution.gap_pct,
-                "status": solution.status,
-                "joint_probability": solution.joint_probability,
-                "list_price_cents": sum(prices),
-                "bundle_price_cents": sum(prices),
-                "expected_revenue_cents": solution.joint_probability * sum(prices),
-                **_margin([row["product_id"] for row in chosen], solution.joint_probability, facts),
-                "reason": _reason(chosen, facts) if chosen else None,
-                "fallback_reason": solution.fallback_reason,
+                "list_price_cents": price,
+                "bundle_price_cents": price,
+                "expected_revenue_cents": solution.joint_probability * price,
+                **_margin(products, price, solution.joint_probability),
+                "reason": _reason(customer, chosen, facts),
             }
         )
         items += [
@@ -105,45 +114,75 @@ def rows_of(
                 "position": position,
                 "product_id": row["product_id"],
                 "preference": row["preference"],
-                "list_price_cents": price,
-                "price_cents": price,
+                "list_price_cents": product["price_cents"],
+                "price_cents": product["price_cents"],
                 "sources": row["sources"],
             }
-            for position, (row, price) in enumerate(zip(chosen, prices, strict=True), start=1)
+            for position, (row, product) in enumerate(zip(chosen, products, strict=True), start=1)
         ]
     return bundles, items
 
 
-def abstention(customer: str, facts: Facts, params: RunParams) -> Row:
-    """Return the row of a customer for whom nothing could be proposed."""
-    nothing = Solution((), 0.0, 0.0, 0.0, "abstained", 0.0, "no_candidates")
-    group = pl.DataFrame({"customer_id": [customer]})
-    (row,), _ = rows_of(group, [nothing], facts, params)
-    return {**row, "candidates": 0}
+def abstention_row(
+    customer: str, solution: Solution, candidates: int, as_of: date, params: RunParams, candidate_set: str
+) -> Row:
+    """Return the row of ``ml.bundles`` that says why a customer has no bundle."""
+    return {
+        **_certificate(solution, params, candidates, candidate_set),
+        "bundle_id": _identifier(as_of, customer, NO_BUNDLE, []),
+        "customer_id": customer,
+        "bundle_rank": NO_BUNDLE,
+        "bundle_size": 0,
+        "list_price_cents": 0,
+        "bundle_price_cents": 0,
+        "expected_revenue_cents": 0.0,
+        "margin_cents": None,
+        "expected_margin_cents": None,
+        "margin_note": None,
+        "reason": None,
+    }
 
 
-def _margin(product_ids: Sequence[str], probability: float, facts: Facts) -> Row:
-    margins = [facts.products[product]["margin_cents"] for product in product_ids]
-    if not margins or any(margin is None for margin in margins):
-        return {"margin_cents": None, "expected_margin_cents": None, "margin_note": NO_COST if margins else None}
-    total = sum(_cents(margin) for margin in margins)
-    return {"margin_cents": total, "expected_margin_cents": probability * total, "margin_note": None}
+def _certificate(solution: Solution, params: RunParams, candidates: int, candidate_set: str) -> Row:
+    return {
+        "policy": params.policy,
+        "solver": params.solver,
+        "candidate_set": candidate_set,
+        "candidates": candidates,
+        "objective": solution.objective,
+        "upper_bound": solution.upper_bound,
+        "gap_pct": solution.gap_pct,
+        "status": solution.status,
+        "joint_probability": solution.joint_probability,
+        "fallback_reason": solution.fallback_reason,
+    }
 
 
-def _reason(chosen: Sequence[Row], facts: Facts) -> str:
-    named = {str(row["product_id"]): _title(facts.products[str(row["product_id"])]) for row in chosen}
-    own = [named[str(row["product_id"])] for row in chosen if "bought" in list(row["sources"])]  # type: ignore[call-overload]
-    new = [named[str(row["product_id"])] for row in chosen if "bought" not in list(row["sources"])]  # type: ignore[call-overload]
-    seen = [(pair, facts.pairs[pair]) for pair in combinations(sorted(named), 2) if pair in facts.pairs]
-    if not seen:
-        return reason(own, new, None)
-    (left, right), (baskets, lift) = max(seen, key=lambda one: (one[1][1], one[0]))
-    return reason(own, new, PairFacts((named[left], named[right]), baskets, lift))
+def _identifier(as_of: date, customer: str, rank: int, product_ids: Sequence[str]) -> str:
+    """Return a name that the same bundle always gets, and another bundle of the same day and rank does not."""
+    digest = hashlib.sha256("\0".join(sorted(product_ids)).encode()).hexdigest()[:8]
+    return f"{as_of:%Y%m%d}-{customer}-{rank}" + (f"-{digest}" if product_ids else "")
 
 
-def _title(product: Row) -> str:
-    return str(product["title"] or product["category"] or product["product_id"])
+def _margin(products: Sequence[Row], price: int, joint_probability: float) -> Row:
+    costs = [product["cost_cents"] for product in products]
+    if any(cost is None for cost in costs):
+        return {"margin_cents": None, "expected_margin_cents": None, "margin_note": NO_COST}
+    margin = price - sum(costs)
+    return {"margin_cents": margin, "expected_margin_cents": joint_probability * margin, "margin_note": None}
 
 
-def _cents(value: object) -> int:
-    return int(value)  # type: ignore[call-overload, no-any-return]
+def _reason(customer: str, chosen: Sequence[Row], facts: Facts) -> str:
+    items = []
+    for row in chosen:
+        baskets, days = facts.purchases.get((customer, row["product_id"]), (0, None))
+        product = facts.products[row["product_id"]]
+        name = product["title"] or product["category"] or row["product_id"]
+        items.append(ItemFacts(name, baskets, days, row["sources"]))
+    pairs = {}
+    for left, right in combinations(range(len(chosen)), 2):
+        low, high = sorted((chosen[left]["product_id"], chosen[right]["product_id"]))
+        if (low, high) in facts.pairs:
+            seen = facts.pairs[low, high]
+            pairs[left, right] = PairFacts(seen["pair_baskets"], seen["lift"], seen["lift_low"], seen["lift_high"])
+    return reason(items, pairs)

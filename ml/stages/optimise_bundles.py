@@ -1,23 +1,42 @@
 """Choose each customer's bundles from the candidates, with certificates, and measure the gap to the catalogue."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 from tqdm import tqdm
 
+from ml.association.cooccurrence import CooccurrenceParams
 from ml.candidates import whole_catalogue
 from ml.errors import DataError
-from ml.optimizer.catalogue import Catalogue, gap_pct
+from ml.optimizer.catalogue import gap_pct
+from ml.optimizer.solve import Solution, abstain, solve_many
 from ml.params import Context, Counts
-from ml.policies import POLICIES, Shelf, offerable
+from ml.policies.named import POLICIES, limits_of
+from ml.policies.shelf import Shelf, offerable
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
-from ml.scenarios.personal import Facts, abstention, limits_of, rows_of, solve_customers
+from ml.scenarios.personal import Facts, Row, abstention_row, chosen_products, rows_of
 from ml.settings import Settings
-from ml.tables import ASSOCIATIONS, BASKETS, BUNDLE_ITEMS, BUNDLES, CANDIDATES, CATALOGUE_GAPS, CUSTOMERS, PRODUCTS
+from ml.tables import (
+    ASSOCIATIONS,
+    BASKETS,
+    BUNDLE_ITEMS,
+    BUNDLES,
+    CANDIDATES,
+    CATALOGUE_GAPS,
+    CUSTOMER_PRODUCTS,
+    CUSTOMERS,
+    PRODUCTS,
+    Table,
+)
 from ml.tracking import Tracking
-from ml.warehouse import Warehouse
+from ml.warehouse import Lease, Warehouse
+
+CUSTOMERS_AT_ONCE = 1000
 
 
 def run(settings: Settings, context: Context) -> Counts:
@@ -30,110 +49,150 @@ def run(settings: Settings, context: Context) -> Counts:
     """
     warehouse = Warehouse(settings, "ml")
     lease = open_run(settings, context)
-    candidates = warehouse.read(CANDIDATES, {"run_id": lease.run_id}).drop("run_id")
-    if candidates.is_empty():
+    of_run = {"run_id": lease.run_id}
+    products = warehouse.read(PRODUCTS, {"as_of": context.as_of})
+    customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
+    pairs = warehouse.read(ASSOCIATIONS, of_run).drop("run_id")
+    counting = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
+    is_lift = POLICIES[context.params.policy].association == "lift"
+    shelf = Shelf.of(products, pairs, None if is_lift else counting)
+    bundles: list[Row] = []
+    items: list[Row] = []
+    with tqdm(total=customers.height, unit="customer", disable=None) as progress:
+        for start in range(0, customers.height, CUSTOMERS_AT_ONCE):
+            some = customers.slice(start, CUSTOMERS_AT_ONCE)
+            of_bundles, of_items = _solve(settings, context, lease, shelf, products, pairs, some)
+            bundles += of_bundles
+            items += of_items
+            progress.update(some.height)
+    if not any(row["candidates"] for row in bundles):
         raise DataError(f"run {lease.run_id} has no candidates: run propose_candidates for {context.as_of} first")
-    day = {"as_of": context.as_of}
-    products = warehouse.read(PRODUCTS, day)
-    found = warehouse.read(ASSOCIATIONS, {"run_id": lease.run_id})
-    pairs = _with_lift(found, settings)
-    shelf = Shelf.of(products, pairs)
-    facts = _facts(products, pairs, settings)
-    bundles: list[dict[str, object]] = []
-    items: list[dict[str, object]] = []
-    solved = solve_customers(shelf, candidates, context.params, settings.threads)
-    total = candidates["customer_id"].n_unique()
-    for group, solutions in tqdm(solved, total=total, unit="customer", disable=None):
-        of_bundles, of_items = rows_of(group, solutions, facts, context.params)
+    frame = _typed(BUNDLES, bundles)
+    warehouse.replace_run(BUNDLES, frame, lease)
+    written = warehouse.replace_run(BUNDLE_ITEMS, _typed(BUNDLE_ITEMS, items), lease)
+    gaps = _typed(CATALOGUE_GAPS, list(_catalogue_gaps(settings, context, lease, shelf, products, frame)))
+    warehouse.replace_run(CATALOGUE_GAPS, gaps, lease)
+    counts = _counts(frame, gaps)
+    warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": counts})
+    return {"run_id": lease.run_id, "customers": customers.height, "items": written, **counts}
+
+
+def _solve(
+    settings: Settings,
+    context: Context,
+    lease: Lease,
+    shelf: Shelf,
+    products: pl.DataFrame,
+    pairs: pl.DataFrame,
+    customers: pl.DataFrame,
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows of some customers; those without history or candidates get the reason instead of a bundle."""
+    warehouse, params = Warehouse(settings, "ml"), context.params
+    wanted = customers["customer_id"].to_list()
+    found = warehouse.read(CANDIDATES, {"run_id": lease.run_id, "customer_id": wanted})
+    warm = customers.filter(pl.col("baskets") > 0).select("customer_id")
+    known = found.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
+    groups = (
+        known.join(warm, on="customer_id", how="semi")
+        .sort("customer_id", "candidate_rank")
+        .partition_by("customer_id", maintain_order=True)
+    )
+    policy, limits = POLICIES[params.policy], limits_of(params)
+    problems = (
+        shelf.problem(policy, shelf.codes(group["product_id"]), group["preference"].to_numpy(), limits)
+        for group in groups
+    )
+    solutions = solve_many(problems, params.solver, params.bundles_per_customer, settings.threads)
+    solved = list(zip(groups, solutions, strict=True))
+    facts = _facts(settings, context, products, pairs, solved)
+    candidate_set = f"top_{settings.candidates.per_customer}"
+    bundles: list[Row] = []
+    items: list[Row] = []
+    for group, answers in solved:
+        of_bundles, of_items = rows_of(group, answers, facts, params, candidate_set)
         bundles += of_bundles
         items += of_items
-    reached = {row["customer_id"] for row in bundles}
-    customers = warehouse.read(CUSTOMERS, day, ["customer_id"])["customer_id"].to_list()
-    bundles += [abstention(one, facts, context.params) for one in customers if one not in reached]
-    frame = pl.DataFrame(bundles, infer_schema_length=None)
-    warehouse.replace_run(BUNDLES, frame, lease)
-    written = warehouse.replace_run(BUNDLE_ITEMS, _typed_items(items), lease)
-    gaps = _catalogue_gaps(settings, context, lease.run_id, products, shelf, pairs, frame)
-    warehouse.replace_run(CATALOGUE_GAPS, gaps, lease)
-    offered = frame.filter(pl.col("status") != "abstained")
-    return {
-        "customers": len(customers),
-        "bundles": offered.height,
-        "items": written,
-        "abstentions": frame.height - offered.height,
-        "share_optimal": round(float((offered["status"] == "optimal").sum()) / max(offered.height, 1), 6),
-        "mean_gap_pct": round(float(offered["gap_pct"].sum()) / max(offered.height, 1), 6),
-        "catalogue_gap_pct": round(float(gaps["gap_pct"].sum()) / max(gaps.height, 1), 4),
-        "run_id": lease.run_id,
-    }
+    proposed = dict(found.group_by("customer_id").len().iter_rows())
+    answered = {row["customer_id"] for row in bundles}
+    for customer, baskets in customers.select("customer_id", "baskets").iter_rows():
+        if customer not in answered:
+            why = abstain("no_candidates" if baskets else "cold_customer")
+            bundles.append(
+                abstention_row(customer, why, proposed.get(customer, 0), context.as_of, params, candidate_set)
+            )
+    return bundles, items
 
 
-def _with_lift(found: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    wanted = settings.association
-    shrunk = (pl.col("pair_baskets") + wanted.shrinkage) / (pl.col("expected_baskets") + wanted.shrinkage)
-    return found.with_columns(
-        shrunk_lift=pl.when(pl.col("pair_baskets") >= wanted.min_pair_baskets).then(shrunk).otherwise(0.0)
-    )
-
-
-def _facts(products: pl.DataFrame, pairs: pl.DataFrame, settings: Settings) -> Facts:
-    keys = zip(pairs["product_a"], pairs["product_b"], strict=True)
-    seen = zip(pairs["pair_baskets"], pairs["shrunk_lift"], strict=True)
+def _facts(
+    settings: Settings,
+    context: Context,
+    products: pl.DataFrame,
+    pairs: pl.DataFrame,
+    solved: list[tuple[pl.DataFrame, list[Solution]]],
+) -> Facts:
+    chosen, chosen_pairs = chosen_products(solved)
+    wanted = {"as_of": context.as_of, "customer_id": chosen["customer_id"].unique().to_list()}
+    columns = ["customer_id", "product_id", "baskets", "days_since_last"]
+    bought = Warehouse(settings, "ml").read(CUSTOMER_PRODUCTS, wanted, columns)
+    bought = bought.join(chosen, on=["customer_id", "product_id"], how="semi")
+    evidence = pairs.join(chosen_pairs, on=["product_a", "product_b"], how="semi")
+    named = products.join(chosen, on="product_id", how="semi")
     return Facts(
-        {row["product_id"]: row for row in products.iter_rows(named=True)},
-        dict(zip(keys, seen, strict=True)),
-        f"top_{settings.candidates.per_customer}",
+        context.as_of,
+        {row["product_id"]: row for row in named.iter_rows(named=True)},
+        {(customer, product): (baskets, days) for customer, product, baskets, days in bought.iter_rows()},
+        {(row["product_a"], row["product_b"]): row for row in evidence.iter_rows(named=True)},
     )
-
-
-def _typed_items(items: list[dict[str, object]]) -> pl.DataFrame:
-    columns = {name: kind for name, kind in BUNDLE_ITEMS.columns.items() if name != "run_id"}
-    return pl.DataFrame(items, schema=columns)
 
 
 def _catalogue_gaps(
-    settings: Settings,
-    context: Context,
-    run_id: int,
-    products: pl.DataFrame,
-    shelf: Shelf,
-    pairs: pl.DataFrame,
-    bundles: pl.DataFrame,
-) -> pl.DataFrame:
-    """Return, for a seeded sample of customers, how far the first bundle is from the best of the whole catalogue."""
+    settings: Settings, context: Context, lease: Lease, shelf: Shelf, products: pl.DataFrame, bundles: pl.DataFrame
+) -> Iterator[Row]:
+    """Yield, for a seeded sample of customers with candidates, how far the best bundle is from the catalogue's."""
     warehouse = Warehouse(settings, "ml")
-    first = bundles.filter(pl.col("bundle_rank") <= 1).sort("customer_id")
+    first = bundles.filter(pl.col("bundle_rank") <= 1, pl.col("fallback_reason").fill_null("") != "cold_customer")
     size = min(settings.optimizer.catalogue_sample, first.height)
-    drawn = np.sort(np.random.default_rng(context.params.seed).choice(first.height, size, replace=False))
-    sample = first[drawn.tolist()]
-    versions = warehouse.read_view("ops.runs", {"run_id": run_id}, ["model_versions"])["model_versions"][0]
-    number = int(
-        pl.Series([versions]).str.json_decode(pl.Struct({"preference": pl.Int64})).struct.field("preference")[0]
-    )
+    if not size:
+        return
+    sample = first.sort("customer_id").sample(size, seed=context.params.seed).sort("customer_id")
+    noted = warehouse.read_view("ops.runs", {"run_id": lease.run_id}, ["model_versions"])["model_versions"]
+    number = noted.str.json_path_match("$.preference").cast(pl.Int64)[0]
     model = load_model(Tracking(settings).numbered("preference", number).folder)
     baskets = warehouse.read(BASKETS, {"as_of": context.as_of})
-    requests = sample.select("customer_id", cut=pl.lit(context.as_of + timedelta(days=1)))
-    everything = whole_catalogue(baskets, offerable(products), requests)
-    scored = everything.select("customer_id", "product_id").with_columns(
-        preference=pl.Series(model.score(baskets, products, everything))
-    )
-    policy, limits = POLICIES[context.params.policy], limits_of(context.params)
-    left, right = shelf.codes(pairs["product_a"]), shelf.codes(pairs["product_b"])
-    on_shelf = (left >= 0) & (right >= 0)
-    left, right = left[on_shelf], right[on_shelf]
-    association = pairs["association"].to_numpy()[on_shelf]
-    lift = pairs["shrunk_lift"].to_numpy()[on_shelf]
-    catalogue = Catalogue(shelf.price_cents, shelf.category, shelf.available_units, left, right)
-    joint_policy = POLICIES["expected_joint_purchase"]
-    rows = []
+    requests = sample.select("customer_id", cut=context.as_of + timedelta(days=1))
+    every = whole_catalogue(baskets, offerable(products), requests)
+    scored = every.select("customer_id", "product_id", preference=pl.Series(model.score(baskets, products, every)))
+    by_customer = {key: own for (key,), own in scored.partition_by("customer_id", as_dict=True).items()}
     for customer, objective in sample.select("customer_id", "objective").iter_rows():
-        own = scored.filter(pl.col("customer_id") == customer)
-        preference = np.zeros(catalogue.products)
+        own = by_customer[customer]
+        preference = np.zeros(len(shelf.product_ids))
         preference[shelf.codes(own["product_id"])] = own["preference"].to_numpy()
-        values = policy.objective(preference[left], preference[right], association)
-        joint = joint_policy.objective(preference[left], preference[right], lift)
-        bound = catalogue.bound(preference, values, joint, limits, objective)
-        rows.append((customer, objective, bound, gap_pct(objective, bound), catalogue.products))
-    names = [name for name in CATALOGUE_GAPS.columns if name != "run_id"]
-    kinds = {name: CATALOGUE_GAPS.columns[name] for name in names}
-    return pl.DataFrame(rows, schema=kinds, orient="row")
+        policy = POLICIES[context.params.policy]
+        bound = shelf.catalogue_bound(policy, preference, limits_of(context.params), objective)
+        yield {
+            "customer_id": customer,
+            "objective": objective,
+            "catalogue_bound": bound,
+            "gap_pct": gap_pct(objective, bound),
+            "catalogue_products": len(shelf.product_ids),
+        }
+
+
+def _counts(bundles: pl.DataFrame, gaps: pl.DataFrame) -> dict[str, Any]:
+    offered = bundles.filter(pl.col("status") != "abstained")
+    abstained = bundles.filter(pl.col("status") == "abstained")
+    mean = {name: float(frame["gap_pct"].mean() or 0) for name, frame in (("own", offered), ("catalogue", gaps))}  # type: ignore[arg-type]
+    return {
+        "bundles": offered.height,
+        "customers_with_bundles": offered["customer_id"].n_unique(),
+        "proven_optimal_share": round(offered.filter(pl.col("status") == "optimal").height / max(offered.height, 1), 6),
+        "mean_gap_pct": round(mean["own"], 6),
+        "catalogue_sample": gaps.height,
+        "catalogue_gap_pct": round(mean["catalogue"], 4),
+        "abstentions": abstained.height,
+        **{f"abstained_{why}": number for why, number in sorted(Counter(abstained["fallback_reason"]).items())},
+    }
+
+
+def _typed(table: Table, rows: list[Row]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={name: kind for name, kind in table.columns.items() if name != "run_id"})
