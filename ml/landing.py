@@ -62,8 +62,17 @@ class Landing:
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", [name for name in self.accepted.columns if name != "_record"])
 
-    def run(self, cursor: Cursor) -> dict[str, int]:
-        """Land within the cursor's transaction and return the counts."""
+    def run(self, cursor: Cursor) -> dict[str, int] | None:
+        """Land within the cursor's transaction and return the counts; None when the same content has landed before."""
+        # One delivery of a table at a time: two loaders with the same file would otherwise both find it new.
+        cursor.execute("select pg_advisory_xact_lock(hashtext('raw.' || %s))", (self.table,))
+        cursor.execute(
+            "select from ops.load_manifest where status = 'accepted' and source = %(source)s"
+            " and table_name = %(table_name)s and file_sha256 = %(file_sha256)s",
+            self.manifest,
+        )
+        if cursor.rowcount:
+            return None
         self._stage(cursor)
         for column, parent in self.parents.items():
             self._quarantine_where(cursor, f"orphan_{column.removesuffix('_id')}", column, _orphan(column, parent))
@@ -87,11 +96,7 @@ class Landing:
             "rows_duplicate": duplicates,
             "rows_quarantined": quarantined,
         }
-        facts = {**self.manifest, **counts, "status": "accepted"}
-        names = ", ".join(facts)
-        places = ", ".join(f"%({name})s" for name in facts)
-        cursor.execute(f"insert into ops.load_manifest ({names}) values ({places}) returning load_id", facts)  # noqa: S608
-        self._write(cursor, cursor.fetchone()[0])
+        self._write(cursor, note_delivery(cursor, {**self.manifest, **counts, "status": "accepted"}))
         return counts
 
     def _stage(self, cursor: Cursor) -> None:
@@ -136,6 +141,14 @@ class Landing:
 
     def _row(self, alias: str) -> str:
         return f"({', '.join(f'{alias}.{name}' for name in self.columns)})"
+
+
+def note_delivery(cursor: Cursor, facts: Mapping[str, Any]) -> int:
+    """Write a manifest row and return its load_id; the names of the facts are columns of ``ops.load_manifest``."""
+    names = ", ".join(facts)
+    places = ", ".join(f"%({name})s" for name in facts)
+    cursor.execute(f"insert into ops.load_manifest ({names}) values ({places}) returning load_id", facts)  # noqa: S608
+    return int(cursor.fetchone()[0])
 
 
 def _orphan(column: str, parent: str) -> str:

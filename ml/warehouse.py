@@ -17,7 +17,7 @@ import psycopg2.extensions
 from psycopg2 import errorcodes, sql
 
 from ml.errors import DataError, FencedError, TemporaryError
-from ml.landing import Landing
+from ml.landing import Landing, note_delivery
 from ml.settings import Role, Settings
 from ml.tables import Table
 
@@ -114,16 +114,22 @@ class Warehouse:
             bulk.commit()
         return frame.height
 
-    def land(self, landing: "Landing") -> dict[str, int]:
+    def land(self, landing: Landing) -> dict[str, int] | None:
         """Land one delivery in schema raw, all or nothing, with its manifest row and quarantine.
 
         Returns
         -------
-        dict
-            rows_in, rows_accepted, rows_duplicate, rows_quarantined; the first is the sum of the others.
+        dict or None
+            rows_in, rows_accepted, rows_duplicate, rows_quarantined; the first is the sum of the others. None when
+            the same content has landed before.
         """
         with self.transaction() as connection, connection.cursor() as cursor:
             return landing.run(cursor)
+
+    def note_delivery(self, **facts: object) -> None:
+        """Write a manifest row of a delivery of which nothing landed: refused or unchanged."""
+        with self.transaction() as connection, connection.cursor() as cursor:
+            note_delivery(cursor, facts)
 
     def call(self, function: str, **arguments: object) -> list[tuple[Any, ...]]:
         """Call a function of the warehouse by named arguments and return its rows.

@@ -8,6 +8,24 @@ from typing import Protocol
 
 import polars as pl
 
+from ml.errors import DataError
+
+
+class RefusedFile(DataError):  # noqa: N818 - what became of the file
+    """A file that cannot be read as a whole; nothing of it lands.
+
+    Parameters
+    ----------
+    reason
+        Code and explanation.
+    table, file_name, file_sha256
+        As in ``Delivery``.
+    """
+
+    def __init__(self, reason: str, table: str, file_name: str, file_sha256: str) -> None:
+        super().__init__(reason)
+        self.table, self.file_name, self.file_sha256 = table, file_name, file_sha256
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -55,7 +73,7 @@ class Source(Protocol):
         ------
         NothingToDo
             When the source has nothing new for the day.
-        DataError
+        RefusedFile
             When a file as a whole cannot be read.
         """
         ...

@@ -17,7 +17,7 @@ import polars as pl
 
 from ml.errors import ConfigError, DataError, NothingToDo
 from ml.sources.contract import TABLES
-from ml.sources.delivery import Delivery
+from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.validation import RECORD
 
 LONGEST_FIELD = 1_000_000
@@ -50,9 +50,12 @@ class Folder:
             raise NothingToDo(f"{self.path}: no file is named after a table of the raw contract ({', '.join(TABLES)})")
         for table, file in files:
             content = file.read_bytes()
-            records, refused = read_parquet(content, file) if file.suffix == ".parquet" else read_csv(content, file)
-            name = str(file.relative_to(self.path))
-            yield Delivery(table, name, hashlib.sha256(content).hexdigest(), records, None, refused)
+            name, sha = str(file.relative_to(self.path)), hashlib.sha256(content).hexdigest()
+            try:
+                records, refused = read_parquet(content, file) if file.suffix == ".parquet" else read_csv(content, file)
+            except DataError as error:
+                raise RefusedFile(str(error), table, name, sha) from error
+            yield Delivery(table, name, sha, records, None, refused)
 
     def _files(self, table: str) -> list[Path]:
         found = [self.path / f"{table}{ending}" for ending in (".csv", ".parquet")]
@@ -98,16 +101,19 @@ def read_csv(content: bytes, file: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     good: list[tuple[int, list[str]]] = []
     bad: list[tuple[int, str, str, str]] = []
+    line = 1
     try:
         columns = next(reader)
+        line = reader.line_num + 1
         for number, fields in enumerate((row for row in reader if row), start=1):
+            line = reader.line_num + 1
             if len(fields) == len(columns):
                 good.append((number, fields))
             else:
                 bad.append((number, "field_count", columns[0], json.dumps(fields)))
     except csv.Error as error:
         reason = "csv_unterminated_quote" if "unexpected end" in str(error) else "csv_format"
-        raise DataError(f"{reason}: {file.name}, line {reader.line_num}: {error}") from error
+        raise DataError(f"{reason}: {file.name}, record that begins on line {line}: {error}") from error
     if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
         raise DataError(f"delimiter: {file.name} is not separated by commas: {columns[0][:80]!r}")
     names = _header(columns, file)

@@ -1,19 +1,19 @@
 """Sort the records of a delivery: typed and accepted, a duplicate, or quarantined with a reason code."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from ml.errors import DataError
 from ml.sources.contract import Column, RawTable
+from ml.sources.parsing import HIDDEN, given_text, parsed
 
-NO_VALUE = ("", "null", "none", "nan", "n/a", "na", "-")
-"""What exports write for "nothing"; compared in lower case, after trimming."""
 LONGEST = {"id": 128, "text": 4096}
-EARLIEST, LATEST = "1971-01-01", "2100-01-01"
+EARLIEST, LATEST = date(1971, 1, 1), date(2100, 1, 1)
+"""Days outside are defaults of some system (1970-01-01, 9999-12-31), not days of a shop."""
 RECORD = "_record"
 """Position of the record in its file, 1 for the first; travels beside the columns of the contract."""
-TYPES = {"integer": pl.Int64, "real": pl.Float64}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Sorted:
 def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
     """Check every record against the contract, column by column, vectorised.
 
+    Of records that give one key different contents the first is kept.
+
     Parameters
     ----------
     table
@@ -48,18 +50,21 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
     Raises
     ------
     DataError
-        ``schema_missing:<column>`` when a required column is not there.
+        ``schema_missing:<column>`` when a required column is not there, ``schema_type:<column>`` when a column holds
+        what no rule can read, such as records within records.
     """
     for name, rule in table.columns.items():
         if rule.required and name not in records.columns:
             raise DataError(f"schema_missing:{name}: {table.name} needs the columns {_required(table)}")
+        kind = records.schema.get(name)
+        if kind is not None and (kind == pl.Binary or (kind.is_nested() and rule.kind != "vector")):
+            raise DataError(f"schema_type:{name}: {table.name} cannot take a column of type {kind}")
     records = records.with_columns(
         pl.lit(None, dtype=pl.String).alias(name) for name in table.columns if name not in records.columns
     )
-    typed = [_typed(name, rule, records.schema[name]).alias(name) for name, rule in table.columns.items()]
     faults = [fault for name, rule in table.columns.items() for fault in _faults(name, rule, records.schema[name])]
     checked = records.select(
-        *typed,
+        *(_with_default(name, rule, records.schema[name]) for name, rule in table.columns.items()),
         pl.col(RECORD),
         pl.coalesce([pl.when(wrong).then(pl.lit(reason)) for reason, _, wrong in faults]).alias("reason"),
         pl.coalesce([pl.when(wrong).then(pl.lit(column)) for _, column, wrong in faults]).alias("column_name"),
@@ -67,8 +72,8 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
     if table.name == "promotions":
         checked = _refuse(checked, pl.col("ends_on") < pl.col("starts_on"), "period_reversed", "ends_on")
     if table.name == "order_items":
-        checked = _refuse(checked, pl.col("quantity") == 0, "zero_quantity", "quantity")
-    good = checked.filter(pl.col("reason").is_null()).drop("reason", "column_name")
+        checked = _refuse(checked, pl.col("quantity") == 0, "quantity_range", "quantity")
+    good = checked.filter(pl.col("reason").is_null()).drop("reason", "column_name").sort(RECORD)
     unique = good.unique(list(table.columns), keep="first", maintain_order=True)
     first = unique.unique(list(table.key), keep="first", maintain_order=True)
     conflicting = unique.join(first.select(RECORD), on=RECORD, how="anti").select(
@@ -88,7 +93,7 @@ def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         "reason",
         "column_name",
         # The record is kept as it came, as JSON; NUL cannot be stored in Postgres text.
-        pl.struct(columns).struct.json_encode().str.replace_all("\\u0000", "\\uFFFD", literal=True).alias("raw_record"),
+        pl.struct(columns).struct.json_encode().str.replace_all("\\u0000", "\\ufffd", literal=True).alias("raw_record"),
     )
     return raw.sort("record_number")
 
@@ -105,58 +110,23 @@ def _required(table: RawTable) -> str:
     return ", ".join(name for name, rule in table.columns.items() if rule.required)
 
 
-def _text(name: str, kind: pl.DataType) -> pl.Expr:
-    value = pl.col(name) if kind == pl.String else pl.col(name).cast(pl.String)
-    value = value.str.strip_chars(" \t\r\n\u00a0\ufeff")
-    return pl.when(value.str.to_lowercase().is_in(NO_VALUE)).then(None).otherwise(value)
-
-
-def _typed(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
-    value = _parsed(name, rule, kind)
-    return value if rule.default is None else value.fill_null(rule.default)
-
-
-def _parsed(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
-    if rule.kind in ("id", "text", "choice"):
-        return _text(name, kind)
-    if rule.kind == "vector":
-        if isinstance(kind, pl.List | pl.Array):
-            return pl.col(name).cast(pl.List(pl.Float32), strict=False)
-        inner = _text(name, kind).str.strip_chars("[]{}").str.split(",")
-        return inner.list.eval(pl.element().str.strip_chars().cast(pl.Float32, strict=False))
-    if rule.kind == "flag":
-        if kind == pl.Boolean:
-            return pl.col(name)
-        low = _text(name, kind).str.to_lowercase()
-        return (
-            pl.when(low.is_in(["true", "t", "yes", "y", "1"]))
-            .then(True)
-            .when(low.is_in(["false", "f", "no", "n", "0"]))
-            .then(False)
-        )
-    if rule.kind == "instant":
-        if isinstance(kind, pl.Datetime):
-            return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC") if kind.time_zone is None else (
-                pl.col(name).dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
-            )  # fmt: skip
-        return _text(name, kind).str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-    if rule.kind == "day":
-        return pl.col(name) if kind == pl.Date else _text(name, kind).str.to_date("%Y-%m-%d", strict=False)
-    if kind in (pl.String, pl.Float32, pl.Float64) and rule.kind == "integer":
-        # 3.0 is the integer 3; 3.5 is no integer and stays behind.
-        number = (_text(name, kind) if kind == pl.String else pl.col(name)).cast(pl.Float64, strict=False)
-        return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
-    return (_text(name, kind) if kind == pl.String else pl.col(name)).cast(TYPES[rule.kind], strict=False)
+def _with_default(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
+    value = parsed(name, rule, kind)
+    return (value if rule.default is None else value.fill_null(rule.default)).alias(name)
 
 
 def _faults(name: str, rule: Column, kind: pl.DataType) -> list[tuple[str, str, pl.Expr]]:
-    value = _parsed(name, rule, kind)
-    given = pl.col(name).is_not_null() if isinstance(kind, pl.List | pl.Array) else _text(name, kind).is_not_null()
+    """Return reason, column and condition of each way in which a value can break its rule, the worst first."""
+    value = parsed(name, rule, kind)
+    given = pl.col(name).is_not_null() if kind.is_nested() else given_text(name, kind).is_not_null()
     faults: list[tuple[str, pl.Expr]] = []
     if kind == pl.String:
         faults.append(("nul_byte", pl.col(name).str.contains("\u0000", literal=True)))
     if rule.required:
         faults.append((f"missing_{'id' if rule.kind == 'id' else name}", ~given))
+    if rule.kind == "id" and kind == pl.String:
+        # Two keys that look the same to people would be two products.
+        faults.append(("hidden_character", value.str.contains(HIDDEN)))
     if rule.kind in LONGEST:
         faults.append(("too_long", value.str.len_chars() > LONGEST[rule.kind]))
     if rule.kind == "choice":
@@ -164,9 +134,12 @@ def _faults(name: str, rule: Column, kind: pl.DataType) -> list[tuple[str, str, 
     if rule.kind in ("integer", "real", "instant", "day", "flag"):
         faults.append((f"{rule.kind}_format", given & value.is_null()))
     if rule.kind == "real":
+        faults.append(("not_finite", pl.col(name).is_nan() if kind.is_float() else pl.lit(False)))
         faults.append(("not_finite", ~value.is_finite()))
+    if rule.kind == "vector":
+        faults.append(("vector_format", value.list.eval(~pl.element().is_finite().fill_null(False)).list.any()))
     if rule.low is not None:
         faults.append((f"{name}_range", (value < rule.low) | (value > rule.high)))
     if rule.kind in ("instant", "day"):
-        faults.append(("time_range", (value.dt.date() < pl.lit(EARLIEST).str.to_date()) | (value.dt.date() >= pl.lit(LATEST).str.to_date())))  # fmt: skip  # noqa: E501
+        faults.append(("time_range", (value.dt.date() < EARLIEST) | (value.dt.date() >= LATEST)))
     return [(reason, name, wrong.fill_null(False)) for reason, wrong in faults]

@@ -1,7 +1,9 @@
 """Land a source's deliveries in schema raw, with manifest and quarantine."""
 
 import logging
+from collections import Counter
 from datetime import date
+from typing import Any
 
 import polars as pl
 from tqdm import tqdm
@@ -11,9 +13,9 @@ from ml.landing import Landing
 from ml.params import Context, Counts
 from ml.settings import Settings
 from ml.sources.contract import TABLES
-from ml.sources.delivery import Delivery
+from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.registry import open_source
-from ml.sources.validation import Sorted, sort_records
+from ml.sources.validation import sort_records
 from ml.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -30,55 +32,86 @@ def run(settings: Settings, context: Context) -> Counts:
     DataError
         When a delivery is refused as a whole; those before it have landed, a retry goes on from there.
     NothingToDo
-        When the source has nothing new and what is loaded ends before the as-of date.
+        When a source cut by day has nothing new and what is loaded ends before the as-of date.
     """
-    warehouse = Warehouse(settings, "loader")
-    name = context.params.source
-    manifest = warehouse.read_view("ops.load_manifest", {"source": name, "status": "accepted"})
-    known = set(zip(manifest["table_name"], manifest["file_sha256"], strict=True))
-    through = dict(
-        manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max()).rows()
-    )
-    source = open_source(name, settings, context.params.seed)
-    totals: dict[str, int] = {}
-    deliveries = 0
-    with tqdm(source.deliveries(context.as_of, through), unit="delivery", disable=None) as progress:
-        for delivery in progress:
-            progress.set_description(delivery.table)
-            if (delivery.table, delivery.file_sha256) in known:
-                log.info("%s %s: loaded before, nothing to do", delivery.table, delivery.file_name)
-                continue
-            counts = warehouse.land(_landing(delivery, name, settings.source.quarantine_limit_share))
-            deliveries += 1
-            for key, value in counts.items():
-                totals[key] = totals.get(key, 0) + value
-            log.info("%s %s: %s", delivery.table, delivery.file_name, " ".join(f"{k}={v}" for k, v in counts.items()))
-    if not deliveries and max(through.values(), default=date.min) < context.as_of:
-        raise NothingToDo(f"{name}: nothing new, and nothing of {context.as_of} or later is loaded")
-    return {"deliveries": deliveries, **totals}
-
-
-def _landing(delivery: Delivery, source: str, limit_share: float) -> Landing:
-    table = TABLES[delivery.table]
+    loader = _Loader(settings, context.params.source)
+    source = open_source(loader.source, settings, context.params.seed)
+    totals: Counter[str] = Counter()
     try:
-        outcome: Sorted = sort_records(table, delivery.records)
-    except DataError as error:
-        raise DataError(f"{delivery.file_name}: {error}") from error
-    refused = [outcome.quarantined] + ([] if delivery.refused is None else [delivery.refused])
-    return Landing(
-        table=table.name,
-        key=table.key,
-        is_entity=table.is_entity,
-        parents=table.parents or {},
-        accepted=outcome.accepted,
-        quarantined=pl.concat(refused),
-        duplicates=outcome.duplicates,
-        manifest={
-            "source": source,
-            "table_name": table.name,
-            "file_name": delivery.file_name,
-            "file_sha256": delivery.file_sha256,
-            "loaded_through": delivery.loaded_through,
-        },
-        limit_share=limit_share,
-    )
+        with tqdm(source.deliveries(context.as_of, loader.through), unit="delivery", disable=None) as progress:
+            for delivery in progress:
+                progress.set_description(delivery.table)
+                totals.update(loader.load(delivery))
+    except RefusedFile as error:
+        loader.note("refused", error.table, error.file_name, error.file_sha256, str(error))
+        raise
+    # A source that is not cut by day (a folder) tells nothing about days; what it delivered once is loaded.
+    if not totals["deliveries"] and loader.through and max(loader.through.values()) < context.as_of:
+        raise NothingToDo(f"{loader.source}: nothing new, and nothing of {context.as_of} or later is loaded")
+    return dict(totals)
+
+
+class _Loader:
+    """Lands the deliveries of one source, one transaction each.
+
+    Attributes
+    ----------
+    through
+        Last day loaded, by table, where the source is cut by day.
+    """
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self.source = source
+        self._limit_share = settings.source.quarantine_limit_share
+        self._warehouse = Warehouse(settings, "loader")
+        manifest = self._warehouse.read_view("ops.load_manifest", {"source": source, "status": "accepted"})
+        self._known = set(zip(manifest["table_name"], manifest["file_sha256"], strict=True))
+        days = manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max())
+        self.through: dict[str, date] = dict(days.rows())
+
+    def load(self, delivery: Delivery) -> dict[str, int]:
+        """Land a delivery and return its counts; it is only noted when the same content has landed before."""
+        name = (delivery.table, delivery.file_name, delivery.file_sha256)
+        refused = 0 if delivery.refused is None else delivery.refused.height
+        rows_in = delivery.records.height + refused
+        counts = None
+        if (delivery.table, delivery.file_sha256) not in self._known:
+            try:
+                counts = self._warehouse.land(self._landing(delivery))
+            except DataError as error:
+                self.note("refused", *name, str(error), rows_in)
+                raise
+        if counts is None:
+            log.info("%s %s: loaded before, nothing to do", delivery.table, delivery.file_name)
+            self.note("unchanged", *name, "the same content landed before", rows_in)
+            return {"deliveries": 0}
+        log.info("%s %s: %s", delivery.table, delivery.file_name, " ".join(f"{k}={v}" for k, v in counts.items()))
+        return {"deliveries": 1, **counts}
+
+    def note(self, status: str, table: str, file_name: str, file_sha256: str, reason: str, rows_in: int = 0) -> None:
+        """Write down that nothing of a delivery landed, and why."""
+        facts = self._manifest(table, file_name, file_sha256)
+        self._warehouse.note_delivery(**facts, status=status, reason=reason, rows_in=rows_in)
+
+    def _manifest(self, table: str, file_name: str, file_sha256: str) -> dict[str, Any]:
+        return {"source": self.source, "table_name": table, "file_name": file_name, "file_sha256": file_sha256}
+
+    def _landing(self, delivery: Delivery) -> Landing:
+        table = TABLES[delivery.table]
+        try:
+            outcome = sort_records(table, delivery.records)
+        except DataError as error:
+            raise DataError(f"{delivery.file_name}: {error}") from error
+        refused = [outcome.quarantined] + ([] if delivery.refused is None else [delivery.refused])
+        return Landing(
+            table=table.name,
+            key=table.key,
+            is_entity=table.is_entity,
+            parents=table.parents or {},
+            accepted=outcome.accepted,
+            quarantined=pl.concat(refused),
+            duplicates=outcome.duplicates,
+            manifest=self._manifest(delivery.table, delivery.file_name, delivery.file_sha256)
+            | {"loaded_through": delivery.loaded_through},
+            limit_share=self._limit_share,
+        )

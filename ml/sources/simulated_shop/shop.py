@@ -50,14 +50,14 @@ class SimulatedShop:
         Raises
         ------
         NothingToDo
-            When these days are loaded, or the as-of date lies before the first day.
+            When the as-of date lies before the first day.
         """
-        since = loaded_through.get("order_items", self.truth.first_day - timedelta(days=1))
+        before = self.truth.first_day - timedelta(days=1)
+        if as_of <= before:
+            raise NothingToDo(f"simulated_shop has nothing of {as_of}: it begins on {self.truth.first_day}")
+        since = loaded_through.get("order_items", before)
         if as_of <= since:
-            raise NothingToDo(
-                f"simulated_shop has nothing new for {as_of}: "
-                f"loaded through {since}, it begins on {self.truth.first_day}"
-            )
+            return
         days = self._days(since, as_of)
         for table, records in self._tables(days, since, as_of).items():
             if records.height:
@@ -72,7 +72,6 @@ class SimulatedShop:
             "customers": customers(self.truth, through),
             "products": products(self.truth, self._market, through),
             "orders": days["orders"],
-            "order_items": days["order_items"],
             "events": days["events"],
             "reviews": days["reviews"],
             "stock_levels": days["stock_levels"],
@@ -82,6 +81,8 @@ class SimulatedShop:
             "sessions": days["sessions"],
             "given_bundles": bundles if since < self.truth.first_day else bundles.clear(),
             "lead_times": lead_times(self.truth, since, through),
+            # The last, since it tells how far the shop is loaded: a load that broke off is taken up again.
+            "order_items": days["order_items"],
         }
 
     def _days(self, since: date, through: date) -> dict[str, pl.DataFrame]:

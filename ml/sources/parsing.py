@@ -1,0 +1,111 @@
+"""Read the values of one column, given as text or typed, into the type that the contract states.
+
+A value that cannot be read becomes null; ``validation`` tells it from a value that was not there. What a value means
+never depends on its neighbours, so the order of the records makes no difference.
+"""
+
+import polars as pl
+
+from ml.sources.contract import Column
+
+NO_VALUE = ("", "null", "none", "nan", "n/a", "na", "-")
+"""What exports write for "nothing"; compared in lower case, after trimming."""
+BLANKS = " \t\r\n\u00a0\ufeff"
+HIDDEN = "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+"""Characters without a width, and those that turn the direction of writing."""
+DATE, CLOCK, OFFSET = (
+    r"^(\d{4}-\d{2}-\d{2})",
+    r"[ T](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)",
+    r"(Z|UTC|[+-]\d{2}:?\d{2})$",
+)
+TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+
+
+def given_text(name: str, kind: pl.DataType) -> pl.Expr:
+    """Return the column as trimmed text, null where it says nothing."""
+    value = pl.col(name)
+    if kind.is_float():
+        # Keys that passed through a float column with gaps come as 7.0; they are the key 7.
+        is_whole = value.is_finite() & (value == value.floor()) & (value.abs() < 2**53)
+        value = (
+            pl.when(is_whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+        )
+    elif kind != pl.String:
+        value = value.cast(pl.String)
+    value = value.str.strip_chars(BLANKS)
+    return pl.when(value.str.to_lowercase().is_in(NO_VALUE)).then(None).otherwise(value)
+
+
+def parsed(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
+    """Return the column in the type of its rule, null where it says nothing or cannot be read."""
+    match rule.kind:
+        case "id" | "choice":
+            return given_text(name, kind)
+        case "text":
+            return given_text(name, kind).str.replace_all(HIDDEN, "").str.normalize("NFC")
+        case "vector":
+            return _vector(name, kind)
+        case "flag":
+            return pl.col(name) if kind == pl.Boolean else _flag(given_text(name, kind))
+        case "instant":
+            return _instant(name, kind)
+        case "day":
+            return _day(name, kind)
+        case "integer":
+            return _integer(name, kind)
+        case "real":
+            return _number(name, kind)
+
+
+def _vector(name: str, kind: pl.DataType) -> pl.Expr:
+    if isinstance(kind, pl.List | pl.Array):
+        return pl.col(name).cast(pl.List(pl.Float32), strict=False)
+    parts = given_text(name, kind).str.strip_chars("[]{}").str.split(",")
+    return parts.list.eval(pl.element().str.strip_chars().cast(pl.Float32, strict=False))
+
+
+def _flag(text: pl.Expr) -> pl.Expr:
+    low = text.str.to_lowercase()
+    return pl.when(low.is_in(TRUE)).then(True).when(low.is_in(FALSE)).then(False)
+
+
+def _instant(name: str, kind: pl.DataType) -> pl.Expr:
+    """Read ISO 8601; an instant without an offset is UTC, as the contract says."""
+    if isinstance(kind, pl.Datetime):
+        value = pl.col(name).cast(pl.Datetime("us", kind.time_zone))
+        return value.dt.replace_time_zone("UTC") if kind.time_zone is None else value.dt.convert_time_zone("UTC")
+    text = given_text(name, kind).str.to_uppercase()
+    clock = text.str.extract(rf"{DATE}{CLOCK}", 2)
+    offset = text.str.extract(rf"{DATE}{CLOCK}\s?{OFFSET}", 3)
+    is_iso = text.str.contains(rf"{DATE}(?:{CLOCK}(?:\s?{OFFSET})?)?$")
+    # Minutes are enough for a shop: 2017-12-03T10:15 means 10:15:00.
+    seconds = pl.when(clock.str.len_chars() == 5).then(clock + ":00").otherwise(clock)
+    there = pl.concat_str(text.str.extract(DATE, 1), seconds.fill_null("00:00:00"), separator=" ")
+    value = there.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    hours, minutes = (
+        offset.str.slice(1, 2).cast(pl.Int32, strict=False),
+        offset.str.slice(-2).cast(pl.Int32, strict=False),
+    )
+    sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
+    ahead = (sign * (hours * 60 + minutes)).fill_null(0)
+    return pl.when(is_iso).then((value - pl.duration(minutes=ahead)).dt.replace_time_zone("UTC"))
+
+
+def _day(name: str, kind: pl.DataType) -> pl.Expr:
+    if kind == pl.Date:
+        return pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        return pl.col(name).dt.date()
+    return given_text(name, kind).str.to_date("%Y-%m-%d", strict=False)
+
+
+def _number(name: str, kind: pl.DataType) -> pl.Expr:
+    return (pl.col(name) if kind.is_numeric() else given_text(name, kind)).cast(pl.Float64, strict=False)
+
+
+def _integer(name: str, kind: pl.DataType) -> pl.Expr:
+    if kind.is_integer():
+        return pl.col(name).cast(pl.Int64, strict=False)
+    # 3.0 is the integer 3; 3.5 is no integer.
+    number = _number(name, kind)
+    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)

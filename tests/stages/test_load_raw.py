@@ -1,0 +1,332 @@
+"""The loader against a real Postgres: every record is accounted for, and landing twice is landing once."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from random import Random
+
+import polars as pl
+import psycopg2
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import given as for_all
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ml.errors import DataError, NothingToDo
+from ml.params import Context, Counts, RunParams
+from ml.settings import Settings, SourceSettings
+from ml.sources.contract import TABLES
+from ml.stages.load_raw import run
+from ml.warehouse import Warehouse
+
+AS_OF = date(2017, 12, 3)
+PRODUCTS = ["p1", "p2", "p3"]
+Row = tuple[object, ...]
+Load = Callable[[Path], Counts]
+pytestmark = pytest.mark.usefixtures("empty")
+
+
+@pytest.fixture
+def empty(owner: psycopg2.extensions.connection) -> None:
+    wipe(owner)
+
+
+@pytest.fixture
+def load(settings: Settings) -> Load:
+    """Load a folder, with a quarantine limit of one half unless the test says otherwise."""
+
+    def load(folder: Path, limit_share: float = 0.5) -> Counts:
+        source = SourceSettings(folder=folder, quarantine_limit_share=limit_share)
+        return run(settings.model_copy(update={"source": source}), Context(AS_OF, "test", RunParams(source="folder")))
+
+    return load
+
+
+def wipe(owner: psycopg2.extensions.connection) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(f"truncate {', '.join(f'raw.{t}' for t in TABLES)}, ops.quarantine, ops.load_manifest cascade")
+
+
+def write(folder: Path, name: str, header: str, rows: list[Row]) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    lines = [header, *(",".join("" if value is None else str(value) for value in row) for row in rows)]
+    (folder / name).write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_shop(folder: Path, lines: list[Row] | None = None) -> None:
+    write(folder, "products.csv", "product_id,title,price_cents", [(p, f"Title {p}", 100) for p in PRODUCTS])
+    write(
+        folder,
+        "orders.csv",
+        "order_id,customer_id,ordered_at",
+        [("o1", "ann", "2017-11-01T10:00:00Z"), ("o2", "", "2017-11-02T10:00:00Z"), ("o3", "ben", "2017-11-03")],
+    )
+    good = [("o1", 1, "p1", 2, 100, 0), ("o1", 2, "p2", -1, 100, 10), ("o2", 1, "p3", 1, 0, 0)]
+    write(folder, "order_items.csv", ITEMS, good if lines is None else lines)
+
+
+ITEMS = "order_id,line_number,product_id,quantity,unit_price_cents,discount_cents"
+
+
+def fetch(owner: psycopg2.extensions.connection, statement: str) -> list[Row]:
+    with owner.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def landed(owner: psycopg2.extensions.connection, table: str = "order_items") -> list[Row]:
+    names = ", ".join(TABLES[table].columns)
+    return fetch(owner, f"select {names} from raw.{table} order by {', '.join(TABLES[table].key)}")
+
+
+def test_returns_and_orders_without_a_customer_land(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write_shop(tmp_path)
+    counts = load(tmp_path)
+    assert counts == {"deliveries": 3, "rows_in": 9, "rows_accepted": 9, "rows_duplicate": 0, "rows_quarantined": 0}
+    assert ("o1", 2, "p2", -1, 100, 10) in landed(owner)
+    assert fetch(owner, "select customer_id from raw.orders where order_id = 'o2'") == [(None,)]
+    assert fetch(owner, "select status, extract(timezone from ordered_at) from raw.orders where order_id = 'o3'") == [
+        ("completed", 0)
+    ]
+
+
+def test_the_same_files_again_change_nothing_and_are_noted(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write_shop(tmp_path)
+    load(tmp_path)
+    before = landed(owner)
+    assert load(tmp_path) == {"deliveries": 0}
+    assert landed(owner) == before
+    assert fetch(owner, "select status, count(*) from ops.load_manifest group by status order by status") == [
+        ("accepted", 3),
+        ("unchanged", 3),
+    ]
+
+
+def test_what_is_wrong_with_each_record_stands_in_the_quarantine(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    bad = [
+        ("o1", 11, "p1", 0, 100, 0),
+        ("o1", 12, "p1", 89638, 100, 0),
+        ("o1", 13, "", 1, 100, 0),
+        ("nobody", 1, "p1", 1, 100, 0),
+        ("o1", 14, "p9", 1, 100, 0),
+        ("o1", 15, "p1", 1, -1, 0),
+        ("o1", 16, "p1", 1.5, 100, 0),
+    ]
+    good = [("o1", n, "p1", 1, 100, 0) for n in range(20, 40)]
+    write_shop(tmp_path, [*good, *bad])
+    counts = load(tmp_path)
+    assert counts["rows_quarantined"] == len(bad)
+    assert fetch(owner, "select record_number, reason, column_name from ops.quarantine order by record_number") == [
+        (21, "quantity_range", "quantity"),
+        (22, "quantity_range", "quantity"),
+        (23, "missing_id", "product_id"),
+        (24, "orphan_order", "order_id"),
+        (25, "orphan_product", "product_id"),
+        (26, "unit_price_cents_range", "unit_price_cents"),
+        (27, "integer_format", "quantity"),
+    ]
+    ((raw,),) = fetch(owner, "select raw_record from ops.quarantine where record_number = 25")
+    assert json.loads(str(raw))["product_id"] == "p9"
+
+
+def test_the_same_key_with_other_content_is_quarantined_and_with_the_same_content_is_a_duplicate(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write_shop(tmp_path)
+    load(tmp_path)
+    write_shop(tmp_path, [("o1", 1, "p1", 2, 100, 0), ("o1", 2, "p2", -1, 100, 99), ("o3", 1, "p1", 1, 1, 0)])
+    counts = load(tmp_path)
+    assert (counts["rows_accepted"], counts["rows_duplicate"], counts["rows_quarantined"]) == (1, 1, 1)
+    assert fetch(owner, "select reason from ops.quarantine") == [("conflicting_duplicate",)]
+    assert ("o1", 2, "p2", -1, 100, 10) in landed(owner), "what landed first stays"
+
+
+def test_a_newer_catalogue_replaces_the_row(load: Load, owner: psycopg2.extensions.connection, tmp_path: Path) -> None:
+    write(tmp_path, "products.csv", "product_id,title,price_cents,image_vector", [("p1", "Old", 100, '"0.5,0.25"')])
+    load(tmp_path)
+    write(tmp_path, "products.csv", "product_id,title,price_cents,image_vector", [("p1", "New", 90, '"[0.5, 0.1]"')])
+    assert load(tmp_path)["rows_accepted"] == 1
+    assert fetch(owner, "select title, price_cents, image_vector from raw.products") == [("New", 90, [0.5, 0.1])]
+    assert load(tmp_path)["deliveries"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda folder: write(folder, "order_items.csv", ITEMS.replace("quantity", "qty"), [("o1", 1, "p1", 1, 1, 0)]),
+         "schema_missing:quantity"),
+        (lambda folder: (folder / "order_items.csv").write_bytes(b""), "empty_file"),
+        (lambda folder: (folder / "order_items.csv").write_bytes(f"{ITEMS}\no1,1,\xe9".encode("latin-1")), "encoding"),
+        (lambda folder: write(folder, "order_items.csv", ITEMS, [("o1", n, "p9", 1, 1, 0) for n in range(1, 4)]),
+         "orphan_product 3"),
+    ],
+)  # fmt: skip
+def test_a_refused_file_leaves_nothing_behind_but_its_reason(
+    load: Load,
+    owner: psycopg2.extensions.connection,
+    tmp_path: Path,
+    change: Callable[[Path], object],
+    reason: str,
+) -> None:
+    write_shop(tmp_path)
+    change(tmp_path)
+    with pytest.raises(DataError, match=reason):
+        load(tmp_path)
+    assert landed(owner) == [] and fetch(owner, "select * from ops.quarantine") == []
+    ((file_name, written),) = fetch(owner, "select file_name, reason from ops.load_manifest where status = 'refused'")
+    assert file_name == "order_items.csv" and reason in str(written)
+    write_shop(tmp_path)
+    assert load(tmp_path)["rows_accepted"] == 3, "the mended file lands"
+
+
+def test_the_share_of_bad_records_that_refuses_a_file_is_a_setting(load: Load, tmp_path: Path) -> None:
+    lines = [("o1", n, "p1", 1, 100, 0) for n in range(1, 20)] + [("o1", 20, "p1", 0, 100, 0)]
+    write_shop(tmp_path, lines)
+    with pytest.raises(DataError, match=r"1 of 20 records are bad \(quantity_range 1\)"):
+        load(tmp_path, limit_share=0.049)  # type: ignore[call-arg]
+    assert load(tmp_path, limit_share=0.05)["rows_quarantined"] == 1  # type: ignore[call-arg]
+
+
+def test_two_loaders_of_the_same_files_land_them_once(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write_shop(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(load, [tmp_path] * 4))
+    assert sum(int(counts.get("rows_accepted", 0)) for counts in results) == 9
+    assert sum(int(counts["deliveries"]) for counts in results) == 3
+    assert len(landed(owner)) == 3
+
+
+def test_no_text_from_outside_is_ever_run(load: Load, owner: psycopg2.extensions.connection, tmp_path: Path) -> None:
+    hostile = [
+        "1'; drop table raw.orders; --",
+        "${jndi:ldap://x}",
+        "{{ 7*7 }}",
+        "$(id)",
+        "../../etc/passwd",
+        "\\.",
+        "=1+1",
+    ]
+    pl.DataFrame({"product_id": hostile, "title": hostile}).write_csv(tmp_path / "products.csv")
+    load(tmp_path)
+    assert {row[0] for row in fetch(owner, "select product_id from raw.products where product_id = title")} == set(
+        hostile
+    )
+
+
+def test_a_simulated_day_lands_whole_and_the_next_extends_it(
+    settings: Settings, owner: psycopg2.extensions.connection
+) -> None:
+    small = settings.source.model_copy(
+        update={"simulated_customers": 30, "simulated_products": 20, "simulated_days": 20}
+    )
+    settings = settings.model_copy(update={"source": small})
+
+    def load_day(day: date) -> Counts:
+        return run(settings, Context(day, "test", RunParams(source="simulated_shop")))
+
+    first = load_day(AS_OF)
+    assert first["rows_quarantined"] == 0 and first["rows_in"] == first["rows_accepted"]
+    assert load_day(AS_OF) == {}, "a rerun of a loaded day leads on without a delivery"
+    second = load_day(date(2017, 12, 5))
+    assert second["rows_quarantined"] == 0
+    ((orphans,),) = fetch(
+        owner,
+        "select count(*) from raw.order_items as i left join raw.orders as o on o.order_id = i.order_id"
+        " where o.order_id is null",
+    )
+    assert orphans == 0
+    with pytest.raises(NothingToDo):
+        load_day(date(2017, 1, 1))
+
+
+KEYS = st.sampled_from(["o1", "o2", "o3", "o9", ""])
+LINES = st.tuples(
+    KEYS,
+    st.integers(1, 6),
+    st.sampled_from([*PRODUCTS, "p9", "null"]),
+    st.integers(-2, 2),
+    st.sampled_from([100, 0, -5]),
+    st.just(0),
+)
+WORLDS = st.lists(LINES, min_size=1, max_size=25)
+SLOWLY = hypothesis_settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+
+
+def without_conflicts(lines: list[Row]) -> list[Row]:
+    """Keep one content a key (with repeats): of conflicting ones the first wins, so there the order does matter."""
+    first: dict[tuple[object, object], Row] = {}
+    return [line for line in lines if first.setdefault(line[:2], line) == line]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def outcome(load: Load, owner: psycopg2.extensions.connection, tmp_path: Path) -> Callable[..., list[list[Row]]]:
+    """Land order lines, in one file or several, on orders and products that are there; tell what became of them."""
+    write_shop(tmp_path)
+    (tmp_path / "order_items.csv").unlink()
+    load(tmp_path)
+    for path in tmp_path.glob("*.csv"):
+        path.unlink()
+
+    def outcome(*parts: list[Row]) -> list[list[Row]]:
+        with owner.cursor() as cursor:
+            cursor.execute("delete from raw.order_items; delete from ops.quarantine")
+            cursor.execute("delete from ops.load_manifest where table_name = 'order_items'")
+        for old in (tmp_path / "order_items").glob("*"):
+            old.unlink()
+        for number, part in enumerate(parts):
+            write(tmp_path, f"order_items/{number}.csv", ITEMS, part)
+        load(tmp_path, limit_share=1.0)  # type: ignore[call-arg]
+        return [landed(owner), fetch(owner, "select reason, count(*) from ops.quarantine group by 1 order by 1")]
+
+    return outcome
+
+
+@for_all(lines=WORLDS)
+@SLOWLY
+def test_records_in_are_records_accepted_duplicate_and_quarantined(
+    outcome: Callable[..., list[list[Row]]], owner: psycopg2.extensions.connection, lines: list[Row]
+) -> None:
+    accepted, quarantined = outcome(lines)
+    ((rows_in, rows_accepted, rows_duplicate, rows_quarantined),) = fetch(
+        owner,
+        "select rows_in, rows_accepted, rows_duplicate, rows_quarantined from ops.load_manifest"
+        " where table_name = 'order_items'",
+    )
+    assert rows_in == len(lines) == rows_accepted + rows_duplicate + rows_quarantined  # type: ignore[operator]
+    assert len(accepted) == rows_accepted
+    assert sum(count for _, count in quarantined) == rows_quarantined  # type: ignore[misc]
+
+
+@for_all(lines=WORLDS, random=st.randoms(use_true_random=False))
+@SLOWLY
+def test_the_order_of_the_records_does_not_matter(
+    outcome: Callable[..., list[list[Row]]], lines: list[Row], random: Random
+) -> None:
+    lines = without_conflicts(lines)
+    assert outcome(lines) == outcome(random.sample(lines, len(lines)))
+
+
+@for_all(lines=WORLDS, cut=st.integers(0, 25))
+@SLOWLY
+def test_a_split_file_lands_as_the_whole_one(
+    outcome: Callable[..., list[list[Row]]], lines: list[Row], cut: int
+) -> None:
+    assert outcome(lines) == outcome(*(part for part in (lines[:cut], lines[cut:]) if part))
+
+
+def test_only_the_loader_writes_raw(settings: Settings, owner: psycopg2.extensions.connection) -> None:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), Warehouse(settings, "ml").transaction() as connection:
+        connection.cursor().execute("insert into raw.lead_times values ('p', 1, null, 1)")
