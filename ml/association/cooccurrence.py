@@ -11,8 +11,9 @@ no bundle rests on them.
 
 Source
 ------
-The interval takes C as Poisson(rate * E) with a Gamma(k, k) prior on the rate, whose posterior mean is L:
-DuMouchel (1999), Bayesian data mining in large frequency tables, The American Statistician 53(3).
+The shrinkage is the mean of a Gamma(k, k) prior's posterior on the rate of a Poisson count: DuMouchel (1999), Bayesian
+data mining in large frequency tables, The American Statistician 53(3). The interval is that of the count alone:
+Garwood (1936), Fiducial limits for the Poisson distribution, Biometrika 28.
 """
 
 import json
@@ -31,10 +32,11 @@ from ml.association.counting import count_pairs, expected_pairs
 from ml.association.symmetric import SymmetricPairs
 from ml.errors import ConfigError, DataError
 
-Kind = Literal["lift", "population_lift", "cosine"]
+Kind = Literal["lift", "population_lift", "cosine", "evidence"]
+"""Named readings of the counts: the shrunk within-customer lift, two baselines, and 1 wherever there is evidence."""
 ARRAYS_FILE = "pairs.safetensors"
 FACTS_FILE = "association.json"
-INTERVAL = (0.025, 0.975)
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -109,36 +111,43 @@ class Cooccurrence:
             together = self.product_baskets[self.first] * self.product_baskets[self.second]
             k = self.params.shrinkage
             return np.asarray((self.all_pair_baskets + k) / (together / max(self.baskets_total, 1) + k))
-        lift = (self.pair_baskets + self.params.shrinkage) / (self.expected_baskets + self.params.shrinkage)
-        return np.where(self.pair_baskets >= self.params.min_pair_baskets, lift, 0.0)
+        if kind == "evidence":
+            return np.ones(len(self.first))
+        return shrunk_lift(self.pair_baskets, self.expected_baskets, self.params)
 
     def matrix(self, kind: Kind = "lift") -> SymmetricPairs:
         """Return the association of the named kind as a sparse symmetric matrix."""
         return SymmetricPairs.of(self.first, self.second, self.values(kind), len(self.product_ids))
 
-    def interval(self) -> tuple[Reals, Reals]:
-        """Return the (pairs,) ends of the 95 % credible interval of the lift."""
-        k = self.params.shrinkage
-        low, high = (gammaincinv(self.pair_baskets + k, share) / (self.expected_baskets + k) for share in INTERVAL)
-        return low, high
+    def evidence(self) -> tuple[Reals, Reals, Reals]:
+        """Return the (pairs,) lift C / E without shrinkage, and the ends of its exact 95 % interval.
+
+        All three are 0 where known customers' habits explain nothing: there the count says nothing about habits.
+        """
+        low, high = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
+        counts, expected = self.pair_baskets.astype(float), self.expected_baskets
+        ends = (counts, gammaincinv(np.maximum(counts, 1e-9), low), gammaincinv(counts + 1, high))
+        lift, lift_low, lift_high = (
+            np.divide(end, expected, out=np.zeros_like(expected), where=expected > 0) for end in ends
+        )
+        return lift, lift_low, lift_high
 
     def frame(self, kind: Kind = "lift") -> pl.DataFrame:
-        """Return one row a pair with its evidence, in the columns of ``ml.associations`` without the run."""
-        low, high = self.interval()
-        names = np.array(self.product_ids, dtype=object)
-        k = self.params.shrinkage
+        """Return one row a pair whose association is above 0, in the columns of ``ml.associations`` without the run."""
+        lift, low, high = self.evidence()
+        names = pl.Series(self.product_ids, dtype=pl.String)
         return pl.DataFrame(
             {
-                "product_a": pl.Series(names[self.first].tolist(), dtype=pl.String),
-                "product_b": pl.Series(names[self.second].tolist(), dtype=pl.String),
+                "product_a": names.gather(self.first),
+                "product_b": names.gather(self.second),
                 "pair_baskets": self.pair_baskets,
                 "expected_baskets": self.expected_baskets,
-                "lift": (self.pair_baskets + k) / (self.expected_baskets + k),
+                "lift": lift,
                 "lift_low": low,
                 "lift_high": high,
                 "association": self.values(kind),
             }
-        )
+        ).filter(pl.col("association") > 0)
 
     def dump(self) -> dict[str, bytes]:
         """Return the model as files: name to content."""
@@ -149,6 +158,12 @@ class Cooccurrence:
             "product_ids": self.product_ids,
         }
         return {ARRAYS_FILE: save(arrays), FACTS_FILE: json.dumps(facts).encode()}
+
+
+def shrunk_lift(pair_baskets: Codes, expected_baskets: Reals, params: CooccurrenceParams) -> Reals:
+    """Return (C + k) / (E + k) where C reaches the minimum evidence, else 0."""
+    lift = (pair_baskets + params.shrinkage) / (expected_baskets + params.shrinkage)
+    return np.where(pair_baskets >= params.min_pair_baskets, lift, 0.0)
 
 
 def fit_cooccurrence(baskets: IndexedBaskets, params: CooccurrenceParams) -> Cooccurrence:

@@ -53,6 +53,19 @@ class SymmetricPairs:
             return np.zeros(len(wanted))
         return np.where(keys[at] == wanted, self.values[at], 0.0)
 
+    def summed(self, codes: NDArray[np.integer]) -> Reals:
+        """Return the (products,) sum of the rows of ``codes``: how strongly each product is tied to them."""
+        return _summed(self.starts, self.neighbours, self.values, codes.astype(np.int64))
+
+
+@njit(cache=True, nogil=True)
+def _summed(starts, neighbours, values, codes):  # type: ignore[no-untyped-def]
+    total = np.zeros(len(starts) - 1)
+    for code in codes:
+        for cell in range(starts[code], starts[code + 1]):
+            total[neighbours[cell]] += values[cell]
+    return total
+
 
 @njit(cache=True, nogil=True)
 def _block(starts, neighbours, values, codes):  # type: ignore[no-untyped-def]

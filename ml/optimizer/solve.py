@@ -77,16 +77,16 @@ def certify(problem: BundleProblem, items: tuple[int, ...]) -> Solution:
         When the items break a constraint: a solver's error, never a customer's.
     """
     if problem.candidates < problem.limits.min_size:
-        return _abstain("no_candidates", 0.0)
+        return abstain("no_candidates", 0.0)
     bound = upper_bound(problem)
     if not items:
-        return _abstain(_why_nothing(problem), max(bound, 0.0))
+        return abstain(_why_nothing(problem), max(bound, 0.0))
     broken = problem.violations(items)
     if broken:
         raise ConfigError(f"bundle {items} breaks {', '.join(broken)}: the solver does not keep to the problem")
     objective = problem.value(items)
     if objective <= 0.0:
-        return _abstain("not_worth_showing", max(bound, 0.0))
+        return abstain("not_worth_showing", max(bound, 0.0))
     gap_pct = 100.0 * max(bound - objective, 0.0) / max(abs(objective), SMALLEST_SCALE)
     status: Status = "optimal" if gap_pct <= OPTIMAL_GAP_PCT else "feasible"
     return Solution(items, objective, max(bound, objective), gap_pct, status, problem.joint_probability(items))
@@ -129,7 +129,8 @@ def solve_many(
             running.extend(pool.submit(solve_disjoint, problem, solver, bundles) for problem in islice(stream, 1))
 
 
-def _abstain(reason: str, bound: float) -> Solution:
+def abstain(reason: str, bound: float = 0.0) -> Solution:
+    """Return the solution that offers nothing, for a stated reason; nothing would be worth more than ``bound``."""
     return Solution((), 0.0, bound, 0.0 if bound <= 0.0 else 100.0, "abstained", 0.0, reason)
 
 

@@ -37,7 +37,8 @@ def test_lift_is_the_shrunk_ratio_of_count_to_expectation() -> None:
     assert row["product_b"] == "sauce"
     assert row["pair_baskets"] == 6
     assert row["expected_baskets"] == pytest.approx(expected)
-    assert row["lift"] == row["association"] == pytest.approx((6 + 5) / (expected + 5))
+    assert row["lift"] == pytest.approx(6 / expected)
+    assert row["association"] == pytest.approx((6 + 5) / (expected + 5))
 
 
 def test_two_people_with_different_tastes_are_not_taken_for_an_association() -> None:
@@ -54,10 +55,10 @@ def test_two_people_with_different_tastes_are_not_taken_for_an_association() -> 
 def test_a_pair_with_too_little_evidence_has_association_zero() -> None:
     rows = PANTRY + [(None, ["bread", "butter"])] * 6
     model = fitted(rows, least=5)
-    frame = model.frame()
-    butter = frame.row(by_predicate=(pl.col("product_a") == "bread"), named=True)
-    assert butter["pair_baskets"] == 0 and butter["association"] == 0.0
-    assert set(frame["product_a"]) == {"bread", "pasta"}, "soap with tea lies in four baskets only"
+    assert set(model.frame()["product_a"]) == {"pasta"}, "soap with tea lies in four baskets only, butter in guests'"
+    butter = model.frame("population_lift").row(by_predicate=(pl.col("product_a") == "bread"), named=True)
+    assert butter["association"] > 1
+    assert [butter[name] for name in ("pair_baskets", "lift", "lift_low", "lift_high")] == [0, 0, 0, 0]
 
 
 def test_orders_without_a_customer_count_for_the_population() -> None:
@@ -78,24 +79,19 @@ def test_cosine_is_that_of_the_basket_vectors() -> None:
 def test_the_interval_holds_the_lift_and_narrows_with_evidence() -> None:
     few, many = fitted(PANTRY), fitted(PANTRY * 50)
     for model in (few, many):
-        low, high = model.interval()
-        lift = model.frame()["lift"].to_numpy()
+        lift, low, high = model.evidence()
         assert (low < lift).all() and (lift < high).all()
-    spread = [np.log(np.divide(*model.interval()[::-1]))[0] for model in (few, many)]
+    spread = [np.log(high / low)[0] for _, low, high in (few.evidence(), many.evidence())]
     assert spread[1] < spread[0] / 3
 
 
-def test_the_interval_covers_the_true_rate_of_simulated_counts() -> None:
-    """Rates drawn from the prior, counts from Poisson: 95 % of the intervals hold the rate that made the count."""
-    rng = np.random.default_rng(11)
-    rates, expected = rng.gamma(5, 1 / 5, 4000), rng.uniform(1, 40, 4000)
-    codes = np.zeros(4000, np.int32)
+def test_the_interval_of_ten_expected_and_found_is_the_tabulated_one() -> None:
+    """Garwood's 95 % limits of a count of 10 are 4.795 and 18.39."""
+    codes, ten = np.zeros(1, np.int32), np.array([10], np.int32)
     model = Cooccurrence(
-        CooccurrenceParams(), ("a", "b"), 1, np.ones(2, np.int64), codes, codes + 1,
-        *(rng.poisson(rates * expected).astype(np.int32),) * 2, expected,
-    )  # fmt: skip
-    low, high = model.interval()
-    assert ((low <= rates) & (rates <= high)).mean() == pytest.approx(0.95, abs=0.012)
+        CooccurrenceParams(), ("a", "b"), 9, np.ones(2, np.int64), codes, codes + 1, ten, ten, np.array([10.0])
+    )
+    assert np.concatenate(model.evidence()) == pytest.approx([1.0, 0.4795, 1.839], abs=5e-4)
 
 
 def test_the_files_give_the_same_model_and_hold_no_code() -> None:

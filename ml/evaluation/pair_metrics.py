@@ -1,0 +1,128 @@
+"""Does an association tell pairs that are bought together from pairs that merely could be?
+
+Baskets come as sparse rows: ``items[starts[b]:starts[b + 1]]`` are the product codes of basket b. An association is
+asked by function, so that sparse, dense and embedded ones are judged alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Reals = NDArray[np.float64]
+
+POPULARITY_WINDOW = 25
+"""A stand-in has a popularity rank at most this far away."""
+
+
+@dataclass(frozen=True)
+class PairSample:
+    """Pairs that were bought together in held-out baskets, and pairs of like popularity that never were.
+
+    Attributes
+    ----------
+    first, second
+        (pairs,) product codes bought together.
+    other_first, other_second
+        (others,) product codes of the stand-ins.
+    """
+
+    first: Ints
+    second: Ints
+    other_first: Ints
+    other_second: Ints
+
+
+def sample_pairs(
+    first: Codes, second: Codes, pair_baskets: Codes, product_baskets: Ints, least: int, pairs: int, seed: int
+) -> PairSample:
+    """Draw pairs from held-out baskets and stand-ins for them.
+
+    Parameters
+    ----------
+    first, second, pair_baskets
+        (held-out pairs,) every pair of the held-out baskets, first < second, and in how many of them it lies.
+    product_baskets
+        (products,) popularity in the period that was learned from.
+    least
+        A pair counts as bought together from this many held-out baskets on: once may be chance.
+    pairs
+        Most pairs to draw.
+    """
+    rng = np.random.default_rng(seed)
+    products = len(product_baskets)
+    drawn = np.sort(rng.permutation(np.flatnonzero(pair_baskets >= least))[:pairs])
+    by_popularity = np.argsort(-product_baskets, kind="stable")
+    rank = np.empty(products, np.int64)
+    rank[by_popularity] = np.arange(products)
+
+    def stand_ins(codes: Codes) -> Ints:
+        step = rng.integers(1, POPULARITY_WINDOW + 1, len(codes)) * rng.choice([-1, 1], len(codes))
+        return by_popularity[np.clip(rank[codes] + step, 0, products - 1)]
+
+    left, right = stand_ins(first[drawn]), stand_ins(second[drawn])
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    known = first.astype(np.int64) * products + second
+    apart = (low != high) & ~np.isin(low * products + high, known)
+    return PairSample(first[drawn].astype(np.int64), second[drawn].astype(np.int64), low[apart], high[apart])
+
+
+def pair_auc(sample: PairSample, association: Callable[[Ints, Ints], Reals]) -> float:
+    """Return how often a pair that was bought scores above one of like popularity that was not; ties count half.
+
+    Parameters
+    ----------
+    association
+        Gives the (pairs,) association of two lists of product codes.
+
+    Returns
+    -------
+    float
+        Area under the ROC curve, 0.5 for no knowledge; NaN without pairs.
+    """
+    bought = association(sample.first, sample.second)
+    others = association(sample.other_first, sample.other_second)
+    if not len(bought) or not len(others):
+        return float("nan")
+    ranks = rankdata(np.concatenate([bought, others]))[: len(bought)]
+    return float((ranks.sum() - len(bought) * (len(bought) + 1) / 2) / (len(bought) * len(others)))
+
+
+def completion(
+    starts: Ints, items: Codes, scores: Callable[[Ints], Reals], baskets: int, seed: int, k: int = 10
+) -> tuple[Reals, Reals]:
+    """Show half of a basket and look for the rest among the k products most associated with it.
+
+    Parameters
+    ----------
+    starts, items
+        Held-out baskets; those with fewer than two products are passed over.
+    scores
+        Gives (products,) the summed association with a list of product codes.
+    baskets
+        How many to draw, without replacement.
+    k
+        Length of the list.
+
+    Returns
+    -------
+    tuple
+        (drawn,) recall of the hidden half, and 1 where any of it was found.
+    """
+    rng = np.random.default_rng(seed)
+    eligible = np.flatnonzero(np.diff(starts) >= 2)
+    drawn = np.sort(rng.permutation(eligible)[:baskets])
+    recall, hit = np.zeros(len(drawn)), np.zeros(len(drawn))
+    for row, basket in enumerate(drawn):
+        shuffled = rng.permutation(items[starts[basket] : starts[basket + 1]]).astype(np.int64)
+        shown, hidden = np.split(shuffled, [(len(shuffled) + 1) // 2])
+        score = scores(shown).copy()
+        score[shown] = -np.inf
+        best = np.argpartition(-score, min(k, len(score) - 1))[:k]
+        found = np.isin(hidden, best[score[best] > 0]).sum()
+        recall[row], hit[row] = found / len(hidden), found > 0
+    return recall, hit

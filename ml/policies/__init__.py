@@ -1,0 +1,1 @@
+"""Policies: the rules that turn preferences, associations and constraints into bundles, compared like models."""

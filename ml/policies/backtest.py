@@ -1,0 +1,64 @@
+"""Policies on held-out baskets: each customer's best disjoint pairs under a rule, all at one size, unconstrained."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.optimizer.problem import UNLIMITED, BundleProblem, Limits
+from ml.optimizer.solve import Solution, solve_many
+from ml.policies.named import Policy
+from ml.policies.shelf import Codes, Reals, Shelf
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One customer of a backtest: candidates with preferences as of the cut, and what the next basket held.
+
+    Attributes
+    ----------
+    codes, preference
+        (n,) products on the shelf and their probabilities.
+    is_bought_before
+        (n,) whether the customer bought the product before the cut.
+    in_basket
+        (n,) whether the held-out basket holds it.
+    """
+
+    codes: Codes
+    preference: Reals
+    is_bought_before: NDArray[np.bool_]
+    in_basket: NDArray[np.bool_]
+
+
+def choose_pairs(
+    shelf: Shelf, policy: Policy, customers: Iterable[HeldOut], is_cross_sell: bool, pairs: int, threads: int
+) -> Iterator[list[Solution]]:
+    """Yield each customer's best disjoint pairs under a policy, without any constraint but the size.
+
+    Parameters
+    ----------
+    is_cross_sell
+        Ask that at least one product of each pair was never bought by the customer before.
+    pairs
+        How many pairs each customer is offered.
+    """
+    limits = Limits(max_size=2, max_per_category=2)
+
+    def problems() -> Iterator[BundleProblem]:
+        for one in customers:
+            problem = shelf.problem(policy, one.codes, one.preference, limits)
+            staples = one.is_bought_before[:, None] & one.is_bought_before[None, :] & is_cross_sell
+            yield replace(
+                problem,
+                pair_values=np.where(staples, 0.0, problem.pair_values),
+                available_units=np.full(problem.candidates, UNLIMITED),
+            )
+
+    return solve_many(problems(), "exact", pairs, threads)
+
+
+def claimed_probability(policy: Policy, solution: Solution) -> float:
+    """Return the probability that the policy itself claims for a pair; ours where its worth is no probability."""
+    return solution.objective if policy.is_probability else solution.joint_probability
