@@ -34,7 +34,7 @@ check: .venv/development  ## formats, types, SQL style, import rules
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
-	@BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD=unused $(BIN)/python -m dbt.cli.main parse --quiet --project-dir dbt_project \
+	@BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD=unused $(BIN)/dbt parse --quiet --project-dir dbt_project \
 		--profiles-dir dbt_project --target-path .bundles/check --log-path .bundles/check
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
