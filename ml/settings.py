@@ -121,5 +121,6 @@ class Settings(BaseSettings):
     association: AssociationSettings = AssociationSettings()
     candidates: CandidateSettings = CandidateSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    min_product_baskets: int = Field(50, ge=1, description="Products in fewer baskets enter no model and no bundle.")
     threads: int = Field(2, ge=1, description="Threads of one stage: one per core in all.")
     git_commit: str = Field("unknown", description="Commit of the running code; the image or the stack sets it.")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOOR_1 = {"settings", "tables", "params", "landing"}
 PURE = {"preference", "association", "demand", "candidates", "optimizer", "evaluation", "responsible", "reasons"}
 DOORS = {"warehouse", "tracking", "sources", "transform"}
-FLOOR_3 = {"scenarios", "policies", "publishing"}
+FLOOR_3 = {"scenarios", "policies", "publishing", "training"}
 FLOOR_4 = {"stages"}
 FLOOR = (
     {"errors": 0}

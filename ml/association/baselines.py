@@ -63,3 +63,26 @@ def attribute_vectors(products: pl.DataFrame, dimensions: int = DIMENSIONS) -> R
                     digest = zlib.crc32(f"{name}={level}".encode())
                     vectors[row, digest % dimensions] += 1.0 if digest & 0x8000_0000 else -1.0
     return vectors
+
+
+class AttributeCosine:
+    """Scaled cosine of attribute vectors, asked like a matrix of pairs.
+
+    Parameters
+    ----------
+    vectors
+        (products, dimensions), as :func:`attribute_vectors` gives them.
+    """
+
+    def __init__(self, vectors: Reals) -> None:
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        self._unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+    def between(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> Reals:
+        """Return the (pairs,) association of pairs given by code."""
+        return scaled_cosine(self._unit[first], self._unit[second])
+
+    def summed(self, codes: NDArray[np.integer]) -> Reals:
+        """Return the (products,) summed association of each product with those of ``codes``."""
+        cosines = np.maximum(self._unit @ self._unit[codes].T, 0.0)
+        return np.asarray(cosines.sum(axis=1) / self._unit.shape[1])

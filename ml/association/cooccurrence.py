@@ -17,7 +17,7 @@ Garwood (1936), Fiducial limits for the Poisson distribution, Biometrika 28.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Literal
@@ -115,9 +115,21 @@ class Cooccurrence:
             return np.ones(len(self.first))
         return shrunk_lift(self.pair_baskets, self.expected_baskets, self.params)
 
-    def matrix(self, kind: Kind = "lift") -> SymmetricPairs:
-        """Return the association of the named kind as a sparse symmetric matrix."""
-        return SymmetricPairs.of(self.first, self.second, self.values(kind), len(self.product_ids))
+    def matrix(self, kind: Kind = "lift", product_ids: Sequence[str] | None = None) -> SymmetricPairs:
+        """Return the association of the named kind as a sparse symmetric matrix.
+
+        Parameters
+        ----------
+        product_ids
+            Products in the order of the rows wanted; those of the model when None.
+        """
+        if product_ids is None:
+            return SymmetricPairs.of(self.first, self.second, self.values(kind), len(self.product_ids))
+        row = {product: code for code, product in enumerate(product_ids)}
+        rows = np.array([row.get(product, -1) for product in self.product_ids], np.int32)
+        first, second = rows[self.first], rows[self.second]
+        kept = (first >= 0) & (second >= 0)
+        return SymmetricPairs.of(first[kept], second[kept], self.values(kind)[kept], len(product_ids))
 
     def evidence(self) -> tuple[Reals, Reals, Reals]:
         """Return the (pairs,) lift C / E without shrinkage, and the ends of its exact 95 % interval.

@@ -1,11 +1,13 @@
 """Policies on held-out baskets: each customer's best disjoint pairs under a rule, all at one size, unconstrained."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from ml.evaluation.bundle_metrics import BundleScores, score_bundles
 from ml.optimizer.problem import UNLIMITED, BundleProblem, Limits
 from ml.optimizer.solve import Solution, solve_many
 from ml.policies.named import Policy
@@ -32,18 +34,56 @@ class HeldOut:
     in_basket: NDArray[np.bool_]
 
 
-def choose_pairs(
-    shelf: Shelf, policy: Policy, customers: Iterable[HeldOut], is_cross_sell: bool, pairs: int, threads: int
-) -> Iterator[list[Solution]]:
-    """Yield each customer's best disjoint pairs under a policy, without any constraint but the size.
+def held_out_customers(shelf: Shelf, shortlisted: pl.DataFrame) -> list[HeldOut]:
+    """Return one entry a customer, ordered by customer.
 
     Parameters
     ----------
+    shortlisted
+        ``customer_id``, ``product_id``, ``preference``, ``is_bought_before``, ``is_bought``; products that are not
+        on the shelf are passed over.
+    """
+    known = shortlisted.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
+    return [
+        HeldOut(
+            shelf.codes(group["product_id"]),
+            group["preference"].to_numpy(),
+            group["is_bought_before"].to_numpy(),
+            group["is_bought"].to_numpy(),
+        )
+        for group in known.partition_by("customer_id", maintain_order=True)
+    ]
+
+
+def backtest(
+    shelf: Shelf,
+    policy: Policy,
+    customers: Sequence[HeldOut],
+    is_cross_sell: bool = False,
+    pairs: int = 5,
+    threads: int = 1,
+) -> BundleScores:
+    """Offer each customer the policy's best disjoint pairs and hold them against the held-out basket.
+
+    Parameters
+    ----------
+    shelf
+        Made with the policy's reading of the counts.
     is_cross_sell
         Ask that at least one product of each pair was never bought by the customer before.
     pairs
-        How many pairs each customer is offered.
+        How many pairs each customer is offered; a policy that finds fewer leaves places empty.
     """
+    chosen = list(choose_pairs(shelf, policy, customers, is_cross_sell, pairs, threads))
+    offered = [[one.items for one in solutions if one.items] for solutions in chosen]
+    claimed = [[_claimed(policy, one) for one in solutions if one.items] for solutions in chosen]
+    return score_bundles(offered, claimed, [customer.in_basket for customer in customers], pairs)
+
+
+def choose_pairs(
+    shelf: Shelf, policy: Policy, customers: Iterable[HeldOut], is_cross_sell: bool, pairs: int, threads: int
+) -> Iterator[list[Solution]]:
+    """Yield each customer's best disjoint pairs under a policy, without any constraint but the size."""
     limits = Limits(max_size=2, max_per_category=2)
 
     def problems() -> Iterator[BundleProblem]:
@@ -59,6 +99,6 @@ def choose_pairs(
     return solve_many(problems(), "exact", pairs, threads)
 
 
-def claimed_probability(policy: Policy, solution: Solution) -> float:
+def _claimed(policy: Policy, solution: Solution) -> float:
     """Return the probability that the policy itself claims for a pair; ours where its worth is no probability."""
     return solution.objective if policy.is_probability else solution.joint_probability

@@ -8,8 +8,14 @@ import polars as pl
 
 from ml.sources.contract import Column
 
-NO_VALUE = ("", "null", "none", "nan", "n/a", "na", "-")
-"""What exports write for "nothing"; compared in lower case, after trimming."""
+NO_VALUE = tuple(
+    {
+        form
+        for word in ("", "null", "none", "nan", "n/a", "na", "-")
+        for form in (word, word.upper(), word.title(), "NaN")
+    }
+)
+"""What exports write for "nothing", after trimming."""
 BLANKS = " \t\r\n\u00a0\ufeff"
 HIDDEN = "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 """Characters without a width, and those that turn the direction of writing."""
@@ -33,7 +39,7 @@ def given_text(name: str, kind: pl.DataType) -> pl.Expr:
     elif kind != pl.String:
         value = value.cast(pl.String)
     value = value.str.strip_chars(BLANKS)
-    return pl.when(value.str.to_lowercase().is_in(NO_VALUE)).then(None).otherwise(value)
+    return pl.when(~value.is_in(NO_VALUE)).then(value)
 
 
 def parsed(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:

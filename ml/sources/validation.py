@@ -62,27 +62,23 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
     records = records.with_columns(
         pl.lit(None, dtype=pl.String).alias(name) for name in table.columns if name not in records.columns
     )
-    faults = [fault for name, rule in table.columns.items() for fault in _faults(name, rule, records.schema[name])]
-    checked = records.select(
-        *(_with_default(name, rule, records.schema[name]) for name, rule in table.columns.items()),
-        pl.col(RECORD),
-        pl.coalesce([pl.when(wrong).then(pl.lit(reason)) for reason, _, wrong in faults]).alias("reason"),
-        pl.coalesce([pl.when(wrong).then(pl.lit(column)) for _, column, wrong in faults]).alias("column_name"),
-    )
+    checked = _judged(table, records)
     if table.name == "promotions":
         checked = _refuse(checked, pl.col("ends_on") < pl.col("starts_on"), "period_reversed", "ends_on")
     if table.name == "order_items":
         checked = _refuse(checked, pl.col("quantity") == 0, "quantity_range", "quantity")
     good = checked.filter(pl.col("reason").is_null()).drop("reason", "column_name").sort(RECORD)
-    unique = good.unique(list(table.columns), keep="first", maintain_order=True)
-    first = unique.unique(list(table.key), keep="first", maintain_order=True)
-    conflicting = unique.join(first.select(RECORD), on=RECORD, how="anti").select(
+    first = good.unique(list(table.key), keep="first", maintain_order=True)
+    # Few keys are ever repeated; only their records are compared in every column.
+    again = good.join(good.join(first, on=RECORD, how="anti"), on=list(table.key), how="semi")
+    unique = again.unique(list(table.columns), keep="first", maintain_order=True)
+    conflicting = unique.join(first, on=RECORD, how="anti").select(
         RECORD, reason=pl.lit("conflicting_duplicate"), column_name=pl.lit(table.key[0])
     )
     bad = pl.concat(
         [checked.filter(pl.col("reason").is_not_null()).select(RECORD, "reason", "column_name"), conflicting]
     )
-    return Sorted(first, quarantine_rows(bad, records), good.height - unique.height)
+    return Sorted(first, quarantine_rows(bad, records), again.height - unique.height)
 
 
 def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -110,31 +106,50 @@ def _required(table: RawTable) -> str:
     return ", ".join(name for name, rule in table.columns.items() if rule.required)
 
 
-def _with_default(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
-    value = parsed(name, rule, kind)
-    return (value if rule.default is None else value.fill_null(rule.default)).alias(name)
+def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
+    """Return the typed columns with ``_record``, ``reason`` and ``column_name``, the latter null for good records."""
+    steps = [pl.col(RECORD)]
+    faults: list[tuple[str, str, pl.Expr]] = []
+    for name, rule in table.columns.items():
+        kind = records.schema[name]
+        steps.append(parsed(name, rule, kind).alias(name))
+        # A typed value needs no reading, so it was given unless it is null.
+        is_text = kind == pl.String
+        given = given_text(name, kind).is_not_null() if is_text else pl.col(name).is_not_null()
+        steps.append(given.alias(f"{name}?"))
+        if is_text:
+            steps.append(pl.col(name).str.contains("\u0000", literal=True).fill_null(False).alias(f"{name}!"))
+            faults.append(("nul_byte", name, pl.col(f"{name}!")))
+        faults += [(reason, name, wrong.fill_null(False)) for reason, wrong in _faults(name, rule, is_text)]
+    defaults = [
+        pl.col(name).fill_null(rule.default) for name, rule in table.columns.items() if rule.default is not None
+    ]
+    is_bad = pl.any_horizontal([wrong for _, _, wrong in faults])
+    read = records.select(steps).with_columns(is_bad.alias("!"))
+    bad = read.filter("!").select(
+        RECORD,
+        pl.coalesce([pl.when(wrong).then(pl.lit(reason)) for reason, _, wrong in faults]).alias("reason"),
+        pl.coalesce([pl.when(wrong).then(pl.lit(column)) for _, column, wrong in faults]).alias("column_name"),
+    )
+    return read.select(*table.columns, RECORD).with_columns(defaults).join(bad, on=RECORD, how="left")
 
 
-def _faults(name: str, rule: Column, kind: pl.DataType) -> list[tuple[str, str, pl.Expr]]:
-    """Return reason, column and condition of each way in which a value can break its rule, the worst first."""
-    value = parsed(name, rule, kind)
-    given = pl.col(name).is_not_null() if kind.is_nested() else given_text(name, kind).is_not_null()
+def _faults(name: str, rule: Column, is_text: bool) -> list[tuple[str, pl.Expr]]:
+    """Return reason and condition of each way in which a value can break its rule, the worst first."""
+    value, given = pl.col(name), pl.col(f"{name}?")
     faults: list[tuple[str, pl.Expr]] = []
-    if kind == pl.String:
-        faults.append(("nul_byte", pl.col(name).str.contains("\u0000", literal=True)))
     if rule.required:
         faults.append((f"missing_{'id' if rule.kind == 'id' else name}", ~given))
-    if rule.kind == "id" and kind == pl.String:
+    if rule.kind == "id" and is_text:
         # Two keys that look the same to people would be two products.
         faults.append(("hidden_character", value.str.contains(HIDDEN)))
     if rule.kind in LONGEST:
-        faults.append(("too_long", value.str.len_chars() > LONGEST[rule.kind]))
+        faults.append(("too_long", value.str.len_bytes() > LONGEST[rule.kind]))
     if rule.kind == "choice":
         faults.append(("unknown_enum", ~value.is_in(rule.choices)))
     if rule.kind in ("integer", "real", "instant", "day", "flag"):
         faults.append((f"{rule.kind}_format", given & value.is_null()))
     if rule.kind == "real":
-        faults.append(("not_finite", pl.col(name).is_nan() if kind.is_float() else pl.lit(False)))
         faults.append(("not_finite", ~value.is_finite()))
     if rule.kind == "vector":
         faults.append(("vector_format", value.list.eval(~pl.element().is_finite().fill_null(False)).list.any()))
@@ -142,4 +157,4 @@ def _faults(name: str, rule: Column, kind: pl.DataType) -> list[tuple[str, str, 
         faults.append((f"{name}_range", (value < rule.low) | (value > rule.high)))
     if rule.kind in ("instant", "day"):
         faults.append(("time_range", (value.dt.date() < EARLIEST) | (value.dt.date() >= LATEST)))
-    return [(reason, name, wrong.fill_null(False)) for reason, wrong in faults]
+    return faults

@@ -5,16 +5,17 @@ Airflow runs the same dbt project task by task; this stage is for terminals and 
 
 from ml.params import Context, Counts
 from ml.settings import Settings
-from ml.transform import build
+from ml.transform import build, check_freshness
 
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Build and test all models for the as-of date.
+    """Check that the orders reach the as-of date, then build and test all models for it.
 
     Raises
     ------
     DataError
-        When a model or a test failed.
+        When the orders are stale, or a model or a test failed.
     """
+    check_freshness(settings, context.as_of)
     built = build(settings, context.as_of)
     return {"dbt_invocation_id": built.invocation_id, "models": built.models, "tests": built.tests, **built.rows}

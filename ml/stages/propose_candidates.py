@@ -18,6 +18,7 @@ from ml.publishing.lease import open_run
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, PRODUCTS
 from ml.tracking import Tracking
+from ml.training import Shop
 from ml.warehouse import Warehouse
 
 CUSTOMERS_AT_ONCE = 1000
@@ -39,7 +40,8 @@ def run(settings: Settings, context: Context) -> Counts:
     customers = warehouse.read(CUSTOMERS, day, ["customer_id"])["customer_id"]
     if customers.is_empty():
         raise DataError(f"no features for {context.as_of}: run build_features for that day first")
-    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day)
+    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
+    baskets, products = shop.baskets, shop.products
     tracking = Tracking(settings)
     preference = tracking.champion("preference", context.as_of)
     association = tracking.champion("association", context.as_of)

@@ -1,0 +1,1 @@
+"""How models are judged: splits by time, metrics, intervals, the gate."""

@@ -1,0 +1,59 @@
+"""Intervals by resampling customers: rows of one customer are not independent, customers are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % percentile interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Return whether 0 lies outside."""
+        return self.low > 0 or self.high < 0
+
+
+def bootstrap_mean(values: Floats, draws: int = 1000, seed: int = 0) -> Interval:
+    """Return the mean over customers with its bootstrap interval.
+
+    Parameters
+    ----------
+    values
+        (customers,) one number each.
+
+    Source
+    ------
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13 (percentile intervals).
+    """
+    if not values.size:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    means = np.empty(draws)
+    step = max(1, 8_000_000 // values.size)  # index blocks of at most 64 MB
+    for start in range(0, draws, step):
+        chosen = rng.integers(0, values.size, (min(step, draws - start), values.size))
+        means[start : start + step] = values[chosen].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def paired_bootstrap(ours: Floats, theirs: Floats, draws: int = 1000, seed: int = 0) -> Interval:
+    """Return the mean difference of two methods over the same customers, in the same order.
+
+    Raises
+    ------
+    ValueError
+        When the arrays differ in length.
+    """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"ours has shape {ours.shape}, theirs {theirs.shape}: pair the same customers")
+    return bootstrap_mean(ours - theirs, draws, seed)

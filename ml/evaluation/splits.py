@@ -1,0 +1,52 @@
+"""Splits by time: which baskets are predicted, and from which morning.
+
+A *request* is a customer and a cut; its target is the customer's first basket on or after the cut. Training uses
+the same kind of request as the test and as today's run, only earlier, so the clocks mean the same in all three.
+"""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+
+def requests_between(
+    baskets: pl.DataFrame, cut: date, through: date, min_baskets: int, min_products: int = 1
+) -> pl.DataFrame:
+    """Return the first basket of each customer from ``cut`` to ``through``, both days included.
+
+    Parameters
+    ----------
+    baskets
+        Rows of ``features.ftr_baskets``.
+    cut
+        First day that is predicted; the past are the days before it.
+    through
+        Last day whose baskets may be targets.
+    min_baskets
+        Baskets a customer must have before ``cut``.
+    min_products
+        Baskets with fewer products neither count nor become targets.
+
+    Returns
+    -------
+    ``customer_id``, ``cut``, ``basket_on``, ``product_ids``; ordered by customer.
+    """
+    known = baskets.filter(pl.col("customer_id").is_not_null(), pl.col("product_ids").list.len() >= min_products)
+    past = known.filter(pl.col("basket_on") < cut).group_by("customer_id").len("earlier")
+    return (
+        known.filter(pl.col("basket_on").is_between(cut, through))
+        .sort("customer_id", "basket_on", "basket_id")
+        .group_by("customer_id", maintain_order=True)
+        .first()
+        .join(past.filter(pl.col("earlier") >= min_baskets), on="customer_id")
+        .select("customer_id", "basket_on", "product_ids", cut=pl.lit(cut))
+        .sort("customer_id")
+    )
+
+
+def training_cuts(through: date, targets: int, spacing_days: int) -> list[date]:
+    """Return the cuts of training requests, newest first: ``spacing_days`` before the day after ``through``, and so on.
+
+    The newest holds the validation requests (early stopping, calibration).
+    """
+    return [through + timedelta(days=1) - timedelta(days=spacing_days * (back + 1)) for back in range(targets)]

@@ -1,0 +1,61 @@
+"""Isotonic calibration, used only where it helps on customers it was not fitted on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A rising piecewise linear map from raw to calibrated probabilities; without knots it changes nothing.
+
+    Attributes
+    ----------
+    raw, calibrated
+        Knots, each rising, in [0, 1].
+    """
+
+    raw: tuple[float, ...] = ()
+    calibrated: tuple[float, ...] = ()
+
+    def __call__(self, probability: Floats) -> Floats:
+        """Return calibrated probabilities, (n,) in [0, 1]."""
+        if not self.raw:
+            return np.clip(probability, 0.0, 1.0)
+        return np.interp(probability, self.raw, self.calibrated)
+
+
+def fit_isotonic(probability: Floats, outcome: Floats) -> Calibration:
+    """Return the isotonic fit of outcomes (0 or 1) on probabilities, both (n,).
+
+    Source
+    ------
+    Zadrozny and Elkan (2002), Transforming classifier scores into accurate multiclass probability estimates, KDD.
+    """
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(probability, outcome)
+    return Calibration(tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
+
+
+def calibrate_where_needed(probability: Floats, outcome: Floats, group: NDArray[np.int64]) -> Calibration:
+    """Return an isotonic calibration when it lowers the Brier score out of sample, else none.
+
+    Each half of the groups (customers) is judged by the fit on the other half; the map returned is fitted on all.
+
+    Parameters
+    ----------
+    group
+        (n,) number of the customer of each row.
+    """
+    half = group % 2 == 0
+    if half.all() or not half.any():
+        return Calibration()
+    held_out = np.empty_like(probability)
+    held_out[half] = fit_isotonic(probability[~half], outcome[~half])(probability[half])
+    held_out[~half] = fit_isotonic(probability[half], outcome[half])(probability[~half])
+    if np.mean((held_out - outcome) ** 2) >= np.mean((probability - outcome) ** 2):
+        return Calibration()
+    return fit_isotonic(probability, outcome)

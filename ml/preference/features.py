@@ -1,0 +1,71 @@
+"""Hand features of (request, product): one function for training, backtest and today.
+
+A request is a customer and a cut; every number is taken from baskets dated strictly before the cut. Clocks run to
+the cut, not to the next visit: at scoring time nobody knows when that comes, so training must not know either.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ml.preference.contract import check_candidates
+from ml.preference.history import History, days, positions
+from ml.preference.personal import CUSTOMER_FEATURES, PERSONAL_FEATURES, fill_personal
+from ml.preference.population import Population, population_at
+
+SCORE_FEATURES = ("co_purchase", "co_purchase_last")
+POPULATION_FEATURES = tuple(f"product_{name}" for name in Population.__dataclass_fields__)
+PRICE_FEATURES = ("price_to_usual_ratio", "price_to_paid_ratio")
+FEATURES = (*PERSONAL_FEATURES, *CUSTOMER_FEATURES, *POPULATION_FEATURES, *PRICE_FEATURES, *SCORE_FEATURES)
+
+GROUPS = {
+    "personal": PERSONAL_FEATURES,
+    "customer": CUSTOMER_FEATURES,
+    "popularity and price": (*POPULATION_FEATURES, *PRICE_FEATURES),
+    "co-purchase": SCORE_FEATURES,
+}
+
+
+def features_of(history: History, candidates: pl.DataFrame) -> NDArray[np.float32]:
+    """Return the features of each candidate.
+
+    Parameters
+    ----------
+    history
+        Baskets of any length; what is not strictly before a candidate's cut is ignored.
+    candidates
+        ``customer_id``, ``cut``, ``product_id``, ``co_purchase``, ``co_purchase_last``.
+
+    Returns
+    -------
+    (rows, len(FEATURES)) float32, NaN where nothing is known.
+
+    Raises
+    ------
+    ColumnError
+        When a column of the candidates is missing.
+    """
+    check_candidates(candidates, ("customer_id", "cut", "product_id", *SCORE_FEATURES))
+    customer = positions(candidates["customer_id"], history.customers)
+    cut = days(candidates["cut"])
+    product = positions(candidates["product_id"], history.products)
+    matrix = np.full((candidates.height, len(FEATURES)), np.nan, np.float32)
+    at = {name: column for column, name in enumerate(FEATURES)}
+    order = np.lexsort((customer, cut))
+    opens = np.flatnonzero(np.diff(cut[order], prepend=-1) | np.diff(customer[order], prepend=-2))
+    lines = (history.starts, history.day, history.basket, history.product, history.units, history.cents)
+    fill_personal(matrix, order, np.append(opens, order.size), customer, cut, product,
+                  *lines, history.category, history.brand)  # fmt: skip
+    for day in np.unique(cut):
+        rows = np.flatnonzero((cut == day) & (product >= 0))
+        facts = population_at(history, int(day)).matrix()
+        matrix[rows, at["product_share_7"] : at["product_share_7"] + facts.shape[1]] = facts[product[rows]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = matrix[:, at["product_price_cents"]]
+        matrix[:, at["price_to_usual_ratio"]] = price / matrix[:, at["customer_unit_cents"]]
+        matrix[:, at["price_to_paid_ratio"]] = (
+            price * matrix[:, at["product_price_ratio"]] / matrix[:, at["paid_cents"]]
+        )
+    for name in SCORE_FEATURES:
+        matrix[:, at[name]] = candidates[name].to_numpy()
+    return matrix

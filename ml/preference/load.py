@@ -1,0 +1,27 @@
+"""Any saved preference model, by its kind."""
+
+from pathlib import Path
+
+from ml.errors import DataError
+from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
+from ml.preference.contract import PreferenceModel, read_facts
+from ml.preference.ranker import Ranker
+from ml.preference.two_tower import TwoTowerAdditive
+
+KINDS: dict[str, type[PreferenceModel]] = {
+    model.kind: model for model in (Ranker, PersonalDecayed, PersonalFrequency, GlobalPopularity, TwoTowerAdditive)
+}
+
+
+def load_model(folder: Path) -> PreferenceModel:
+    """Return the model saved in ``folder``.
+
+    Raises
+    ------
+    DataError
+        When its kind is unknown.
+    """
+    kind = read_facts(folder)["kind"]
+    if kind not in KINDS:
+        raise DataError(f"{folder}: unknown kind of preference model {kind!r}; known are {', '.join(sorted(KINDS))}")
+    return KINDS[kind].load(folder)

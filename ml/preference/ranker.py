@@ -1,0 +1,184 @@
+"""The production model: boosted trees on hand features, calibrated."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import lightgbm
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ml.errors import ConfigError, DataError
+from ml.preference.calibration import Calibration, calibrate_where_needed
+from ml.preference.contract import Probabilities, check_fitted, read_facts, write_facts
+from ml.preference.features import FEATURES, features_of
+from ml.preference.history import History, positions
+
+TREES = "trees.txt"
+
+
+@dataclass(frozen=True)
+class RankerParams:
+    """How the trees grow; the defaults are the recipe that won on Complete Journey (2017).
+
+    Raises
+    ------
+    ConfigError
+        When a number is out of range.
+    """
+
+    trees: int = 150
+    learning_rate: float = 0.1
+    leaves: int = 31
+    min_leaf_rows: int = 200
+    l2: float = 5.0
+    patience: int = 15
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("trees", "leaves", "min_leaf_rows", "patience", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"ranker.{name}: got {getattr(self, name)}, needs at least 1")
+        if self.learning_rate <= 0 or self.l2 < 0:
+            raise ConfigError("ranker: learning_rate must be above 0 and l2 not below 0")
+
+
+class Ranker:
+    """LightGBM with a binary objective on :data:`ml.preference.features.FEATURES`.
+
+    ``fit`` stops early on the validation examples and calibrates on them where that helps; ``refit`` grows the
+    same number of trees on all examples and keeps the calibration.
+
+    Shapes and units
+    ----------------
+    examples (n rows), score (n,) float64 in [0, 1]: P that the customer's next basket holds the product.
+
+    Raises
+    ------
+    NotFittedError
+        When ``score``, ``refit`` or ``save`` is called before ``fit``.
+    DataError
+        When the examples to learn from are all bought or all not bought.
+
+    Source
+    ------
+    Ke et al. (2017), LightGBM: a highly efficient gradient boosting decision tree, NIPS 30.
+    """
+
+    kind: ClassVar[str] = "ranker"
+
+    def __init__(self, params: RankerParams | None = None) -> None:
+        self.params = params or RankerParams()
+        self.rounds = 0
+        self.calibration = Calibration()
+        self._booster: lightgbm.Booster | None = None
+
+    def fit(self, baskets: pl.DataFrame, products: pl.DataFrame, examples: pl.DataFrame) -> Self:
+        """Learn from examples; see :class:`ml.preference.contract.PreferenceModel`."""
+        features = features_of(History.of(baskets, products), examples)
+        bought = examples["is_bought"].to_numpy().astype(np.float64)
+        held_out = examples["is_validation"].to_numpy()
+        if not _has_both(bought[~held_out]):
+            raise DataError(f"{self.kind}: the {int((~held_out).sum())} training examples do not hold both answers")
+        if _has_both(bought[held_out]):
+            booster = self._grow(
+                features[~held_out], bought[~held_out], self.params.trees, features[held_out], bought[held_out]
+            )
+            self.rounds = booster.best_iteration
+            raw = np.asarray(booster.predict(features[held_out], num_iteration=self.rounds))
+            customers = examples["customer_id"].filter(pl.Series(held_out))
+            group = positions(customers, customers.unique().sort())
+            self.calibration = calibrate_where_needed(raw, bought[held_out], group)
+        else:
+            booster = self._grow(features, bought, self.params.trees)
+            self.rounds, self.calibration = self.params.trees, Calibration()
+        self._booster = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=self.rounds))
+        return self
+
+    def refit(self, baskets: pl.DataFrame, products: pl.DataFrame, examples: pl.DataFrame) -> Self:
+        """Grow as many trees as ``fit`` found best on all examples, validation included."""
+        check_fitted(self._booster is not None, self.kind)
+        features = features_of(History.of(baskets, products), examples)
+        booster = self._grow(features, examples["is_bought"].to_numpy().astype(np.float64), self.rounds)
+        self._booster = lightgbm.Booster(model_str=booster.model_to_string())
+        return self
+
+    def score(self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame) -> Probabilities:
+        """Return P of each candidate; see :class:`ml.preference.contract.PreferenceModel`."""
+        check_fitted(self._booster is not None, self.kind)
+        features = features_of(History.of(baskets, products), candidates)
+        if not len(features):
+            return np.empty(0)
+        assert self._booster is not None  # noqa: S101 - for the type checker; checked above
+        raw = self._booster.predict(features, num_threads=self.params.threads)
+        return self.calibration(np.asarray(raw, np.float64))
+
+    def importance(self) -> dict[str, float]:
+        """Return each feature's share of the total gain, largest first."""
+        check_fitted(self._booster is not None, self.kind)
+        assert self._booster is not None  # noqa: S101 - for the type checker; checked above
+        gains = self._booster.feature_importance("gain")
+        shares = gains / max(gains.sum(), 1e-12)
+        return dict(sorted(zip(FEATURES, shares.tolist(), strict=True), key=lambda item: -item[1]))
+
+    def save(self, folder: Path) -> None:
+        """Write the trees as LightGBM text, all else as JSON."""
+        check_fitted(self._booster is not None, self.kind)
+        assert self._booster is not None  # noqa: S101 - for the type checker; checked above
+        facts = {"params": asdict(self.params), "rounds": self.rounds, "features": list(FEATURES),
+                 "calibration": asdict(self.calibration)}  # fmt: skip
+        write_facts(folder, self.kind, facts)
+        (folder / TREES).write_text(self._booster.model_to_string(), "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises
+        ------
+        DataError
+            When it was trained on other features than this code computes.
+        """
+        facts = read_facts(folder)
+        if facts["features"] != list(FEATURES):
+            raise DataError(f"{folder}: trained on other features than this code computes; retrain")
+        model = cls(RankerParams(**facts["params"]))
+        model.rounds = facts["rounds"]
+        model.calibration = Calibration(*(tuple(facts["calibration"][name]) for name in ("raw", "calibrated")))
+        model._booster = lightgbm.Booster(model_str=(folder / TREES).read_text("utf-8"))
+        return model
+
+    def _grow(
+        self,
+        features: NDArray[np.float32],
+        bought: NDArray[np.float64],
+        trees: int,
+        held_features: NDArray[np.float32] | None = None,
+        held_bought: NDArray[np.float64] | None = None,
+    ) -> lightgbm.Booster:
+        asked = self.params
+        options = {
+            "objective": "binary",
+            "learning_rate": asked.learning_rate,
+            "num_leaves": asked.leaves,
+            # a tiny shop has fewer rows than a leaf of a large one
+            "min_data_in_leaf": min(asked.min_leaf_rows, max(1, len(bought) // 100)),
+            "lambda_l2": asked.l2,
+            "num_threads": asked.threads,
+            "seed": asked.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        rows = lightgbm.Dataset(features, bought, feature_name=list(FEATURES))
+        if held_features is None:
+            return lightgbm.train(options, rows, trees)
+        held = lightgbm.Dataset(held_features, held_bought, reference=rows)
+        stop = lightgbm.early_stopping(asked.patience, verbose=False)
+        return lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=[stop])
+
+
+def _has_both(outcome: NDArray[np.float64]) -> bool:
+    return bool(outcome.size) and 0 < outcome.mean() < 1

@@ -1,0 +1,184 @@
+"""Compare bundle policies on held-out baskets: same preferences, same candidates, same size, only the rule differs."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+from tqdm import tqdm
+
+from ml.association.baskets import index_baskets
+from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence, load_cooccurrence
+from ml.errors import DataError
+from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
+from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
+from ml.evaluation.policy_plot import intervals
+from ml.params import Context, Counts
+from ml.policies.backtest import backtest, held_out_customers
+from ml.policies.named import BASELINE, OURS, POLICIES
+from ml.policies.shelf import Shelf, offerable, shortlist
+from ml.preference.contract import PreferenceModel
+from ml.preference.load import load_model
+from ml.publishing.lease import open_run
+from ml.settings import Settings
+from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
+from ml.tracking import Tracking, Version
+from ml.training import Shop, asked, fitted_ranker, held_out, scored
+from ml.warehouse import Lease, Warehouse
+
+PAIRS = 5
+VARIANTS = {"plain": False, "cross_sell": True}
+MODELS = ("preference", "association")
+
+Scores = Mapping[tuple[str, str], BundleScores]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The held-out days, both included, and how many customers have a basket in them."""
+
+    first: date
+    last: date
+    customers: int
+
+
+def run(settings: Settings, context: Context) -> Counts:
+    """Write ``ml.policy_metrics`` of the run of scope "models".
+
+    Where both champions were only confirmed, the comparison made for them stands and its rows are copied.
+
+    Raises
+    ------
+    DataError
+        When a model has no champion, or no customer has a held-out basket.
+    """
+    tracking, warehouse = Tracking(settings), Warehouse(settings, "ml")
+    champions = {name: _champion(tracking, name, context) for name in MODELS}
+    versions = {name: version.number for name, version in champions.items()}
+    lease = open_run(settings, context, scope="models")
+    warehouse.call("ops.note_run", run_id=lease.run_id, patch={"model_versions": versions})
+    earlier = None if context.params.retrain else _measured_before(warehouse, versions, lease, context.as_of)
+    if earlier is not None:
+        return {"run_id": lease.run_id, "copied": warehouse.replace_run(POLICY_METRICS, earlier, lease)}
+
+    day = {"as_of": context.as_of}
+    shop = Shop(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day))
+    through, targets = held_out(shop, context.as_of, settings)
+    model = _ranker(tracking, champions["preference"], shop, through, settings, context.params.seed)
+    counts = _counts(tracking, champions["association"], shop, through, settings)
+    found = scored(model, shop, asked(shop, targets, settings)).with_columns(
+        is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True)
+    )
+    on_sale = found.join(offerable(shop.products).select("product_id"), on="product_id", how="semi")
+    shortlisted = shortlist(on_sale, settings.candidates.per_customer)
+    scores: dict[tuple[str, str], BundleScores] = {}
+    with tqdm(total=len(POLICIES) * len(VARIANTS), unit="comparison", disable=None) as progress:
+        for name, policy in POLICIES.items():
+            shelf = Shelf.of(shop.products, counts.frame(policy.association), counts.params)
+            customers = held_out_customers(shelf, shortlisted)
+            for variant, is_cross_sell in VARIANTS.items():
+                progress.set_description(f"{name}, {variant}")
+                scores[name, variant] = backtest(shelf, policy, customers, is_cross_sell, PAIRS, settings.threads)
+                progress.update()
+    window = Window(through + timedelta(days=1), context.as_of, shortlisted["customer_id"].n_unique())
+    rows = pl.concat([_rows(name, scores, window, settings, context.params.seed) for name in POLICIES])
+    written = warehouse.replace_run(POLICY_METRICS, rows, lease)
+    recorded = _record(tracking, rows, context, settings, versions)
+    if recorded:
+        warehouse.call("ops.note_run", run_id=lease.run_id, patch={"mlflow_run_id": recorded})
+    hits = rows.filter(pl.col("metric") == "hit_5", pl.col("variant") == "plain")
+    return {
+        "run_id": lease.run_id,
+        "customers": window.customers,
+        "metrics": written,
+        **{f"hit_5_{name}": round(value, 4) for name, value in hits.select("policy", "value").iter_rows()},
+    }
+
+
+def _champion(tracking: Tracking, name: str, context: Context) -> Version:
+    version = tracking.find_champion(name, context.as_of)
+    if version is None:
+        raise DataError(f"{name}: no version passed its gate with data up to {context.as_of}; see its gate_reason")
+    return version
+
+
+def _measured_before(warehouse: Warehouse, versions: dict[str, int], lease: Lease, as_of: date) -> pl.DataFrame | None:
+    """Return the metrics of an earlier run with the same models, or None."""
+    runs = warehouse.read_view("ops.runs", {"scope": "models"}, ["run_id", "as_of", "model_versions"])
+    runs = runs.filter(pl.col("as_of") <= as_of, pl.col("run_id") != lease.run_id)
+    for name, number in versions.items():
+        runs = runs.filter(pl.col("model_versions").str.json_path_match(f"$.{name}") == str(number))
+    for run_id in runs.sort("as_of", "run_id", descending=True)["run_id"]:
+        rows = warehouse.read(POLICY_METRICS, {"run_id": run_id})
+        if rows.height:
+            log.info("run %d compared policies with the same models: its %d rows are copied", run_id, rows.height)
+            return rows.drop("run_id")
+    return None
+
+
+def _ranker(
+    tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings, seed: int
+) -> PreferenceModel:
+    """Return the champion where it has not seen the held-out days, else a ranker fitted like it on the days before."""
+    if champion.data_cut_off <= through:
+        return load_model(tracking.load(champion).folder)
+    ranker, _ = fitted_ranker(shop, through, settings, seed)
+    return ranker
+
+
+def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings) -> Cooccurrence:
+    """Return the counts of the days before the held-out ones: the champion's, or counted anew."""
+    if champion.data_cut_off <= through:
+        loaded = tracking.load(champion)
+        return load_cooccurrence({path.name: path.read_bytes() for path in loaded.folder.iterdir()})
+    params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
+    return fit_cooccurrence(index_baskets(shop.baskets.filter(pl.col("basket_on") <= through)), params)
+
+
+def _rows(name: str, scores: Scores, window: Window, settings: Settings, seed: int) -> pl.DataFrame:
+    """Return the metrics of one policy; ours is compared with the usual widget, all others with ours."""
+    peer = BASELINE if name == OURS else OURS
+    draws = settings.optimizer.bootstrap_draws
+    rows = []
+    for variant in VARIANTS:
+        own, other = scores[name, variant], scores[peer, variant]
+        for metric, values, theirs in (("hit_5", own.hit, other.hit), ("precision_5", own.precision, other.precision)):
+            mean, gain = bootstrap_mean(values, draws, seed), paired_bootstrap(values, theirs, draws, seed)
+            facts = (mean.value, mean.low, mean.high, peer, gain.value, gain.low, gain.high)
+            rows.append((name, metric, variant, *facts))
+        ratio = ratio_interval(own.predicted, own.bought, draws, seed)
+        if ratio:
+            rows.append((name, "joint_probability_ratio", variant, *ratio, None, None, None, None))
+    columns = {column: kind for column, kind in POLICY_METRICS.columns.items() if column != "run_id"}
+    wide = {column: kind for column, kind in columns.items() if column not in ("customers", "window_from", "window_to")}
+    return pl.DataFrame(rows, schema=wide, orient="row").with_columns(
+        customers=pl.lit(window.customers, pl.Int32), window_from=window.first, window_to=window.last
+    )
+
+
+def _record(
+    tracking: Tracking, rows: pl.DataFrame, context: Context, settings: Settings, versions: dict[str, int]
+) -> str | None:
+    """Log one MLflow run a policy; return the id of ours."""
+    tags = {
+        "as_of": context.as_of,
+        "data_cut_off": context.as_of - timedelta(days=settings.preference.holdout_days),
+        "git_commit": settings.git_commit,
+        "seed": context.params.seed,
+        **{f"{name}_version": number for name, number in versions.items()},
+    }
+    hits = rows.filter(pl.col("metric") == "hit_5")
+    recorded = None
+    for name, policy in POLICIES.items():
+        own = rows.filter(pl.col("policy") == name)
+        with tracking.run("bundle_policy", f"{name} {context.as_of}", {**tags, "policy": name}) as run:
+            run.params({"association": policy.association, "objective": policy.objective.__name__, "pairs": PAIRS})
+            for row in own.iter_rows(named=True):
+                metric = row["metric"] if row["variant"] == "plain" else f"{row['metric']}_{row['variant']}"
+                run.metrics({metric: row["value"], f"{metric}_low": row["low"], f"{metric}_high": row["high"]})
+            for variant in VARIANTS:
+                run.figure(intervals(hits.filter(pl.col("variant") == variant), "hit@5"), f"plots/hit_5_{variant}.png")
+            recorded = run.run_id if name == OURS else recorded
+    return recorded

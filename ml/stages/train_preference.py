@@ -1,0 +1,155 @@
+"""Train the preference model when it is due, compare it on held-out baskets, register it behind a gate."""
+
+import logging
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from ml.evaluation.bootstrap import paired_bootstrap
+from ml.evaluation.gate import judge_preference
+from ml.evaluation.metrics import base_rate_brier, brier, by_customer, expected_calibration_error, reliability
+from ml.evaluation.plots import recall_by_k, reliability_diagram, shares
+from ml.params import Context, Counts
+from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
+from ml.preference.contract import PreferenceModel
+from ml.preference.load import load_model
+from ml.preference.ranker import Ranker
+from ml.preference.two_tower import TwoTowerAdditive
+from ml.settings import Settings
+from ml.tables import BASKETS, PRODUCTS
+from ml.tracking import Run, Tracking, Version
+from ml.training import Shop, asked, examples, fitted_ranker, held_out, scored
+from ml.warehouse import Warehouse
+
+log = logging.getLogger(__name__)
+KS = (1, 5, 10, 20, 50)
+BASELINES: tuple[type[PreferenceModel], ...] = (
+    GlobalPopularity,
+    PersonalFrequency,
+    PersonalDecayed,
+    TwoTowerAdditive,
+)
+
+
+def run(settings: Settings, context: Context) -> Counts:
+    """Confirm the champion where it is not due; else backtest, refit on all data up to the as-of date, register.
+
+    Raises
+    ------
+    DataError
+        When there is too little data to learn from.
+    TemporaryError
+        When MLflow does not take the registration.
+    """
+    tracking = Tracking(settings)
+    champion = tracking.find_champion("preference", context.as_of)
+    if champion and not context.params.retrain:
+        age_days = (context.as_of - champion.data_cut_off).days
+        if age_days < settings.preference.retrain_after_days:
+            return {"confirmed_version": champion.number, "age_days": age_days}
+    warehouse = Warehouse(settings, "ml")
+    day = {"as_of": context.as_of}
+    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
+    through, targets = held_out(shop, context.as_of, settings)
+    ranker, learned = fitted_ranker(shop, through, settings, context.params.seed)
+    candidates = asked(shop, targets, settings)
+    tags = {
+        "as_of": context.as_of,
+        "data_cut_off": context.as_of,
+        "git_commit": settings.git_commit,
+        "dbt_invocation_id": _dbt_invocation(warehouse, context),
+        "seed": context.params.seed,
+    }
+    baselines: dict[str, float] = {}
+    with tracking.run("preference", f"ranker {context.as_of}", {**tags, "model": "ranker"}) as ours:
+        table, facts = _measured(ranker, shop, candidates, targets, ours)
+        curves = {"ranker": _curve(table)}
+        for kind in BASELINES:
+            model = kind().fit(shop.baskets, shop.products, learned)
+            with tracking.run("preference", f"{kind.kind} {context.as_of}", {**tags, "model": kind.kind}) as theirs:
+                other, other_facts = _measured(model, shop, candidates, targets, theirs)
+            baselines[kind.kind] = other_facts["ndcg_10"]
+            curves[kind.kind] = _curve(other)
+            gain = paired_bootstrap(table["ndcg_10"].to_numpy(), other["ndcg_10"].to_numpy(), seed=context.params.seed)
+            ours.metrics({f"ndcg_10_over_{kind.kind}": gain.value, f"ndcg_10_over_{kind.kind}_low": gain.low})
+        ours.params(asdict(ranker.params) | {"rounds": ranker.rounds, "examples": learned.height})
+        ours.figure(recall_by_k(curves, KS), "plots/recall_by_k.png")
+        ours.figure(shares(ranker.importance(), "share of gain"), "plots/feature_importance.png")
+        passed, reason = judge_preference(facts, baselines, _ndcg(champion, tracking, shop, candidates, targets))
+        ours.text(reason, "gate.txt")
+        version = _registered(ranker, shop, settings, context, tracking, ours, tags)
+    is_champion = tracking.judge(version, passed, reason)
+    log.info("preference %d: %s", version.number, reason)
+    return {
+        "version": version.number,
+        "is_champion": str(is_champion).lower(),
+        "customers": targets.height,
+        "recall_10": round(facts["recall_10"], 4),
+        "ndcg_10": round(facts["ndcg_10"], 4),
+        "brier": round(facts["brier"], 5),
+        "ece": round(facts["ece"], 5),
+    }
+
+
+def _measured(
+    model: PreferenceModel, shop: Shop, candidates: pl.DataFrame, targets: pl.DataFrame, run: Run
+) -> tuple[pl.DataFrame, dict[str, float]]:
+    """Return metrics by customer and their means, which are logged too; repeat and explore apart."""
+    found = scored(model, shop, candidates)
+    sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
+    table = by_customer(found, sizes, KS)
+    facts = {name: float(table[name].mean()) for name in table.columns if name != "customer_id"}  # type: ignore[arg-type]
+    is_repeat = pl.col("sources").list.contains("bought")
+    for name, part in (("repeat", found.filter(is_repeat)), ("explore", found.filter(~is_repeat))):
+        bought = part.group_by("customer_id").agg(products=pl.col("is_bought").sum()).filter(pl.col("products") > 0)
+        if bought.height:
+            kept = part.join(bought, on="customer_id", how="semi")
+            facts[f"{name}_recall_10"] = float(by_customer(kept, bought, (10,))["recall_10"].mean())  # type: ignore[arg-type]
+    probability, outcome = found["preference"].to_numpy(), found["is_bought"].to_numpy().astype(float)
+    facts |= {
+        "brier": brier(probability, outcome),
+        "base_rate_brier": base_rate_brier(outcome),
+        "ece": expected_calibration_error(probability, outcome),
+    }
+    run.metrics(facts)
+    run.figure(reliability_diagram(reliability(probability, outcome)), "plots/reliability.png")
+    for k in KS:
+        run.metrics({"recall_by_k": facts[f"recall_{k}"]}, step=k)
+    return table, facts
+
+
+def _curve(table: pl.DataFrame) -> list[float]:
+    return [float(table[f"recall_{k}"].mean()) for k in KS]  # type: ignore[arg-type]
+
+
+def _ndcg(
+    champion: Version | None, tracking: Tracking, shop: Shop, candidates: pl.DataFrame, targets: pl.DataFrame
+) -> float | None:
+    if champion is None:
+        return None
+    found = scored(load_model(tracking.load(champion).folder), shop, candidates)
+    sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
+    return float(by_customer(found, sizes, (10,))["ndcg_10"].mean())  # type: ignore[arg-type]
+
+
+def _registered(
+    ranker: Ranker,
+    shop: Shop,
+    settings: Settings,
+    context: Context,
+    tracking: Tracking,
+    run: Run,
+    tags: dict[str, object],
+) -> Version:
+    """Refit on everything up to the as-of date with as many trees as the backtest found best, and register."""
+    ranker.refit(shop.baskets, shop.products, examples(shop, context.as_of, settings))
+    with tempfile.TemporaryDirectory() as folder:
+        ranker.save(Path(folder))
+        return tracking.register("preference", Path(folder), run, tags)
+
+
+def _dbt_invocation(warehouse: Warehouse, context: Context) -> str:
+    builds = warehouse.read_view("features.ftr_builds", {"as_of": context.as_of}, ["dbt_invocation_id"])
+    return str(builds["dbt_invocation_id"][0]) if builds.height else "unknown"

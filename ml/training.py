@@ -1,0 +1,104 @@
+"""Where candidates and preference models meet: examples of the past, a fitted ranker, and its backtest."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from ml.candidates import CandidateParams, propose
+from ml.errors import DataError
+from ml.evaluation.splits import requests_between, training_cuts
+from ml.preference.contract import PreferenceModel
+from ml.preference.examples import label
+from ml.preference.ranker import Ranker, RankerParams
+from ml.settings import Settings
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What a model may know on a day: ``features.ftr_baskets`` and ``features.ftr_products`` of one as-of date."""
+
+    baskets: pl.DataFrame
+    products: pl.DataFrame
+
+    @classmethod
+    def of(cls, baskets: pl.DataFrame, products: pl.DataFrame, min_product_baskets: int) -> "Shop":
+        """Return the shop of products that can stand in a bundle and have the evidence; others leave the baskets."""
+        kept = products.filter("is_bundleable", pl.col("baskets") >= min_product_baskets)
+        lists = ["product_ids", "quantities", "paid_cents"]
+        lines = baskets.select("basket_id", *lists).explode(lists)
+        held = lines.join(kept.select(product_ids="product_id"), on="product_ids", how="semi", maintain_order="left")
+        grouped = held.group_by("basket_id", maintain_order=True).agg(lists)
+        return cls(baskets.drop(lists).join(grouped, on="basket_id", how="inner", maintain_order="left"), kept)
+
+
+def fitted_ranker(shop: Shop, through: date, settings: Settings, seed: int) -> tuple[Ranker, pl.DataFrame]:
+    """Return a ranker that knows nothing after ``through``, and the examples it was fitted on.
+
+    Raises
+    ------
+    DataError
+        When no customer has a basket to learn from.
+    """
+    wanted = settings.preference
+    params = RankerParams(
+        trees=wanted.trees,
+        learning_rate=wanted.learning_rate,
+        leaves=wanted.leaves,
+        min_leaf_rows=wanted.min_leaf_rows,
+        l2=wanted.l2,
+        seed=seed,
+        threads=settings.threads,
+    )
+    learned = examples(shop, through, settings)
+    return Ranker(params).fit(shop.baskets, shop.products, learned), learned
+
+
+def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
+    """Return labelled candidates of the training cuts on or before ``through``; the newest cut is the validation.
+
+    Raises
+    ------
+    DataError
+        When there are none.
+    """
+    wanted = settings.preference
+    frames = []
+    for back, cut in enumerate(training_cuts(through, wanted.target_baskets, wanted.holdout_days)):
+        last = cut + timedelta(days=wanted.holdout_days - 1)
+        targets = requests_between(shop.baskets, cut, last, wanted.min_customer_baskets)
+        if targets.height:
+            frames.append(asked(shop, targets, settings).with_columns(is_validation=pl.lit(back == 0)))
+    if not frames:
+        raise DataError(
+            f"not_enough_data: no customer has {wanted.min_customer_baskets} baskets before a target up to {through}"
+        )
+    return pl.concat(frames)
+
+
+def asked(shop: Shop, targets: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the labelled candidates of target baskets (rows of :func:`ml.evaluation.splits.requests_between`)."""
+    wanted = settings.candidates
+    params = CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased)
+    return label(propose(shop.baskets, shop.products, targets.select("customer_id", "cut"), params), targets)
+
+
+def held_out(shop: Shop, as_of: date, settings: Settings) -> tuple[date, pl.DataFrame]:
+    """Return the last day a backtest may learn from, and the first basket of each customer after it.
+
+    Raises
+    ------
+    DataError
+        When no customer has one.
+    """
+    wanted = settings.preference
+    through = as_of - timedelta(days=wanted.holdout_days)
+    targets = requests_between(shop.baskets, through + timedelta(days=1), as_of, wanted.min_customer_baskets)
+    if targets.is_empty():
+        raise DataError(f"not_enough_data: no customer has a held-out basket from {through} to {as_of}")
+    return through, targets
+
+
+def scored(model: PreferenceModel, shop: Shop, candidates: pl.DataFrame) -> pl.DataFrame:
+    """Return the candidates with the model's ``preference``."""
+    return candidates.with_columns(preference=pl.Series(model.score(shop.baskets, shop.products, candidates)))
