@@ -113,9 +113,11 @@ def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
     for name, rule in table.columns.items():
         kind = records.schema[name]
         steps.append(parsed(name, rule, kind).alias(name))
-        # A typed value needs no reading, so it was given unless it is null.
         is_text = kind == pl.String
         given = given_text(name, kind).is_not_null() if is_text else pl.col(name).is_not_null()
+        if kind.is_float() and rule.kind != "real":
+            # Other tools write NaN where an integer is missing.
+            given &= pl.col(name).is_not_nan()
         steps.append(given.alias(f"{name}?"))
         if is_text:
             steps.append(pl.col(name).str.contains("\u0000", literal=True).fill_null(False).alias(f"{name}!"))
@@ -139,7 +141,8 @@ def _faults(name: str, rule: Column, is_text: bool) -> list[tuple[str, pl.Expr]]
     value, given = pl.col(name), pl.col(f"{name}?")
     faults: list[tuple[str, pl.Expr]] = []
     if rule.required:
-        faults.append((f"missing_{'id' if rule.kind == 'id' else name}", ~given))
+        is_missing = value.is_null() if rule.kind in ("id", "text", "choice") else ~given
+        faults.append((f"missing_{'id' if rule.kind == 'id' else name}", is_missing))
     if rule.kind == "id" and is_text:
         # Two keys that look the same to people would be two products.
         faults.append(("hidden_character", value.str.contains(HIDDEN)))
