@@ -1,0 +1,144 @@
+"""The features of a tiny random shop: right, of their day alone, and undisturbed by other days."""
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg2.extensions
+import pytest
+
+from ml.settings import Settings
+from ml.transform import Build, build
+from tests.dbt.conftest import AS_OF, Plant, fingerprint, tiny_world
+from tests.dbt.reference import Reference
+
+pytestmark = pytest.mark.slow
+WORLD = tiny_world(seed=7)
+Connection = psycopg2.extensions.connection
+
+
+@pytest.fixture(scope="module")
+def built(shop: Settings, plant: Plant) -> Build:
+    for table, records in WORLD.items():
+        plant(table, records)
+    return build(shop, AS_OF)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return Reference(WORLD, AS_OF, min_product_baskets=3, min_pair_baskets=2)
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in cursor.fetchall()]
+
+
+def by_key(found: list[tuple[Any, ...]], columns: int) -> dict[Any, tuple[Any, ...]]:
+    return {row[:columns] if columns > 1 else row[0]: row[columns:] for row in found}
+
+
+def assert_close(found: dict[Any, tuple[Any, ...]], wanted: dict[Any, tuple[Any, ...]]) -> None:
+    assert set(found) == set(wanted)
+    for key, values in wanted.items():
+        for got, want in zip(found[key], values, strict=True):
+            assert got == (pytest.approx(want, rel=1e-12) if isinstance(want, float) else want), (key, found[key])
+
+
+def test_a_build_says_what_it_did(built: Build, owner: Connection) -> None:
+    assert built.models == 31
+    assert built.tests > 90
+    assert built.rows["ftr_baskets"] == fingerprint(owner, AS_OF)["baskets"][0] > 100
+    ((invocation_id, through),) = rows(owner, "select dbt_invocation_id, data_through from features.ftr_builds")
+    assert invocation_id == built.invocation_id
+    assert through == AS_OF
+
+
+def test_baskets_equal_a_walk_through_the_days(built: Build, owner: Connection, reference: Reference) -> None:
+    found = rows(
+        owner,
+        "select basket_id, customer_id, basket_on, basket_number, product_ids, quantities, paid_cents, basket_products"
+        " from features.ftr_baskets",
+    )
+    assert set(found) == reference.ftr_baskets()
+    assert len(found) == len(set(found))
+
+
+def test_customer_products_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:
+    found = rows(
+        owner,
+        "select customer_id, product_id, baskets, units, first_on, last_on, days_since_last, basket_share,"
+        " mean_gap_days from features.ftr_customer_products",
+    )
+    assert_close(by_key(found, 2), by_key(list(reference.ftr_customer_products()), 2))
+
+
+def test_pairs_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:
+    found = rows(
+        owner,
+        "select product_a, product_b, pair_baskets, baskets_a, baskets_b, baskets_total, support, lift, lift_low,"
+        " lift_high, pair_customers from features.ftr_product_pairs",
+    )
+    assert len(found) > 50
+    assert_close(by_key(found, 2), reference.ftr_product_pairs())
+
+
+def test_products_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:
+    found = rows(
+        owner,
+        "select product_id, price_cents, is_bundleable, baskets, customers, rating_mean, is_promoted, trend_ratio"
+        " from features.ftr_products",
+    )
+    assert_close(by_key(found, 1), reference.ftr_products())
+
+
+def test_customers_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:
+    found = rows(
+        owner,
+        "select customer_id, baskets, first_on, last_on, mean_gap_days, mean_basket_products, mean_basket_cents"
+        " from features.ftr_customers",
+    )
+    wanted = {
+        key: tuple(float(v) if n > 3 and v is not None else v for n, v in enumerate(values))
+        for key, values in reference.ftr_customers().items()
+    }
+    assert_close(by_key(found, 1), wanted)
+
+
+def test_product_days_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:
+    found = rows(
+        owner,
+        "select product_id, sold_on, units, revenue_cents::int, discount_cents::int, is_promoted"
+        " from features.ftr_product_days",
+    )
+    assert set(found) == reference.ftr_product_days()
+
+
+def test_planted_future_rows_change_no_feature_and_another_day_stands_beside(
+    built: Build, shop: Settings, plant: Plant, owner: Connection
+) -> None:
+    before = fingerprint(owner, AS_OF)
+    assert all(count for count, _ in before.values())
+    tomorrow, product = AS_OF + timedelta(days=1), "p03"
+    plant("products", [{"product_id": "new", "title": "New", "price_cents": 1, "launched_on": tomorrow}])
+    plant("customers", [{"customer_id": "newcomer", "signed_up_on": tomorrow}])
+    late = f"{tomorrow} 00:00:00+00"
+    plant("orders", [{"order_id": "late", "customer_id": "c1", "ordered_at": late}])
+    lines = [("late", 1, product, 7), ("late", 2, "p05", -1), ("late", 3, "new", 1)]
+    plant(
+        "order_items",
+        [dict(order_id=o, line_number=n, product_id=p, quantity=q, unit_price_cents=9999) for o, n, p, q in lines],
+    )
+    plant("reviews", [{"review_id": "late", "product_id": product, "rating": 1, "reviewed_at": late}])
+    plant("stock_levels", [{"product_id": product, "counted_at": late, "on_hand_units": 0}])
+    day = {"starts_on": tomorrow, "ends_on": tomorrow}
+    plant("promotions", [{"promotion_id": "late", "product_id": product, "kind": "display", **day}])
+
+    build(shop, AS_OF)
+    assert fingerprint(owner, AS_OF) == before, "a row of tomorrow changed what was known today"
+
+    build(shop, tomorrow)
+    assert fingerprint(owner, AS_OF) == before, "the build of another day disturbed this one"
+    after = fingerprint(owner, tomorrow)
+    assert all(after[table] != before[table] for table in before), "tomorrow knows its own rows"
+    assert len(rows(owner, "select 1 from features.ftr_builds")) == 2

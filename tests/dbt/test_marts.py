@@ -1,0 +1,103 @@
+"""The marts: replaced and never dropped, read by the analyst alone, showing the published run."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+
+from ml.errors import DataError
+from ml.settings import DbtSettings, Settings
+from ml.transform import build
+from ml.warehouse import Warehouse
+from tests.dbt.conftest import AS_OF, Plant, tiny_world
+
+pytestmark = pytest.mark.slow
+Connection = psycopg2.extensions.connection
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built(shop: Settings, plant: Plant) -> None:
+    for table, records in tiny_world(seed=11).items():
+        plant(table, records)
+    build(shop, AS_OF)
+
+
+def publish(owner: Connection, day: int) -> int:
+    """Plant a published run with one bundle of milk and bread for a day, as the stages leave it behind."""
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "select run_id from ops.open_run('personal', %s, %s, 1, '{}', 'abc')",
+            (AS_OF + timedelta(days=day), f"test {day}"),
+        )
+        ((run_id,),) = cursor.fetchall()
+        cursor.execute(
+            "insert into ml.bundles values (%s, 'b1', 'c1', 1, 'expected_joint_purchase', 'exact', 'all', 9, 2, .1, .1,"
+            " 0, 'optimal', .1, 250, 249, 24.9, null, null, 'cost unknown', 'often together', null)",
+            (run_id,),
+        )
+        cursor.execute(
+            "insert into ml.bundle_items values (%s, 'b1', 1, 'p03', .3, 100, 99, '{history}'),"
+            " (%s, 'b1', 2, 'p05', .2, 150, 150, '{history}')",
+            (run_id, run_id),
+        )
+        cursor.execute("update ops.runs set status = 'published' where run_id = %s", (run_id,))
+        cursor.execute(
+            "insert into ops.published values ('personal', %s, %s, %s, now()) on conflict (scope) do update"
+            " set run_id = excluded.run_id, as_of = excluded.as_of, published_at = now()",
+            (run_id, AS_OF, AS_OF),
+        )
+    return int(run_id)
+
+
+def test_an_analysts_own_view_survives_five_publishes_and_a_full_build(shop: Settings, owner: Connection) -> None:
+    transformer = Warehouse(shop, "transformer")
+    with transformer.transaction() as connection, connection.cursor() as cursor:
+        # A view of somebody else on a mart, with a grant of its own.
+        cursor.execute("create view marts.my_cheap_bundles as select * from marts.fct_bundles where bundle_price < 100")
+        cursor.execute("grant select on marts.my_cheap_bundles to bundles_analyst")
+        cursor.execute("select 'marts.fct_bundles'::regclass::oid")
+        ((before,),) = cursor.fetchall()
+    analyst = Warehouse(shop, "analyst")
+    for day in range(5):
+        run_id = publish(owner, day)
+        assert analyst.read_view("marts.my_cheap_bundles")["run_id"].to_list() == [run_id]
+    build(shop, AS_OF)
+    with transformer.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("select 'marts.fct_bundles'::regclass::oid")
+        assert cursor.fetchall() == [(before,)], "the mart was dropped and made anew"
+    shown = analyst.read_view("marts.my_cheap_bundles").to_dicts()
+    assert [(row["run_id"], str(row["bundle_price"]), row["products"]) for row in shown] == [
+        (run_id, "2.49", "Product 3 + Product 5")
+    ]
+
+
+def test_the_analyst_reads_marts_and_nothing_behind_them(shop: Settings, owner: Connection) -> None:
+    run_id = publish(owner, 9)
+    analyst = Warehouse(shop, "analyst")
+    items = analyst.read_view("marts.fct_bundle_items", order_by=["item_position"])
+    assert items["product_id"].to_list() == ["p03", "p05"]
+    runs = analyst.read_view("marts.fct_runs", {"is_published": True})
+    assert runs["run_id"].to_list() == [run_id]
+    assert analyst.read_view("marts.dim_products").height == 18
+    for hidden in ("features.ftr_products", "ml.bundles", "ops.runs", "raw.orders", "staging.stg_raw__orders"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            analyst.read_view(hidden, limit=1)
+
+
+def test_the_models_role_reads_the_features(shop: Settings) -> None:
+    assert Warehouse(shop, "ml").read_view("features.ftr_products").height == 18
+
+
+def test_a_mart_whose_columns_changed_is_not_replaced_and_says_which(shop: Settings, tmp_path: Path) -> None:
+    changed = tmp_path / "dbt_project"
+    shutil.copytree(shop.dbt.project_dir, changed, ignore=shutil.ignore_patterns("target", "logs"))
+    mart = changed / "models" / "marts" / "fct_bundles.sql"
+    mart.write_text(mart.read_text("utf-8").replace("bundles.bundle_rank,", "", 1), "utf-8")
+    elsewhere = shop.model_copy(update={"dbt": DbtSettings(project_dir=changed, target_dir=tmp_path / "target")})
+    with pytest.raises(DataError, match="fct_bundles") as refused:
+        build(elsewhere, AS_OF)
+    assert "1 failed" in str(refused.value)
+    assert Warehouse(shop, "analyst").read_view("marts.fct_bundles").columns[2] == "bundle_rank"
