@@ -44,15 +44,9 @@ class History:
     @classmethod
     def of(cls, baskets: pl.DataFrame, products: pl.DataFrame) -> "History":
         """Encode ``features.ftr_baskets`` and the static columns of ``features.ftr_products``."""
+        columns = {"product_id": "product_ids", "units": "quantities", "cents": "paid_cents"}
         lines = (
-            baskets.select(
-                "basket_id",
-                "customer_id",
-                "basket_on",
-                product_id="product_ids",
-                units="quantities",
-                cents="paid_cents",
-            )  # fmt: skip
+            baskets.select("basket_id", "customer_id", "basket_on", **columns)
             .explode("product_id", "units", "cents")
             .sort("customer_id", "basket_on", "basket_id", "product_id", nulls_last=False)
         )

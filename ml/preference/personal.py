@@ -31,7 +31,7 @@ CUSTOMER_FEATURES = (
 BASKETS, UNITS, CENTS, W180, W30, LAST_5, LAST_10, IN_28, LAST, FIRST, ORDINAL = range(11)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def fill_personal(
     out: NDArray[np.float32], order: Ints, opens: Ints, customer: Ints, cut: Ints, product: Ints,
     starts: Ints, day: Ints, basket: Ints, line_product: Ints, units: Ints, cents: Ints, category: Ints, brand: Ints,

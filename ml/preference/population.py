@@ -91,7 +91,7 @@ def population_at(history: History, cut: int) -> Population:
 
 
 def _share(basket: Ints, product: Ints, chosen: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
-    n_baskets = np.count_nonzero(np.diff(basket[chosen], prepend=-1))  # lines of a basket stand together
+    n_baskets = int(np.count_nonzero(np.diff(basket[chosen], prepend=-1)))  # lines of a basket stand together
     return np.bincount(product[chosen], minlength=size) / max(1, n_baskets)
 
 

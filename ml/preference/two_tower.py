@@ -138,8 +138,8 @@ class TwoTowerAdditive:
         assert self._customers is not None  # noqa: S101 - set by fit
         hits = examples.filter("is_bought")
         requests = examples.select("customer_id", "cut").unique().sort("customer_id", "cut")
-        held = hits.group_by("customer_id", "cut").len("held")
-        held = requests.join(held, on=["customer_id", "cut"], how="left", maintain_order="left")["held"].fill_null(0)
+        counts = hits.group_by("customer_id", "cut").len("held")
+        held = requests.join(counts, on=["customer_id", "cut"], how="left", maintain_order="left")["held"].fill_null(0)
         drawn = rng.integers(0, len(self._products), (requests.height, self.params.negatives))
         who = positions(requests["customer_id"], self._customers)
         others = (len(self._products) - held.to_numpy()) / self.params.negatives
