@@ -19,7 +19,9 @@ ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running cluster with roles and migrations; without fsync, since nobody keeps it."""
     home = tmp_path_factory.mktemp("postgres")
-    server = Server(home, choose_port("test_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets(), is_durable=False)
+    server = Server(
+        home, choose_port("test_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets(), is_durable=False
+    )
     server.start()
     try:
         server.prepare()

@@ -33,6 +33,6 @@ def test_a_badly_typed_line_is_refused_before_anything_runs(words: list[str]) ->
     assert stop.value.code == 2
 
 
-def test_a_value_outside_its_bounds_is_a_data_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_value_outside_its_bounds_is_a_data_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["optimise_bundles", "--as-of", "2017-12-03", "--bundle-size", "9"]) == 65
-    assert "bundle_size" in caplog.text
+    assert "bundle_size" in capsys.readouterr().err

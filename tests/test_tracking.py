@@ -8,8 +8,9 @@ import pytest
 from mlflow import MlflowClient
 
 from ml.errors import DataError, TemporaryError
+from ml.manifest import verify_manifest, write_manifest
 from ml.settings import Settings, TrackingSettings
-from ml.tracking import Tracking, Version, verify_manifest, write_manifest
+from ml.tracking import Tracking, Version
 
 
 @pytest.fixture
