@@ -13,7 +13,7 @@ import psutil
 
 from local.instance import REPOSITORY, Instance
 
-GRACE_SECONDS = 15
+GRACE_SECONDS = 30
 MARK = "BUNDLES_INSTANCE"
 """Environment variable that every process of an instance inherits: how those are found whose parent died."""
 
