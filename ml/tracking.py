@@ -10,7 +10,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -30,8 +29,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from ml.errors import DataError, TemporaryError
-from ml.manifest import verify_manifest, write_manifest
 from ml.settings import Settings
+from ml.versions import Champion, Version, verify_manifest, write_manifest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,40 +40,6 @@ MODEL_PATH = "model"
 UNREACHABLE = (MlflowException, requests.RequestException, OSError)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered model version.
-
-    Attributes
-    ----------
-    name, number
-        Name of the registered model and its version number.
-    run_id
-        MLflow run that produced it.
-    tags
-        Tags of the version, among them ``data_cut_off`` (ISO date), ``gate`` ("passed" or "failed"), ``gate_reason``.
-    """
-
-    name: str
-    number: int
-    run_id: str
-    tags: Mapping[str, str]
-
-    @property
-    def data_cut_off(self) -> date:
-        """Return the last day whose rows the version was trained on."""
-        return date.fromisoformat(self.tags["data_cut_off"])
-
-
-@dataclass(frozen=True)
-class Champion:
-    """A version with its verified files; the folder lives as long as this object."""
-
-    version: Version
-    folder: Path
-    keeper: "tempfile.TemporaryDirectory[str]" = field(repr=False)
 
 
 class Run:

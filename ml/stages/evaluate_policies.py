@@ -141,7 +141,7 @@ def _rows(name: str, scores: Scores, window: Window, settings: Settings, seed: i
     """Return the metrics of one policy; ours is compared with the usual widget, all others with ours."""
     peer = BASELINE if name == OURS else OURS
     draws = settings.optimizer.bootstrap_draws
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for variant in VARIANTS:
         own, other = scores[name, variant], scores[peer, variant]
         for metric, values, theirs in (("hit_5", own.hit, other.hit), ("precision_5", own.precision, other.precision)):

@@ -1,12 +1,50 @@
-"""The manifest of a model folder: the sha256 of each file, so that what is loaded is what was registered."""
+"""Registered model versions, and the manifest that shows that what is loaded is what was registered."""
 
 import hashlib
 import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from ml.errors import DataError
 
 MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version.
+
+    Attributes
+    ----------
+    name, number
+        Name of the registered model and its version number.
+    run_id
+        MLflow run that produced it.
+    tags
+        Tags of the version, among them ``data_cut_off`` (ISO date), ``gate`` ("passed" or "failed"), ``gate_reason``.
+    """
+
+    name: str
+    number: int
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def data_cut_off(self) -> date:
+        """Return the last day whose rows the version was trained on."""
+        return date.fromisoformat(self.tags["data_cut_off"])
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A version with its verified files; the folder lives as long as this object."""
+
+    version: Version
+    folder: Path
+    keeper: "tempfile.TemporaryDirectory[str]" = field(repr=False)
 
 
 def write_manifest(folder: Path) -> str:
