@@ -8,9 +8,9 @@ import pytest
 from mlflow import MlflowClient
 
 from ml.errors import DataError, TemporaryError
-from ml.manifest import verify_manifest, write_manifest
 from ml.settings import Settings, TrackingSettings
-from ml.tracking import Tracking, Version
+from ml.tracking import Tracking
+from ml.versions import Version, verify_manifest, write_manifest
 
 
 @pytest.fixture

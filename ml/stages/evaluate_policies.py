@@ -23,8 +23,9 @@ from ml.preference.load import load_model
 from ml.publishing.lease import open_run
 from ml.settings import Settings
 from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
-from ml.tracking import Tracking, Version
+from ml.tracking import Tracking
 from ml.training import Shop, asked, fitted_ranker, held_out, scored
+from ml.versions import Version
 from ml.warehouse import Lease, Warehouse
 
 PAIRS = 5

@@ -22,7 +22,8 @@ from ml.evaluation.plots import shares
 from ml.params import Context, Counts
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
-from ml.tracking import Tracking, Version
+from ml.tracking import Tracking
+from ml.versions import Version
 from ml.warehouse import Warehouse
 
 OURS, COMMISSIONED, CHAMPION = "lift", "scaled_cosine", "champion"

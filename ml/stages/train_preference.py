@@ -19,8 +19,9 @@ from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
-from ml.tracking import Run, Tracking, Version
+from ml.tracking import Run, Tracking
 from ml.training import Shop, asked, examples, fitted_ranker, held_out, scored
+from ml.versions import Version
 from ml.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
