@@ -1,0 +1,45 @@
+"""Intervals by resampling customers."""
+
+import numpy as np
+import pytest
+
+from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
+
+
+def test_the_interval_is_that_of_the_normal_approximation_where_that_holds() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 2000)
+    found = bootstrap_mean(values, draws=4000)
+    half = 1.96 * values.std() / np.sqrt(2000)
+    assert found.value == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - half, abs=0.01)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.01)
+
+
+def test_pairing_removes_what_customers_have_in_common() -> None:
+    rng = np.random.default_rng(1)
+    easy = rng.random(300)
+    ours, theirs = easy + 0.02 + rng.normal(0, 0.01, 300), easy
+    paired = paired_bootstrap(ours, theirs)
+    assert paired.excludes_zero and paired.low < 0.02 < paired.high
+    assert bootstrap_mean(ours).low < bootstrap_mean(theirs).high  # unpaired intervals overlap
+
+
+def test_no_difference_is_not_found() -> None:
+    values = np.random.default_rng(2).random(300)
+    same = paired_bootstrap(values, np.random.default_rng(3).permutation(values))
+    assert same.low < 0 < same.high and not same.excludes_zero
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    values = np.random.default_rng(4).random(100)
+    assert bootstrap_mean(values, seed=9) == bootstrap_mean(values, seed=9)
+    assert bootstrap_mean(values, seed=9) != bootstrap_mean(values, seed=10)
+
+
+def test_different_customers_cannot_be_paired() -> None:
+    with pytest.raises(ValueError, match="same customers"):
+        paired_bootstrap(np.zeros(3), np.zeros(4))
+
+
+def test_nobody_has_no_mean() -> None:
+    assert np.isnan(bootstrap_mean(np.empty(0)).value)

@@ -1,0 +1,50 @@
+"""Splits by time: the first basket after a cut, from a past that ends before it."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from ml.evaluation.splits import requests_between, training_cuts
+
+CUT = date(2017, 12, 4)
+
+
+def baskets(*rows: tuple[str | None, int, list[str]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "basket_id": f"{who}{days}",
+                "customer_id": who,
+                "basket_on": CUT + timedelta(days=days),
+                "product_ids": what,
+            }
+            for who, days, what in rows
+        ]
+    )
+
+
+SHOP = baskets(
+    ("ann", -9, ["a"]), ("ann", -1, ["b"]), ("ann", 0, ["c", "d"]), ("ann", 3, ["e"]),
+    ("bob", -1, ["a"]), ("bob", 2, ["b"]),
+    ("eve", -9, ["a"]), ("eve", -8, ["a"]), ("eve", 28, ["c"]),
+    (None, 1, ["a"]),
+)  # fmt: skip
+
+
+def test_the_first_basket_on_or_after_the_cut_of_customers_with_a_past() -> None:
+    found = requests_between(SHOP, CUT, CUT + timedelta(days=27), min_baskets=2)
+    assert found.rows() == [("ann", CUT, ["c", "d"], CUT)]
+
+
+def test_the_window_ends_on_its_last_day() -> None:
+    found = requests_between(SHOP, CUT, CUT + timedelta(days=28), min_baskets=1)
+    assert found["customer_id"].to_list() == ["ann", "bob", "eve"]
+
+
+def test_small_baskets_may_be_left_out_of_past_and_targets() -> None:
+    assert requests_between(SHOP, CUT, CUT + timedelta(days=28), 1, min_products=2).is_empty()
+
+
+def test_training_windows_follow_each_other_and_end_with_the_data() -> None:
+    cuts = training_cuts(CUT - timedelta(days=1), 3, 28)
+    assert cuts == [CUT - timedelta(days=28), CUT - timedelta(days=56), CUT - timedelta(days=84)]

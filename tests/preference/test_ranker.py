@@ -1,0 +1,82 @@
+"""The ranker: learns, stops early, grows again, refuses what it cannot read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.errors import ConfigError, DataError, NotFittedError
+from ml.preference.baselines import GlobalPopularity
+from ml.preference.ranker import Ranker, RankerParams
+from tests.preference.conftest import CUT, World, everything
+
+
+@pytest.fixture(scope="module")
+def ranker(world: World) -> Ranker:
+    return Ranker().fit(world.baskets, world.products, world.examples)
+
+
+def test_it_ranks_better_than_popularity_on_later_baskets(ranker: Ranker, world: World) -> None:
+    names = world.products["product_id"].to_list()
+    asked = everything([f"c{k:02d}" for k in range(40)], names, CUT)
+    later = world.baskets.filter(pl.col("basket_on") >= CUT).sort("basket_on").group_by("customer_id").first()
+    bought = later.select("customer_id", product_id="product_ids", hit=1).explode("product_id")
+    outcome = asked.join(bought, on=["customer_id", "product_id"], how="left", maintain_order="left")["hit"].fill_null(
+        0
+    )
+    popular = GlobalPopularity().fit(world.baskets, world.products, world.examples)
+    errors = [
+        np.mean((model.score(world.baskets, world.products, asked) - outcome.to_numpy()) ** 2)
+        for model in (ranker, popular)
+    ]
+    assert errors[0] < 0.9 * errors[1]
+
+
+def test_it_stops_early_and_refits_with_as_many_trees(world: World) -> None:
+    model = Ranker(RankerParams(trees=150)).fit(world.baskets, world.products, world.examples)
+    assert 0 < model.rounds < 150
+    rounds, before = model.rounds, model.importance()
+    model.refit(world.baskets, world.products, world.examples)
+    assert model.rounds == rounds and model.importance() != before
+
+
+def test_without_validation_it_grows_all_trees(world: World) -> None:
+    model = Ranker(RankerParams(trees=7)).fit(
+        world.baskets, world.products, world.examples.with_columns(is_validation=pl.lit(False))
+    )
+    assert model.rounds == 7
+
+
+def test_importance_is_a_share_and_finds_personal_history(ranker: Ranker) -> None:
+    shares = ranker.importance()
+    assert sum(shares.values()) == pytest.approx(1)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    personal = {"basket_share", "baskets", "decayed_180_share", "decayed_30_share", "last_10_share", "last_5_share"}
+    assert next(iter(shares)) in personal
+
+
+def test_examples_of_one_answer_are_refused(world: World) -> None:
+    with pytest.raises(DataError, match="both answers"):
+        Ranker().fit(world.baskets, world.products, world.examples.with_columns(is_bought=pl.lit(False)))
+
+
+def test_a_model_of_other_features_is_refused(ranker: Ranker, tmp_path: Path) -> None:
+    ranker.save(tmp_path)
+    facts = json.loads((tmp_path / "model.json").read_text())
+    facts["features"][0] = "something else"
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match="other features"):
+        Ranker.load(tmp_path)
+
+
+def test_refit_needs_a_fit(world: World) -> None:
+    with pytest.raises(NotFittedError):
+        Ranker().refit(world.baskets, world.products, world.examples)
+
+
+@pytest.mark.parametrize("name", ["trees", "leaves", "min_leaf_rows", "learning_rate"])
+def test_params_refuse_nonsense_by_name(name: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        RankerParams(**{name: 0})  # type: ignore[arg-type]
