@@ -83,8 +83,12 @@ def test_the_analyst_reads_marts_and_nothing_behind_them(shop: Settings, owner: 
     assert runs["run_id"].to_list() == [run_id]
     assert analyst.read_view("marts.dim_products").height == 18
     for hidden in ("features.ftr_products", "ml.bundles", "ops.runs", "raw.orders", "staging.stg_raw__orders"):
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            analyst.read_view(hidden, limit=1)
+        with (
+            pytest.raises(psycopg2.errors.InsufficientPrivilege),
+            analyst.transaction() as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"select * from {hidden} limit 1")
 
 
 def test_the_models_role_reads_the_features(shop: Settings) -> None:
