@@ -80,7 +80,7 @@ def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
         When Postgres cannot be reached.
     """
     results, _ = _results(settings, ["source", "freshness"], "sources.json", as_of)
-    ages = {one["unique_id"].removeprefix("source.bundles."): one.get("max_loaded_at_time_ago_in_s") for one in results}
+    ages = {one["unique_id"].removeprefix("source.bundles."): _age_seconds(one) for one in results}
     stale = [
         f"{name} ({'no row at all' if age is None else f'newest row {age / 86400:.1f} days old'})"
         for one, (name, age) in zip(results, ages.items(), strict=True)
@@ -145,6 +145,14 @@ def _results(
         raise DataError(f"dbt {arguments[0]} ended with {child.returncode} and wrote no {artifact}:\n{said}")
     written = json.loads((target / artifact).read_text("utf-8"))
     return written["results"], written["metadata"]["invocation_id"]
+
+
+def _age_seconds(freshness: dict[str, Any]) -> float | None:
+    """Return the age that dbt measured; None for a source without rows, which dbt dates to the year 1."""
+    if freshness.get("max_loaded_at", "0001").startswith("0001"):
+        return None
+    age: float = freshness["max_loaded_at_time_ago_in_s"]
+    return age
 
 
 def _environment(settings: Settings, as_of: date, run_id: int) -> dict[str, str]:
