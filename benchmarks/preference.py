@@ -17,7 +17,7 @@ import polars as pl
 from benchmarks.data import LAST_TRAINING_DAY, complete_journey
 from benchmarks.report import Row, arguments, write_report
 from ml.evaluation.bootstrap import Interval, bootstrap_mean, paired_bootstrap
-from ml.evaluation.metrics import base_rate_brier, brier, by_customer, expected_calibration_error
+from ml.evaluation.metrics import base_rate_brier, brier, by_customer, expected_calibration_error, repeat_and_explore
 from ml.evaluation.splits import requests_between
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel
@@ -60,7 +60,7 @@ def main() -> None:
     rows = _rankings(found, targets) + _calibrations(found)
     rows += [Row(f"preference/{name}/fit_seconds", value, "CPU s") for name, value in seconds.items()]
     bought = int(targets["product_ids"].list.len().sum())
-    rows.append(Row("preference/candidates/recall", candidates["is_bought"].sum() / bought, "share"))
+    rows.append(Row("preference/candidates/recall", int(candidates["is_bought"].sum()) / bought, "share"))
     gains = ranker.importance()
     rows += [
         Row(f"preference/ranker/gain_of_{group.replace(' ', '_')}", sum(gains[name] for name in names), "share")
@@ -83,14 +83,9 @@ def _rankings(found: dict[str, pl.DataFrame], targets: pl.DataFrame) -> list[Row
     """Return ranking metrics of all that was bought, then of repeats and of first purchases alone."""
     sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
     rows = _compared({name: by_customer(frame, sizes) for name, frame in found.items()}, METRICS, "")
-    is_repeat = pl.col("sources").list.contains("bought")
-    for label, chosen in (("repeat_", is_repeat), ("explore_", ~is_repeat)):
-        tables = {}
-        for name, frame in found.items():
-            part = frame.filter(chosen)
-            held = part.group_by("customer_id").agg(products=pl.col("is_bought").sum()).filter(pl.col("products") > 0)
-            tables[name] = by_customer(part.join(held, on="customer_id", how="semi"), held)
-        rows += _compared(tables, ("recall_10", "ndcg_10"), label)
+    apart = {name: repeat_and_explore(frame, sizes) for name, frame in found.items()}
+    for kind in ("repeat", "explore"):
+        rows += _compared({name: tables[kind] for name, tables in apart.items()}, ("recall_10", "ndcg_10"), f"{kind}_")
     return rows
 
 

@@ -61,6 +61,30 @@ def by_customer(scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] =
     return table.drop("products")
 
 
+def repeat_and_explore(
+    scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] = (10,)
+) -> dict[str, pl.DataFrame]:
+    """Return :func:`by_customer` of what the customer had bought before ("repeat") and of the rest ("explore").
+
+    Each is a ranking of its own kind of candidates, over the customers whose basket held that kind. A first
+    purchase that was never proposed is in no candidate row, and counts as missed.
+
+    Parameters
+    ----------
+    scored
+        As for :func:`by_customer`, with ``sources``; candidates with source "bought" are the repeats.
+    """
+    is_repeat = pl.col("sources").list.contains("bought")
+    repeats = scored.filter(is_repeat).group_by("customer_id").agg(repeats=pl.col("is_bought").sum())
+    counted = targets.join(repeats, on="customer_id", how="left").with_columns(pl.col("repeats").fill_null(0))
+    kinds = {"repeat": (is_repeat, pl.col("repeats")), "explore": (~is_repeat, pl.col("products") - pl.col("repeats"))}
+    tables = {}
+    for name, (chosen, products) in kinds.items():
+        held = counted.select("customer_id", products=products).filter(pl.col("products") > 0)
+        tables[name] = by_customer(scored.filter(chosen).join(held, on="customer_id", how="semi"), held, ks)
+    return tables
+
+
 def brier(probability: Floats, outcome: Floats) -> float:
     """Return the mean squared difference of probabilities and outcomes (0 or 1), both (n,)."""
     return float(np.mean((probability - outcome) ** 2))

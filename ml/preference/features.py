@@ -69,3 +69,16 @@ def features_of(history: History, candidates: pl.DataFrame) -> NDArray[np.float3
     for name in SCORE_FEATURES:
         matrix[:, at[name]] = candidates[name].to_numpy()
     return matrix
+
+
+def starting_log_odds(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the log odds of the decayed personal frequency, (rows,): where the trees start from.
+
+    It is the baseline ``personal_decayed`` computed from the features, kept within 1e-6 and 1 - 1e-6.
+    """
+    share, total, popularity = (
+        np.nan_to_num(features[:, FEATURES.index(name)].astype(np.float64))
+        for name in ("decayed_180_share", "customer_decayed_baskets", "product_share_ever")
+    )
+    p = np.clip((share * total + popularity) / (total + 1), 1e-6, 1 - 1e-6)
+    return np.log(p / (1 - p))

@@ -24,9 +24,10 @@ loyalty is the product's share of the customer's lines in its category; overdue 
 CUSTOMER_FEATURES = (
     "customer_baskets", "customer_days_since_last", "customer_mean_gap_days", "customer_overdue_ratio",
     "customer_basket_products", "customer_last_products", "customer_products", "customer_repeat_share",
-    "customer_basket_cents", "customer_unit_cents",
+    "customer_basket_cents", "customer_unit_cents", "customer_decayed_baskets",
 )  # fmt: skip
-"""Basket sizes in products, money in cents a basket and a unit, repeat share = lines that were not the first."""
+"""Basket sizes in products, money in cents a basket and a unit, repeat share = lines that were not the first,
+decayed baskets = sum of exp(-age / 180)."""
 
 BASKETS, UNITS, CENTS, W180, W30, LAST_5, LAST_10, IN_28, LAST, FIRST, ORDINAL = range(11)
 
@@ -100,7 +101,7 @@ def fill_personal(
         lines = end - begin
         for place in range(opens[request], opens[request + 1]):
             row = out[order[place]]
-            row[20] = n_baskets
+            row[20], row[30] = n_baskets, w180
             if n_baskets:
                 since = today - day[end - 1]
                 gap = (day[end - 1] - day[begin]) / (n_baskets - 1) if n_baskets > 1 else math.nan

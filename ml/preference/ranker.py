@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.errors import ConfigError, DataError
 from ml.preference.calibration import Calibration, calibrate_where_needed
 from ml.preference.contract import Probabilities, check_fitted, read_facts, write_facts
-from ml.preference.features import FEATURES, features_of
+from ml.preference.features import FEATURES, features_of, starting_log_odds
 from ml.preference.history import History, positions
 
 TREES = "trees.txt"
@@ -48,7 +48,9 @@ class RankerParams:
 class Ranker:
     """LightGBM with a binary objective on :data:`ml.preference.features.FEATURES`.
 
-    ``fit`` stops early on the validation examples and calibrates on them where that helps; ``refit`` grows the
+    The trees start from the decayed personal frequency and learn its correction: a tree cuts a feature into few
+    bins at its rare high end, which is where a customer's favourites stand, so the baseline's own order is kept
+    until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them where that helps; ``refit`` grows the
     same number of trees on all examples and keeps the calibration.
 
     Shapes and units
@@ -87,7 +89,7 @@ class Ranker:
                 features[~held_out], bought[~held_out], self.params.trees, features[held_out], bought[held_out]
             )
             self.rounds = booster.best_iteration
-            raw = np.asarray(booster.predict(features[held_out], num_iteration=self.rounds))
+            raw = _probability(booster, features[held_out], self.rounds, self.params.threads)
             customers = examples["customer_id"].filter(pl.Series(held_out))
             group = positions(customers, customers.unique().sort())
             self.calibration = calibrate_where_needed(raw, bought[held_out], group)
@@ -112,8 +114,7 @@ class Ranker:
         if not len(features):
             return np.empty(0)
         assert self._booster is not None  # noqa: S101 - for the type checker; checked above
-        raw = self._booster.predict(features, num_threads=self.params.threads)
-        return self.calibration(np.asarray(raw, np.float64))
+        return self.calibration(_probability(self._booster, features, self.rounds, self.params.threads))
 
     def importance(self) -> dict[str, float]:
         """Return each feature's share of the total gain, largest first."""
@@ -172,12 +173,21 @@ class Ranker:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        rows = lightgbm.Dataset(features, bought, feature_name=list(FEATURES))
+        start = starting_log_odds(features)
+        rows = lightgbm.Dataset(features, bought, init_score=start, feature_name=list(FEATURES))
         if held_features is None:
             return lightgbm.train(options, rows, trees)
-        held = lightgbm.Dataset(held_features, held_bought, reference=rows)
+        held_start = starting_log_odds(held_features)
+        held = lightgbm.Dataset(held_features, held_bought, reference=rows, init_score=held_start)
         stop = lightgbm.early_stopping(asked.patience, verbose=False)
         return lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=[stop])
+
+
+def _probability(
+    booster: lightgbm.Booster, features: NDArray[np.float32], rounds: int, threads: int
+) -> NDArray[np.float64]:
+    correction = np.asarray(booster.predict(features, num_iteration=rounds, raw_score=True, num_threads=threads))
+    return 1 / (1 + np.exp(-(starting_log_odds(features) + correction)))
 
 
 def _has_both(outcome: NDArray[np.float64]) -> bool:

@@ -14,6 +14,7 @@ from ml.errors import DataError
 from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
 from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
 from ml.evaluation.policy_plot import intervals
+from ml.evaluation.splits import requests_between
 from ml.params import Context, Counts
 from ml.policies.backtest import backtest, held_out_customers
 from ml.policies.named import BASELINE, OURS, POLICIES
@@ -24,7 +25,7 @@ from ml.publishing.lease import open_run
 from ml.settings import Settings
 from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
 from ml.tracking import Tracking
-from ml.training import Shop, asked, fitted_ranker, held_out, scored
+from ml.training import Shop, asked, fitted_ranker, scored
 from ml.versions import Version
 from ml.warehouse import Lease, Warehouse
 
@@ -66,7 +67,7 @@ def run(settings: Settings, context: Context) -> Counts:
 
     day = {"as_of": context.as_of}
     shop = Shop(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day))
-    through, targets = held_out(shop, context.as_of, settings)
+    through, targets = _targets(shop, context.as_of, settings)
     model = _ranker(tracking, champions["preference"], shop, through, settings, context.params.seed)
     counts = _counts(tracking, champions["association"], shop, through, settings)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
@@ -96,6 +97,22 @@ def run(settings: Settings, context: Context) -> Counts:
         "metrics": written,
         **{f"hit_5_{name}": round(value, 4) for name, value in hits.select("policy", "value").iter_rows()},
     }
+
+
+def _targets(shop: Shop, as_of: date, settings: Settings) -> tuple[date, pl.DataFrame]:
+    """Return the last day a backtest may learn from, and each customer's first basket after it that can hold a pair.
+
+    Raises
+    ------
+    DataError
+        When no customer has one.
+    """
+    through = as_of - timedelta(days=settings.preference.holdout_days)
+    least = settings.preference.min_customer_baskets
+    targets = requests_between(shop.baskets, through + timedelta(days=1), as_of, least, min_products=2)
+    if targets.is_empty():
+        raise DataError(f"not_enough_data: no customer has a basket of two products after {through}, up to {as_of}")
+    return through, targets
 
 
 def _champion(tracking: Tracking, name: str, context: Context) -> Version:

@@ -9,7 +9,14 @@ import polars as pl
 
 from ml.evaluation.bootstrap import paired_bootstrap
 from ml.evaluation.gate import judge_preference
-from ml.evaluation.metrics import base_rate_brier, brier, by_customer, expected_calibration_error, reliability
+from ml.evaluation.metrics import (
+    base_rate_brier,
+    brier,
+    by_customer,
+    expected_calibration_error,
+    reliability,
+    repeat_and_explore,
+)
 from ml.evaluation.plots import recall_by_k, reliability_diagram, shares
 from ml.params import Context, Counts
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
@@ -102,12 +109,9 @@ def _measured(
     sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
     table = by_customer(found, sizes, KS)
     facts = {name: float(table[name].mean()) for name in table.columns if name != "customer_id"}  # type: ignore[arg-type]
-    is_repeat = pl.col("sources").list.contains("bought")
-    for name, part in (("repeat", found.filter(is_repeat)), ("explore", found.filter(~is_repeat))):
-        bought = part.group_by("customer_id").agg(products=pl.col("is_bought").sum()).filter(pl.col("products") > 0)
-        if bought.height:
-            kept = part.join(bought, on="customer_id", how="semi")
-            facts[f"{name}_recall_10"] = float(by_customer(kept, bought, (10,))["recall_10"].mean())  # type: ignore[arg-type]
+    for kind, part in repeat_and_explore(found, sizes).items():
+        if part.height:
+            facts[f"{kind}_recall_10"] = float(part["recall_10"].mean())  # type: ignore[arg-type]
     probability, outcome = found["preference"].to_numpy(), found["is_bought"].to_numpy().astype(float)
     facts |= {
         "brier": brier(probability, outcome),

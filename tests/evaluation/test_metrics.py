@@ -13,6 +13,7 @@ from ml.evaluation.metrics import (
     by_customer,
     expected_calibration_error,
     reliability,
+    repeat_and_explore,
 )
 
 
@@ -40,6 +41,20 @@ def test_recall_ndcg_and_hits_by_hand() -> None:
     assert ann["ndcg_3"] == pytest.approx((1 + 1 / math.log2(4)) / perfect)
     assert ann["hit_1"] == 1
     assert [bob[name] for name in ("recall_3", "ndcg_3", "hit_3")] == [0, 0, 0]
+
+
+def test_repeats_and_first_purchases_are_ranked_apart_and_what_was_never_proposed_is_missed() -> None:
+    sources = [["bought"], ["popular"], ["bought", "popular"], []]
+    found = scored(ann=ANN).with_columns(sources=pl.Series(sources))
+    # Ann's basket of five: the repeats a and c, the proposed first purchase d, two more that nobody proposed
+    apart = repeat_and_explore(found, pl.DataFrame({"customer_id": ["ann"], "products": [5]}), ks=(1,))
+    assert apart["repeat"]["recall_1"].to_list() == [1 / 2]
+    assert apart["explore"]["recall_1"].to_list() == [0]
+    assert repeat_and_explore(found, pl.DataFrame({"customer_id": ["ann"], "products": [5]}), ks=(2,))["explore"][
+        "recall_2"
+    ].to_list() == [1 / 3]
+    only_repeats = repeat_and_explore(found[:3], pl.DataFrame({"customer_id": ["ann"], "products": [2]}))
+    assert only_repeats["explore"].is_empty()
 
 
 def test_a_short_basket_can_be_perfect() -> None:

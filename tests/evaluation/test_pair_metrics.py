@@ -1,0 +1,91 @@
+"""Pair metrics on associations whose quality is known."""
+
+import numpy as np
+import pytest
+
+from ml.evaluation.pair_metrics import completion, pair_auc, sample_pairs
+
+RNG = np.random.default_rng(6)
+# Products 2i and 2i + 1 are bought together; 30 such pairs, baskets of two pairs.
+BASKETS = [np.sort([2 * a, 2 * a + 1, 2 * b, 2 * b + 1]) for a, b in RNG.integers(0, 30, (400, 2)) if a != b]
+STARTS = np.arange(0, 4 * len(BASKETS) + 1, 4)
+ITEMS = np.concatenate(BASKETS).astype(np.int32)
+
+
+def twins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (first // 2 == second // 2).astype(float)
+
+
+def sample(least: int = 6):
+    from collections import Counter
+    from itertools import combinations
+
+    counts = Counter(pair for basket in BASKETS for pair in combinations(basket.tolist(), 2))
+    first, second = (np.array(side, np.int32) for side in zip(*sorted(counts), strict=True))
+    together = np.array([counts[pair] for pair in sorted(counts)], np.int32)
+    return sample_pairs(first, second, together, np.bincount(ITEMS, minlength=60), least, 500, 1)
+
+
+def test_the_right_association_tells_pairs_from_stand_ins() -> None:
+    drawn = sample()
+    assert len(drawn.first) > 20 and len(drawn.other_first) > 5
+    assert pair_auc(drawn, twins) == 1.0
+    assert pair_auc(drawn, lambda first, second: -twins(first, second)) == 0.0
+
+
+def test_an_association_that_knows_nothing_is_worth_a_half() -> None:
+    assert pair_auc(sample(), lambda first, second: np.ones(len(first))) == 0.5
+
+
+def test_stand_ins_were_never_bought_together() -> None:
+    drawn = sample()
+    held = {(a, b) for basket in BASKETS for a in basket.tolist() for b in basket.tolist()}
+    assert not held & set(zip(drawn.other_first.tolist(), drawn.other_second.tolist(), strict=True))
+
+
+def test_stand_ins_are_about_as_popular() -> None:
+    popularity = np.arange(1000)[::-1]
+    first, second = np.arange(0, 400, dtype=np.int32), np.arange(500, 900, dtype=np.int32)
+    drawn = sample_pairs(first, second, np.full(400, 5, np.int32), popularity, 3, 400, 2)
+    assert abs(np.sort(drawn.other_first) - first[: len(drawn.other_first)]).mean() < 30
+
+
+def test_no_pairs_are_not_measured() -> None:
+    assert np.isnan(pair_auc(sample(least=10**6), twins))
+
+
+def test_half_a_basket_finds_its_other_half() -> None:
+    """The twin of a shown product is hidden or shown: a list of ten that puts twins first finds all hidden twins."""
+    recall, hit = completion(STARTS, ITEMS, lambda shown: np.bincount(shown ^ 1, minlength=60).astype(float), 200, 3)
+    assert len(recall) == 200
+    assert 0.5 < recall.mean() < 1.0, "where both of a pair are hidden nothing points to them"
+    assert set(hit.tolist()) <= {0.0, 1.0}
+    blind, _ = completion(STARTS, ITEMS, lambda shown: np.zeros(60), 200, 3)
+    assert blind.mean() == 0.0, "no association, no completion"
+
+
+def test_every_reading_is_asked_the_same_questions() -> None:
+    asked: list[list[int]] = []
+
+    def note(shown: np.ndarray) -> np.ndarray:
+        asked.append(sorted(shown.tolist()))
+        return np.zeros(60)
+
+    completion(STARTS, ITEMS, note, 50, 3)
+    once = list(asked)
+    asked.clear()
+    completion(STARTS, ITEMS, lambda shown: note(shown) + RNG.random(60), 50, 3)
+    assert asked == once
+
+
+def test_baskets_of_one_product_have_nothing_to_complete() -> None:
+    recall, hit = completion(np.array([0, 1, 2]), np.array([4, 5], np.int32), lambda shown: np.zeros(9), 10, 1)
+    assert len(recall) == len(hit) == 0
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_a_longer_list_finds_no_less(k: int) -> None:
+    def scores(shown: np.ndarray) -> np.ndarray:
+        return np.bincount(shown ^ 1, minlength=60).astype(float)
+
+    assert completion(STARTS, ITEMS, scores, 100, 3, k)[0].mean() <= completion(STARTS, ITEMS, scores, 100, 3)[0].mean()

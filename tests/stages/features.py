@@ -1,0 +1,122 @@
+"""The features of a tiny shop, planted as dbt would leave them, and a place for models to be registered."""
+
+from datetime import date, timedelta
+
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import polars as pl
+
+from ml.settings import CandidateSettings, OptimizerSettings, PreferenceSettings, Settings, TrackingSettings
+from ml.tables import BASKETS, CUSTOMER_PRODUCTS, CUSTOMERS, PRODUCTS, Table
+
+AS_OF = date(2017, 12, 3)
+DAYS, CUSTOMERS_WITH_HISTORY, PRODUCT_COUNT = 150, 60, 24
+COLD, POOR = "cold", "zed"
+"""A customer without any purchase; and one who only ever bought one product."""
+
+COMPLEMENTS = {"p00": "p01", "p02": "p03", "p04": "p05"}
+"""Whoever buys the first buys the second four times out of five."""
+
+
+def tiny(settings: Settings, uri: str) -> Settings:
+    """Return settings small enough for a test."""
+    return settings.model_copy(
+        update={
+            "tracking": TrackingSettings(uri=uri),
+            "preference": PreferenceSettings(trees=15, min_leaf_rows=20, min_customer_baskets=4),
+            "candidates": CandidateSettings(per_customer=20, popular=20, co_purchased=10),
+            "optimizer": OptimizerSettings(catalogue_sample=6, bootstrap_draws=100),
+        }
+    )
+
+
+def baskets(seed: int = 3) -> pl.DataFrame:
+    """Return customer-days: everybody has eight favourites; complements come along; one guest order a day."""
+    rng = np.random.default_rng(seed)
+    names = [f"p{number:02d}" for number in range(PRODUCT_COUNT)]
+    rows = []
+    for number in range(CUSTOMERS_WITH_HISTORY):
+        favourites = rng.choice(names, 8, replace=False)
+        for day in np.sort(rng.choice(DAYS, 20, replace=False)):
+            bought = {str(product) for product in favourites if rng.random() < 0.35}
+            bought |= {other for one, other in COMPLEMENTS.items() if one in bought and rng.random() < 0.8}
+            if bought:
+                rows.append((f"c{number:02d}", int(day), sorted(bought)))
+    rows += [(POOR, int(day), ["p23"]) for day in range(0, DAYS, 10)]
+    rows += [(None, day, sorted(rng.choice(names, 3, replace=False).tolist())) for day in range(DAYS)]
+    frame = pl.DataFrame(rows, schema=["customer_id", "day", "product_ids"], orient="row").with_columns(
+        as_of=pl.lit(AS_OF),
+        basket_on=pl.lit(AS_OF - timedelta(days=DAYS - 1)) + pl.duration(days=pl.col("day")),
+        basket_products=pl.col("product_ids").list.len(),
+        is_giant=pl.lit(False),
+    )
+    return frame.with_columns(
+        basket_id=pl.format("{}:{}", pl.col("customer_id").fill_null("guest"), "day"),
+        basket_number=pl.when(pl.col("customer_id").is_not_null()).then(
+            pl.col("basket_on").rank("ordinal").over("customer_id")
+        ),
+        quantities=pl.col("product_ids").list.eval(pl.element().str.len_chars() * 0 + 1),
+        paid_cents=pl.col("product_ids").list.eval(pl.element().str.len_chars() * 0 + 250),
+    ).drop("day")
+
+
+def products() -> pl.DataFrame:
+    """Return 24 products in 12 categories; complements never share one, the last but one has no price."""
+    numbers = range(PRODUCT_COUNT)
+    return _filled(
+        PRODUCTS,
+        {
+            "product_id": [f"p{n:02d}" for n in numbers],
+            "title": [f"Product {n}" for n in numbers],
+            "department": ["GROCERY"] * PRODUCT_COUNT,
+            "category": [f"CATEGORY {n % 12}" for n in numbers],
+            "category_path": [f"GROCERY > CATEGORY {n % 12}" for n in numbers],
+            "price_cents": [None if n == PRODUCT_COUNT - 2 else 100 + 25 * n for n in numbers],
+            "cost_cents": [50 + 10 * n if n < 6 else None for n in numbers],
+            "is_bundleable": [True] * PRODUCT_COUNT,
+            "baskets": [50] * PRODUCT_COUNT,
+            "customers": [20] * PRODUCT_COUNT,
+            "rating_count": [0] * PRODUCT_COUNT,
+            "is_promoted": [False] * PRODUCT_COUNT,
+        },
+    )
+
+
+def plant(settings: Settings, owner_of: str = "transformer") -> None:
+    """Create the feature tables the stages read, with the tiny shop in them."""
+    sold = baskets()
+    lines = sold.drop_nulls("customer_id").explode("product_ids")
+    own = lines.group_by("customer_id", product_id="product_ids").agg(
+        baskets=pl.len(), units=pl.len(), first_on=pl.col("basket_on").min(), last_on=pl.col("basket_on").max()
+    )
+    own = own.with_columns(
+        as_of=pl.lit(AS_OF), days_since_last=(pl.lit(AS_OF) - pl.col("last_on")).dt.total_days(), basket_share=0.1
+    )
+    people = sold.drop_nulls("customer_id").group_by("customer_id").agg(baskets=pl.len())
+    people = pl.concat([people, pl.DataFrame({"customer_id": [COLD], "baskets": [0]}, schema=people.schema)])
+    _create(settings, BASKETS, sold)
+    _create(settings, PRODUCTS, products())
+    _create(settings, CUSTOMER_PRODUCTS, _filled(CUSTOMER_PRODUCTS, own.to_dict(as_series=False)))
+    _create(settings, CUSTOMERS, _filled(CUSTOMERS, people.to_dict(as_series=False)))
+    builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
+    _ingest(settings, "ftr_builds", builds)
+
+
+def _filled(table: Table, given: dict[str, list[object]]) -> pl.DataFrame:
+    rows = len(next(iter(given.values())))
+    whole = {name: given.get(name, [AS_OF if name == "as_of" else None] * rows) for name in table.columns}
+    return pl.DataFrame(whole, schema=dict(table.columns), strict=False)
+
+
+def _create(settings: Settings, table: Table, frame: pl.DataFrame) -> None:
+    _ingest(settings, table.name, table.conform(frame))
+
+
+def _ingest(settings: Settings, name: str, frame: pl.DataFrame) -> None:
+    where = settings.warehouse
+    address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_transformer"
+    with adbc.connect(f"{address} password='{where.password('transformer')}'") as connection:
+        with connection.cursor() as cursor:
+            cursor.adbc_ingest(name, frame.to_arrow(), mode="create", db_schema_name="features")
+            cursor.execute(f"grant select on features.{name} to bundles_ml, bundles_publisher")
+        connection.commit()

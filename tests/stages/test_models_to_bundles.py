@@ -1,0 +1,262 @@
+"""From features to audited bundles through real Postgres and a real MLflow store: models, policies, candidates, bundles."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from mlflow import MlflowClient
+
+import ml.stages.evaluate_policies
+import ml.stages.optimise_bundles
+import ml.stages.propose_candidates
+import ml.stages.train_association
+import ml.stages.train_preference
+from ml.errors import DataError
+from ml.params import Context, Counts, RunParams
+from ml.publishing.audit import CandidateRun, business_rules
+from ml.settings import Settings
+from ml.tables import (
+    ASSOCIATIONS,
+    BUNDLE_ITEMS,
+    BUNDLES,
+    CANDIDATES,
+    CATALOGUE_GAPS,
+    POLICY_METRICS,
+    PRODUCTS,
+    Table,
+)
+from ml.warehouse import Warehouse
+from tests.stages.features import AS_OF, COLD, COMPLEMENTS, CUSTOMERS_WITH_HISTORY, POOR, plant, tiny
+
+CONTEXT = Context(AS_OF, "test", RunParams(bundle_size=3, cost_per_product=0.001, min_joint_probability=0.001))
+
+
+@pytest.fixture(scope="module")
+def shop(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A tiny shop with features; MLflow keeps its artifacts below the working directory."""
+    home = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        whole = tiny(settings, f"sqlite:///{home / 'mlflow.db'}")
+        plant(whole)
+        yield whole
+
+
+@pytest.fixture(scope="module")
+def trained(shop: Settings) -> dict[str, Counts]:
+    return {
+        "association": ml.stages.train_association.run(shop, CONTEXT),
+        "preference": ml.stages.train_preference.run(shop, CONTEXT),
+    }
+
+
+@pytest.fixture(scope="module")
+def evaluated(shop: Settings, trained: dict[str, Counts]) -> Counts:
+    return ml.stages.evaluate_policies.run(shop, CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def solved(shop: Settings, trained: dict[str, Counts]) -> Counts:
+    ml.stages.propose_candidates.run(shop, CONTEXT)
+    return ml.stages.optimise_bundles.run(shop, CONTEXT)
+
+
+def read(shop: Settings, table: Table, counts: Counts) -> pl.DataFrame:
+    return Warehouse(shop, "ml").read(table, {"run_id": counts["run_id"]})
+
+
+def audited(shop: Settings, counts: Counts, params: RunParams) -> list[str]:
+    run = CandidateRun(
+        read(shop, BUNDLES, counts),
+        read(shop, BUNDLE_ITEMS, counts),
+        read(shop, CANDIDATES, counts),
+        Warehouse(shop, "ml").read(PRODUCTS, {"as_of": AS_OF}),
+    )
+    return [f"{check.name}: {check.detail}" for check in business_rules(run, params) if not check.is_passed]
+
+
+def test_there_are_no_bundles_before_a_champion(shop: Settings) -> None:
+    with pytest.raises(DataError, match="champion|passed its gate"):
+        ml.stages.propose_candidates.run(shop, CONTEXT)
+
+
+def test_the_association_model_is_the_champion_with_a_written_reason(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    assert trained["association"]["is_champion"] == "true"
+    version = MlflowClient(shop.tracking.uri).get_model_version_by_alias("association", "champion")
+    assert version.tags["gate_reason"].startswith("passed: ")
+    assert version.tags["data_cut_off"] == AS_OF.isoformat()
+    assert version.tags["dbt_invocation_id"] == "0f3b"
+
+
+def test_every_association_is_a_run_of_its_own_with_the_same_metrics(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    client = MlflowClient(shop.tracking.uri)
+    experiment = client.get_experiment_by_name("association")
+    assert experiment is not None
+    runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"lift", "population_lift", "cosine", "scaled_cosine"}
+    for run in runs.values():
+        assert {"pair_auc", "completion_recall_10", "completion_hit_10"} <= set(run.data.metrics)
+        assert run.data.tags["complete"] == "true"
+    files = {file.path for file in client.list_artifacts(runs["lift"].info.run_id, "model")}
+    assert files == {"model/association.json", "model/manifest.json", "model/pairs.safetensors"}
+
+
+def test_a_young_champion_is_confirmed_without_training(shop: Settings, trained: dict[str, Counts]) -> None:
+    later = Context(AS_OF + timedelta(days=5), "test", RunParams())
+    assert ml.stages.train_association.run(shop, later) == {
+        "confirmed_version": trained["association"]["version"],
+        "age_days": 5,
+    }
+
+
+def test_all_policies_are_compared_on_the_same_customers(shop: Settings, evaluated: Counts) -> None:
+    rows = read(shop, POLICY_METRICS, evaluated)
+    assert rows.filter(pl.col("metric") == "hit_5").height == 4 * 2
+    assert rows["customers"].unique().to_list() == [evaluated["customers"]]
+    assert (rows["window_from"][0], rows["window_to"][0]) == (AS_OF - timedelta(days=27), AS_OF)
+    ours = rows.filter(
+        pl.col("policy") == "expected_joint_purchase", pl.col("metric") == "hit_5", pl.col("variant") == "plain"
+    ).to_dicts()[0]
+    assert ours["compared_with"] == "frequently_bought_together"
+    assert ours["low"] <= ours["value"] <= ours["high"]
+    assert ours["value"] > 0, "complements and favourites can be foretold here"
+
+
+def test_each_policy_has_its_run_in_the_experiment(shop: Settings, evaluated: Counts) -> None:
+    client = MlflowClient(shop.tracking.uri)
+    experiment = client.get_experiment_by_name("bundle_policy")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert len({run.data.tags["policy"] for run in runs}) == 4
+    assert all({"hit_5", "hit_5_cross_sell", "precision_5"} <= set(run.data.metrics) for run in runs)
+    noted = Warehouse(shop, "ml").read_view("ops.runs", {"run_id": evaluated["run_id"]})["mlflow_run_id"][0]
+    assert noted in {run.info.run_id for run in runs}
+
+
+def test_a_comparison_of_the_same_models_is_copied_not_repeated(shop: Settings, evaluated: Counts) -> None:
+    again = ml.stages.evaluate_policies.run(shop, Context(AS_OF, "another", RunParams()))
+    assert again["run_id"] != evaluated["run_id"]
+    assert again["copied"] == evaluated["metrics"]
+    assert read(shop, POLICY_METRICS, again).drop("run_id").equals(read(shop, POLICY_METRICS, evaluated).drop("run_id"))
+
+
+def test_the_run_passes_its_audit(shop: Settings, solved: Counts) -> None:
+    assert audited(shop, solved, CONTEXT.params) == []
+
+
+def test_every_bundle_is_proven_optimal_and_says_over_what(shop: Settings, solved: Counts) -> None:
+    offered = read(shop, BUNDLES, solved).filter(pl.col("status") != "abstained")
+    assert solved["proven_optimal_share"] == 1.0
+    assert offered["status"].unique().to_list() == ["optimal"]
+    assert offered["candidate_set"].unique().to_list() == ["top_20"]
+    assert (offered["upper_bound"] >= offered["objective"]).all()
+    assert offered["customer_id"].n_unique() == CUSTOMERS_WITH_HISTORY
+
+
+def test_the_objective_can_be_worked_out_again_from_the_tables(shop: Settings, solved: Counts) -> None:
+    items = read(shop, BUNDLE_ITEMS, solved)
+    pairs = {row[:2]: row[2] for row in read(shop, ASSOCIATIONS, solved).select(
+        "product_a", "product_b", "association").iter_rows()}  # fmt: skip
+    bundles = read(shop, BUNDLES, solved).filter(pl.col("status") != "abstained")
+    for bundle in bundles.iter_rows(named=True):
+        own = items.filter(pl.col("bundle_id") == bundle["bundle_id"]).sort("product_id")
+        found = list(zip(own["product_id"], own["preference"], strict=True))
+        total = -CONTEXT.params.cost_per_product * len(found)
+        for at, (left, p) in enumerate(found):
+            for right, q in found[at + 1 :]:
+                total += min(p * q * pairs.get((left, right), 0.0), p, q)
+        assert bundle["objective"] == pytest.approx(total, rel=1e-12)
+
+
+def test_planted_complements_are_found(shop: Settings, solved: Counts) -> None:
+    """Of a complement pair both parts are bought by habit; what is planted on top is that they come together."""
+    pairs = read(shop, ASSOCIATIONS, solved)
+    planted = pairs.filter(
+        pl.concat_list("product_a", "product_b").is_in([sorted(pair) for pair in COMPLEMENTS.items()])
+    )
+    assert planted.height == 3
+    assert planted["association"].min() > pairs["association"].median() + 0.2  # type: ignore[operator]
+    assert (planted["lift_low"] > 1).all()
+
+
+def test_products_without_a_price_are_not_proposed(shop: Settings, solved: Counts) -> None:
+    assert "p22" not in read(shop, CANDIDATES, solved)["product_id"].to_list()
+
+
+def test_customers_without_evidence_get_a_reason_instead_of_a_bundle(shop: Settings, solved: Counts) -> None:
+    reasons = dict(
+        read(shop, BUNDLES, solved)
+        .filter(pl.col("status") == "abstained")
+        .select("customer_id", "fallback_reason")
+        .iter_rows()
+    )
+    assert reasons[COLD] == "cold_customer"
+    assert solved["abstained_cold_customer"] == 1
+    assert POOR not in reasons or reasons[POOR] in ("below_threshold", "not_worth_showing")
+
+
+def test_unknown_costs_are_said_and_known_ones_make_a_margin(shop: Settings, solved: Counts) -> None:
+    offered = read(shop, BUNDLES, solved).filter(pl.col("status") != "abstained")
+    assert (offered["margin_cents"].is_null() == (offered["margin_note"] == "cost unknown").fill_null(False)).all()
+
+
+def test_the_gap_to_the_catalogue_is_measured_on_a_sample(shop: Settings, solved: Counts) -> None:
+    gaps = read(shop, CATALOGUE_GAPS, solved)
+    assert gaps.height == 6
+    assert (gaps["catalogue_bound"] >= gaps["objective"]).all()
+    assert gaps["catalogue_products"].unique().to_list() == [23], "24 products, one without a price"
+
+
+def test_solving_again_gives_the_same_rows(shop: Settings, solved: Counts) -> None:
+    tables = (CANDIDATES, ASSOCIATIONS, BUNDLES, BUNDLE_ITEMS, CATALOGUE_GAPS)
+    before = [read(shop, table, solved) for table in tables]
+    ml.stages.propose_candidates.run(shop, CONTEXT)
+    again = ml.stages.optimise_bundles.run(shop, CONTEXT)
+    assert again["run_id"] == solved["run_id"]
+    assert all(old.equals(read(shop, table, again)) for old, table in zip(before, tables, strict=True))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"policy": "pairwise_sum", "bundle_size": 2},
+        {"policy": "frequently_bought_together", "bundle_size": 2},
+        {"policy": "independence", "bundles_per_customer": 1},
+        {"solver": "greedy"},
+        {"budget_cents": 600, "max_per_category": 2},
+    ],
+)
+def test_every_policy_solver_and_limit_of_the_form_passes_the_audit(
+    shop: Settings, trained: dict[str, Counts], values: dict[str, object]
+) -> None:
+    params = RunParams(**values)  # type: ignore[arg-type]
+    context = Context(AS_OF, f"form {values}", params)
+    ml.stages.propose_candidates.run(shop, context)
+    counts = ml.stages.optimise_bundles.run(shop, context)
+    assert counts["bundles"]
+    assert audited(shop, counts, params) == []
+
+
+def test_limits_that_nothing_keeps_to_are_named(shop: Settings, trained: dict[str, Counts]) -> None:
+    context = Context(AS_OF, "poor", RunParams(budget_cents=150))
+    ml.stages.propose_candidates.run(shop, context)
+    counts = ml.stages.optimise_bundles.run(shop, context)
+    rows = read(shop, BUNDLES, counts).filter(pl.col("fallback_reason") != "cold_customer")
+    assert counts["bundles"] == 0
+    assert set(rows["fallback_reason"]) == {"infeasible:budget"}
+
+
+def test_optimising_without_candidates_is_refused(shop: Settings, trained: dict[str, Counts]) -> None:
+    with pytest.raises(DataError, match="run propose_candidates"):
+        ml.stages.optimise_bundles.run(shop, Context(AS_OF, "nobody proposed", RunParams()))
+
+
+def test_features_of_another_day_are_not_taken(shop: Settings, trained: dict[str, Counts], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="run build_features"):
+        ml.stages.propose_candidates.run(shop, Context(AS_OF + timedelta(days=1), "test", RunParams()))
