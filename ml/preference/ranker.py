@@ -50,7 +50,8 @@ class Ranker:
 
     The trees start from the decayed personal frequency and learn its correction: a tree cuts a feature into few
     bins at its rare high end, which is where a customer's favourites stand, so the baseline's own order is kept
-    until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them where that helps; ``refit`` grows the
+    until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them
+    where that helps; ``refit`` grows the
     same number of trees on all examples and keeps the calibration.
 
     Shapes and units

@@ -1,4 +1,4 @@
-"""From features to audited bundles through real Postgres and a real MLflow store: models, policies, candidates, bundles."""
+"""From features to audited bundles through real Postgres and a real MLflow store."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -78,7 +78,7 @@ def audited(shop: Settings, counts: Counts, params: RunParams) -> list[str]:
 
 
 def test_there_are_no_bundles_before_a_champion(shop: Settings) -> None:
-    with pytest.raises(DataError, match="champion|passed its gate"):
+    with pytest.raises(DataError, match=r"champion|passed its gate"):
         ml.stages.propose_candidates.run(shop, CONTEXT)
 
 
