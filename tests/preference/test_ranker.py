@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from ml.errors import ConfigError, DataError, NotFittedError
-from ml.preference.baselines import GlobalPopularity
+from ml.preference.baselines import GlobalPopularity, PersonalDecayed
+from ml.preference.features import features_of, starting_log_odds
+from ml.preference.history import History
 from ml.preference.ranker import Ranker, RankerParams
 from tests.preference.conftest import CUT, World, everything
 
@@ -49,12 +51,17 @@ def test_without_validation_it_grows_all_trees(world: World) -> None:
     assert model.rounds == 7
 
 
-def test_importance_is_a_share_and_finds_personal_history(ranker: Ranker) -> None:
+def test_importance_is_a_share_of_the_correction_largest_first(ranker: Ranker) -> None:
     shares = ranker.importance()
     assert sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
-    personal = {"basket_share", "baskets", "decayed_180_share", "decayed_30_share", "last_10_share", "last_5_share"}
-    assert next(iter(shares)) in personal
+
+
+def test_the_trees_start_from_the_decayed_personal_frequency(world: World) -> None:
+    start = starting_log_odds(features_of(History.of(world.baskets, world.products), world.examples))
+    decayed = PersonalDecayed().fit(world.baskets, world.products, world.examples)
+    expected = decayed.score(world.baskets, world.products, world.examples)
+    assert np.allclose(1 / (1 + np.exp(-start)), expected, atol=2e-6)
 
 
 def test_examples_of_one_answer_are_refused(world: World) -> None:
