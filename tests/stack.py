@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,9 +51,9 @@ class Stack:
         line = [sys.executable, "-m", "local", *arguments]
         return subprocess.run(line, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=check)
 
-    @property
+    @cached_property
     def api(self) -> AirflowApi:
-        """A client that has just logged in."""
+        """A client that has logged in."""
         return AirflowApi(self.instance)
 
     @property
@@ -117,7 +118,7 @@ class Stack:
                     raise AssertionError(f"{dag_id} failed:\n{self.blame(dag_id, run['dag_run_id'])}")
                 if run["state"] == "success":
                     return run
-            time.sleep(1)
+            time.sleep(2)
         raise AssertionError(f"{dag_id} has no finished run with {facts} after {seconds:.0f} s")
 
     def wait_for_task(self, dag_id: str, run_id: str, task_id: str, state: str, seconds: float) -> None:
@@ -125,7 +126,7 @@ class Stack:
         deadline = time.monotonic() + seconds
         while self.tasks(dag_id, run_id).get(task_id) != state:
             assert time.monotonic() < deadline, f"{task_id} is not {state}: {self.tasks(dag_id, run_id)}"
-            time.sleep(1)
+            time.sleep(2)
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
         """Answer a task that waits for a person."""
