@@ -1,8 +1,10 @@
 -- migrate:up
--- Results of runs: one partition a run, made by ops.open_run, dropped by ops.drop_old_runs.
+-- Results of runs: one partition a run, made by ops.open_run, dropped by ops.drop_old_runs. A run without a row in
+-- ops.runs has no partition, so its rows are refused without a foreign key, which would cost a check a row and a lock
+-- on ops.runs for each partition that is dropped.
 
 create table ml.candidates (
-    run_id bigint not null references ops.runs (run_id),
+    run_id bigint not null,
     customer_id text not null,
     product_id text not null,
     preference double precision not null check (preference >= 0 and preference <= 1),
@@ -19,7 +21,7 @@ comment on column ml.candidates.sources is 'Who proposed it.';
 comment on column ml.candidates.candidate_rank is '1 = highest preference.';
 
 create table ml.associations (
-    run_id bigint not null references ops.runs (run_id),
+    run_id bigint not null,
     product_a text not null,
     product_b text not null,
     pair_baskets integer not null,
@@ -42,7 +44,7 @@ comment on column ml.associations.lift_high is 'Upper end of the 95 % interval.'
 comment on column ml.associations.association is 'Shrunk size-adjusted lift used by the optimizer.';
 
 create table ml.bundles (
-    run_id bigint not null references ops.runs (run_id),
+    run_id bigint not null,
     bundle_id text not null,
     customer_id text not null,
     bundle_rank integer not null,
@@ -91,7 +93,7 @@ comment on column ml.bundles.reason is 'Reason in words.';
 comment on column ml.bundles.fallback_reason is 'Why there is no bundle.';
 
 create table ml.bundle_items (
-    run_id bigint not null references ops.runs (run_id),
+    run_id bigint not null,
     bundle_id text not null,
     position integer not null,
     product_id text not null,
@@ -112,7 +114,7 @@ comment on column ml.bundle_items.price_cents is 'Price within the bundle.';
 comment on column ml.bundle_items.sources is 'Who proposed it.';
 
 create table ml.policy_metrics (
-    run_id bigint not null references ops.runs (run_id),
+    run_id bigint not null,
     policy text not null,
     metric text not null,
     variant text not null,
@@ -145,7 +147,7 @@ comment on column ml.policy_metrics.window_from is 'First held-out day.';
 comment on column ml.policy_metrics.window_to is 'Last held-out day.';
 
 create table ml.catalogue_gaps (
-    run_id bigint not null references ops.runs (run_id),
+    run_id bigint not null,
     customer_id text not null,
     objective double precision not null,
     catalogue_bound double precision not null,

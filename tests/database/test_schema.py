@@ -97,3 +97,8 @@ def test_the_functions_cannot_be_misled_by_a_search_path(owner: Connection) -> N
         " and (not prosecdef or not 'search_path=pg_catalog, ops, pg_temp' = any(proconfig))",
     )
     assert not loose
+
+
+def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation), Warehouse(settings, "ml").transaction() as connection:
+        connection.cursor().execute("insert into ml.bundle_items values (999999, 'b', 1, 'p', 0, 1, 1, '{}')")
