@@ -1,12 +1,15 @@
 """One instance of the stack: where its state lies, its secrets and its ports."""
 
 import base64
+import fcntl
 import json
 import os
 import secrets
 import socket
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -26,6 +29,7 @@ PASSWORDS = (
     "AIRFLOW__CORE__FERNET_KEY",
 )
 DEFAULT_PORTS = {"postgres": 55432, "mlflow": 55000, "airflow": 58080}
+_RESERVED: list[TextIO] = []
 
 
 class LocalError(Exception):
@@ -119,6 +123,17 @@ def is_free(port: int) -> bool:
     return True
 
 
+def _reserve(port: int) -> bool:
+    """Keep a port from stacks that start at the same moment, until this process ends: by then its server listens."""
+    try:
+        lock = (Path(tempfile.gettempdir()) / f"bundles-port-{port}.lock").open("a")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    _RESERVED.append(lock)
+    return True
+
+
 def choose_port(name: str, default: int) -> int:
     """Return the port fixed in the environment, else the first free one from ``default`` on.
 
@@ -136,6 +151,6 @@ def choose_port(name: str, default: int) -> int:
             raise LocalError(f"port {fixed} ({variable}) is taken by another program; free it or name another")
         return int(fixed)
     for port in range(default, default + 100):
-        if is_free(port):
+        if is_free(port) and _reserve(port):
             return port
     raise LocalError(f"no free port for {name} from {default} to {default + 99}; name one by {variable}")

@@ -154,19 +154,26 @@ def _check(command: list[str], env: Mapping[str, str], instance: Instance, name:
             command, env=dict(env), cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False
         )
     if done.returncode:
-        tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-8:])
-        raise LocalError(f"{name} failed; its log is {log}\n{tail}")
+        raise LocalError(f"{name} failed; its log is {log}\n{_tail(log)}")
+
+
+def _tail(log: Path, lines: int = 8) -> str:
+    return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
 
 
 def _wait(instance: Instance) -> None:
     waiting = health_addresses(instance)
     deadline = time.monotonic() + START_SECONDS
-    while waiting:
+    while True:
+        waiting = {name: address for name, address in waiting.items() if not answers(address)}
+        # Last, because on the port of one that just ended another program may answer.
         for name, component in components(instance).items():
             if component.process(instance) is None:
-                raise LocalError(f"{name} ended at once; its log is {instance.logs / f'{name}.log'}")
-        waiting = {name: address for name, address in waiting.items() if not answers(address)}
-        if waiting and time.monotonic() > deadline:
+                log = instance.logs / f"{name}.log"
+                raise LocalError(f"{name} ended at once; its log is {log}\n{_tail(log)}")
+        if not waiting:
+            return
+        if time.monotonic() > deadline:
             raise LocalError(f"no answer from {', '.join(waiting)} in {START_SECONDS} s; logs are in {instance.logs}")
         time.sleep(0.5)
 

@@ -4,12 +4,14 @@ import base64
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local.instance import PASSWORDS, Instance, LocalError, choose_port, current
+from local.instance import PASSWORDS, REPOSITORY, Instance, LocalError, choose_port, current
 
 
 @pytest.fixture
@@ -72,3 +74,14 @@ def test_two_homes_are_two_instances(tmp_path: Path, monkeypatch: pytest.MonkeyP
     two = current()
     assert one.home != two.home
     assert one.secrets() != two.secrets()
+
+
+def test_two_stacks_that_start_at_the_same_moment_choose_different_ports(tmp_path: Path) -> None:
+    code = "from local.instance import choose_port; print(choose_port('unset', 31000), flush=True); input()"
+    line = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(line, cwd=REPOSITORY, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    chosen = [one.stdout.readline() for one in both]
+    for one in both:
+        one.communicate("\n")
+    assert chosen[0] != chosen[1]
