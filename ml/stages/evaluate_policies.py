@@ -1,5 +1,6 @@
 """Compare bundle policies on held-out baskets: same preferences, same candidates, same size, only the rule differs."""
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,10 +127,8 @@ def _measured_before(warehouse: Warehouse, versions: dict[str, int], lease: Leas
     """Return the metrics of an earlier run with the same models, or None."""
     runs = warehouse.read_view("ops.runs", {"scope": "models"}, ["run_id", "as_of", "model_versions"])
     runs = runs.filter(pl.col("as_of") <= as_of, pl.col("run_id") != lease.run_id)
-    for name, number in versions.items():
-        runs = runs.filter(pl.col("model_versions").str.json_path_match(f"$.{name}") == str(number))
-    for run_id in runs.sort("as_of", "run_id", descending=True)["run_id"]:
-        rows = warehouse.read(POLICY_METRICS, {"run_id": run_id})
+    for run_id, _, noted in runs.sort("as_of", "run_id", descending=True).iter_rows():
+        rows = warehouse.read(POLICY_METRICS, {"run_id": run_id}) if json.loads(noted) == versions else pl.DataFrame()
         if rows.height:
             log.info("run %d compared policies with the same models: its %d rows are copied", run_id, rows.height)
             return rows.drop("run_id")

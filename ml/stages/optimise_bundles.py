@@ -1,5 +1,6 @@
 """Choose each customer's bundles from the candidates, with certificates, and measure the gap to the catalogue."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -156,8 +157,8 @@ def _catalogue_gaps(
         return
     sample = first.sort("customer_id").sample(size, seed=context.params.seed).sort("customer_id")
     noted = warehouse.read_view("ops.runs", {"run_id": lease.run_id}, ["model_versions"])["model_versions"]
-    number = noted.str.json_path_match("$.preference").cast(pl.Int64)[0]
-    model = load_model(Tracking(settings).numbered("preference", number).folder)
+    champion = Tracking(settings).numbered("preference", json.loads(noted[0])["preference"])
+    model = load_model(champion.folder)
     baskets = warehouse.read(BASKETS, {"as_of": context.as_of})
     requests = sample.select("customer_id", cut=context.as_of + timedelta(days=1))
     every = whole_catalogue(baskets, offerable(products), requests)

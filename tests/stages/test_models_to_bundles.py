@@ -30,6 +30,8 @@ from ml.tables import (
 from ml.warehouse import Warehouse
 from tests.stages.features import AS_OF, COLD, COMPLEMENTS, CUSTOMERS_WITH_HISTORY, POOR, plant, tiny
 
+pytestmark = pytest.mark.slow
+
 CONTEXT = Context(AS_OF, "test", RunParams(bundle_size=3, cost_per_product=0.001, min_joint_probability=0.001))
 
 
@@ -249,7 +251,8 @@ def test_limits_that_nothing_keeps_to_are_named(shop: Settings, trained: dict[st
     counts = ml.stages.optimise_bundles.run(shop, context)
     rows = read(shop, BUNDLES, counts).filter(pl.col("fallback_reason") != "cold_customer")
     assert counts["bundles"] == 0
-    assert set(rows["fallback_reason"]) == {"infeasible:budget"}
+    assert rows.height > CUSTOMERS_WITH_HISTORY
+    assert rows["fallback_reason"].str.starts_with("infeasible:budget").all()
 
 
 def test_optimising_without_candidates_is_refused(shop: Settings, trained: dict[str, Counts]) -> None:
