@@ -47,12 +47,6 @@ class IndexedBaskets:
         """Return (products,) in how many baskets each product lies."""
         return np.bincount(self.items, minlength=len(self.product_ids)).astype(np.int64)
 
-    def by_product(self) -> tuple[Ints, Codes]:
-        """Return the transpose: (products + 1,) starts and the baskets of each product, ascending."""
-        baskets = np.repeat(np.arange(self.baskets_total, dtype=np.int32), np.diff(self.starts))
-        order = np.argsort(self.items, kind="stable")
-        return _starts(self.product_baskets()), baskets[order]
-
     def of_known_customers(self) -> "IndexedBaskets":
         """Return the baskets whose customer is known, over the same products."""
         first = int(np.searchsorted(self.customers, NO_CUSTOMER, side="right"))

@@ -9,6 +9,8 @@ from numba import njit
 
 from ml.association.baskets import NO_CUSTOMER, Codes, IndexedBaskets, Ints, Reals
 
+KNOWN = 1 << 32
+
 
 def count_pairs(baskets: IndexedBaskets, min_pair_baskets: int) -> tuple[Codes, Codes, Codes, Codes]:
     """Return the pairs bought together often enough, and in how many baskets.
@@ -26,10 +28,16 @@ def count_pairs(baskets: IndexedBaskets, min_pair_baskets: int) -> tuple[Codes, 
         (pairs,) codes of the first and of the second product, first < second, in ascending order; in how many
         baskets both lie; and in how many of them the customer is known.
     """
-    starts, holders = baskets.by_product()
+    starts, holders = by_product(baskets)
     first_known = int(np.searchsorted(baskets.customers, NO_CUSTOMER, side="right"))
     least = max(min_pair_baskets, 1)
     return _count(starts, holders, baskets.starts, baskets.items, first_known, least)
+
+
+def by_product(baskets: IndexedBaskets) -> tuple[Ints, Codes]:
+    """Return the transpose: (products + 1,) starts and the baskets of each product, ascending."""
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(baskets.product_baskets())])
+    return starts, _holders(baskets.starts, baskets.items, starts)
 
 
 def customer_products(baskets: IndexedBaskets) -> tuple[Ints, Codes, Reals, Reals]:
@@ -82,9 +90,22 @@ def expected_pairs(baskets: IndexedBaskets, first: Codes, second: Codes) -> Real
 
 
 @njit(cache=True, nogil=True)
+def _holders(basket_starts, items, product_starts):  # type: ignore[no-untyped-def]
+    """Counting sort: baskets are met in order, so each product's list ascends."""
+    holders = np.empty(len(items), np.int32)
+    free = product_starts[:-1].copy()
+    for basket in range(len(basket_starts) - 1):
+        for line in range(basket_starts[basket], basket_starts[basket + 1]):
+            holders[free[items[line]]] = basket
+            free[items[line]] += 1
+    return holders
+
+
+@njit(cache=True, nogil=True)
 def _count(starts, holders, basket_starts, items, first_known, least):  # type: ignore[no-untyped-def]
     products = len(starts) - 1
-    together, together_known = np.zeros(products, np.int32), np.zeros(products, np.int32)
+    # Two counts in one number: all baskets in the low half, those of known customers in the high half.
+    together = np.zeros(products, np.int64)
     touched = np.empty(products, np.int32)
     room, pairs = 1024, 0
     first, second = np.empty(room, np.int32), np.empty(room, np.int32)
@@ -95,6 +116,7 @@ def _count(starts, holders, basket_starts, items, first_known, least):  # type: 
         others = 0
         for position in range(starts[product], starts[product + 1]):
             basket = holders[position]
+            step = KNOWN + 1 if basket >= first_known else 1
             for line in range(basket_starts[basket + 1] - 1, basket_starts[basket] - 1, -1):
                 other = items[line]
                 if other <= product:  # lines ascend: each pair is met once, at its smaller product
@@ -102,17 +124,23 @@ def _count(starts, holders, basket_starts, items, first_known, least):  # type: 
                 if together[other] == 0:
                     touched[others] = other
                     others += 1
-                together[other] += 1
-                together_known[other] += basket >= first_known
-        for other in np.sort(touched[:others]):
-            if together[other] >= least:
-                if pairs == room:
-                    first, second, counts, known = _double(first), _double(second), _double(counts), _double(known)
-                    room *= 2
-                first[pairs], second[pairs] = product, other
-                counts[pairs], known[pairs] = together[other], together_known[other]
-                pairs += 1
-            together[other] = together_known[other] = 0
+                together[other] += step
+        kept = 0
+        for place in range(others):
+            other = touched[place]
+            if together[other] % KNOWN >= least:
+                touched[kept] = other
+                kept += 1
+            else:
+                together[other] = 0
+        for other in np.sort(touched[:kept]):
+            if pairs == room:
+                first, second, counts, known = _double(first), _double(second), _double(counts), _double(known)
+                room *= 2
+            first[pairs], second[pairs] = product, other
+            counts[pairs], known[pairs] = together[other] % KNOWN, together[other] // KNOWN
+            together[other] = 0
+            pairs += 1
     return first[:pairs].copy(), second[:pairs].copy(), counts[:pairs].copy(), known[:pairs].copy()
 
 

@@ -6,6 +6,7 @@ asked by function, so that sparse, dense and embedded ones are judged alike.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,24 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Reals = NDArray[np.float64]
 
+BOUGHT_TOGETHER = 3
+"""Held-out baskets from which on a pair counts as bought together: once may be chance."""
+
+SAMPLED_PAIRS, SAMPLED_BASKETS = 20_000, 2_000
 POPULARITY_WINDOW = 25
 """A stand-in has a popularity rank at most this far away."""
+
+
+class Reading(Protocol):
+    """An association that can be asked for single pairs and for whole baskets, by product code."""
+
+    def between(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> Reals:
+        """Return the (pairs,) association of pairs."""
+        ...
+
+    def summed(self, codes: NDArray[np.integer]) -> Reals:
+        """Return the (products,) summed association of each product with those of ``codes``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,13 @@ class PairSample:
 
 
 def sample_pairs(
-    first: Codes, second: Codes, pair_baskets: Codes, product_baskets: Ints, least: int, pairs: int, seed: int
+    first: Codes,
+    second: Codes,
+    pair_baskets: Codes,
+    product_baskets: Ints,
+    seed: int,
+    least: int = BOUGHT_TOGETHER,
+    pairs: int = SAMPLED_PAIRS,
 ) -> PairSample:
     """Draw pairs from held-out baskets and stand-ins for them.
 
@@ -93,7 +116,12 @@ def pair_auc(sample: PairSample, association: Callable[[Ints, Ints], Reals]) -> 
 
 
 def completion(
-    starts: Ints, items: Codes, scores: Callable[[Ints], Reals], baskets: int, seed: int, k: int = 10
+    starts: Ints,
+    items: Codes,
+    scores: Callable[[Ints], Reals],
+    seed: int,
+    baskets: int = SAMPLED_BASKETS,
+    k: int = 10,
 ) -> tuple[Reals, Reals]:
     """Show half of a basket and look for the rest among the k products most associated with it.
 
@@ -126,3 +154,19 @@ def completion(
         found = np.isin(hidden, best[score[best] > 0]).sum()
         recall[row], hit[row] = found / len(hidden), found > 0
     return recall, hit
+
+
+def measure(
+    reading: Reading, sample: PairSample, starts: Ints, items: Codes, seed: int
+) -> tuple[dict[str, float], Reals]:
+    """Return ``pair_auc``, ``completion_recall_10`` and ``completion_hit_10``, and the recall by basket.
+
+    What cannot be measured, for want of pairs or baskets, is left out.
+    """
+    recall, hit = completion(starts, items, reading.summed, seed)
+    found = {
+        "pair_auc": pair_auc(sample, reading.between),
+        "completion_recall_10": float(recall.mean()) if len(recall) else float("nan"),
+        "completion_hit_10": float(hit.mean()) if len(hit) else float("nan"),
+    }
+    return {metric: value for metric, value in found.items() if np.isfinite(value)}, recall

@@ -13,11 +13,10 @@ from ml.association.baselines import AttributeCosine, attribute_vectors
 from ml.association.baskets import IndexedBaskets, index_baskets
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence, load_cooccurrence
 from ml.association.counting import count_pairs
-from ml.association.symmetric import SymmetricPairs
 from ml.errors import DataError
 from ml.evaluation.association_gate import judge_association
 from ml.evaluation.bootstrap import paired_bootstrap
-from ml.evaluation.pair_metrics import completion, pair_auc, sample_pairs
+from ml.evaluation.pair_metrics import Reading, measure, sample_pairs
 from ml.evaluation.plots import shares
 from ml.params import Context, Counts
 from ml.settings import Settings
@@ -27,12 +26,6 @@ from ml.versions import Version
 from ml.warehouse import Warehouse
 
 OURS, COMMISSIONED, CHAMPION = "lift", "scaled_cosine", "champion"
-BOUGHT_TOGETHER = 3
-"""Held-out baskets from which on a pair counts as bought together: once may be chance."""
-
-SAMPLED_PAIRS, SAMPLED_BASKETS = 20_000, 2_000
-
-Reading = SymmetricPairs | AttributeCosine
 log = logging.getLogger(__name__)
 
 
@@ -131,20 +124,12 @@ def _compare(
 ) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
     """Return the metrics of each reading that could be measured, and its completion recall by basket."""
     first, second, pair_baskets, _ = count_pairs(held_out, 1)
-    counts = backtest.product_baskets
-    sample = sample_pairs(first, second, pair_baskets, counts, BOUGHT_TOGETHER, SAMPLED_PAIRS, seed)
-    metrics: dict[str, dict[str, float]] = {}
-    recalls: dict[str, np.ndarray] = {}
-    for name, reading in readings.items():
-        recall, hit = completion(held_out.starts, held_out.items, reading.summed, SAMPLED_BASKETS, seed)
-        recalls[name] = recall
-        found = {
-            "pair_auc": pair_auc(sample, reading.between),
-            "completion_recall_10": float(recall.mean()) if len(recall) else float("nan"),
-            "completion_hit_10": float(hit.mean()) if len(hit) else float("nan"),
-        }
-        metrics[name] = {metric: value for metric, value in found.items() if np.isfinite(value)}
-    return metrics, recalls
+    sample = sample_pairs(first, second, pair_baskets, backtest.product_baskets, seed)
+    found = {
+        name: measure(reading, sample, held_out.starts, held_out.items, seed) for name, reading in readings.items()
+    }
+    metrics = {name: measured for name, (measured, _) in found.items()}
+    return metrics, {name: recall for name, (_, recall) in found.items()}
 
 
 def _shown(metrics: dict[str, float]) -> dict[str, float]:

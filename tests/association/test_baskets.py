@@ -20,13 +20,6 @@ def test_rows_are_ordered_by_customer_with_unknown_ones_first() -> None:
     assert indexed.product_baskets().tolist() == [1, 2, 1]
 
 
-def test_the_transpose_lists_the_baskets_of_each_product() -> None:
-    indexed = index_baskets(frame([("a", ["x", "y"]), ("a", ["y"]), ("b", ["x"])]))
-    starts, holders = indexed.by_product()
-    assert starts.tolist() == [0, 2, 4]
-    assert holders.tolist() == [0, 2, 0, 1]
-
-
 def test_known_customers_keep_their_baskets() -> None:
     known = index_baskets(frame([(None, ["x", "y"]), ("a", ["y"]), ("b", ["x", "y"])])).of_known_customers()
     assert known.customers.tolist() == [0, 1]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.association.baskets import IndexedBaskets, index_baskets
-from ml.association.counting import count_pairs, customer_products, expected_pairs
+from ml.association.counting import by_product, count_pairs, customer_products, expected_pairs
 
 BASKET = st.tuples(st.sampled_from(["ann", "bob", "cy", None]), st.sets(st.sampled_from("abcdefg"), min_size=1))
 BASKETS = st.lists(BASKET, max_size=25)
@@ -98,3 +98,9 @@ def test_customer_rows_hold_counts_and_the_weight_of_their_basket_sizes() -> Non
     assert items.tolist() == [0, 1, 1]
     assert counts.tolist() == [2.0, 1.0, 1.0]
     assert weights == pytest.approx([2 / 9, 0.0])
+
+
+def test_the_transpose_lists_the_baskets_of_each_product() -> None:
+    starts, holders = by_product(indexed([("a", {"x", "y"}), ("a", {"y"}), ("b", {"x"})]))
+    assert starts.tolist() == [0, 2, 4]
+    assert holders.tolist() == [0, 2, 0, 1]

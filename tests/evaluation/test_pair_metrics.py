@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.evaluation.pair_metrics import completion, pair_auc, sample_pairs
+from ml.evaluation.pair_metrics import completion, measure, pair_auc, sample_pairs
 
 RNG = np.random.default_rng(6)
 # Products 2i and 2i + 1 are bought together; 30 such pairs, baskets of two pairs.
@@ -23,7 +23,7 @@ def sample(least: int = 6):
     counts = Counter(pair for basket in BASKETS for pair in combinations(basket.tolist(), 2))
     first, second = (np.array(side, np.int32) for side in zip(*sorted(counts), strict=True))
     together = np.array([counts[pair] for pair in sorted(counts)], np.int32)
-    return sample_pairs(first, second, together, np.bincount(ITEMS, minlength=60), least, 500, 1)
+    return sample_pairs(first, second, together, np.bincount(ITEMS, minlength=60), 1, least, 500)
 
 
 def test_the_right_association_tells_pairs_from_stand_ins() -> None:
@@ -46,7 +46,7 @@ def test_stand_ins_were_never_bought_together() -> None:
 def test_stand_ins_are_about_as_popular() -> None:
     popularity = np.arange(1000)[::-1]
     first, second = np.arange(0, 400, dtype=np.int32), np.arange(500, 900, dtype=np.int32)
-    drawn = sample_pairs(first, second, np.full(400, 5, np.int32), popularity, 3, 400, 2)
+    drawn = sample_pairs(first, second, np.full(400, 5, np.int32), popularity, 2, 3, 400)
     assert abs(np.sort(drawn.other_first) - first[: len(drawn.other_first)]).mean() < 30
 
 
@@ -56,11 +56,11 @@ def test_no_pairs_are_not_measured() -> None:
 
 def test_half_a_basket_finds_its_other_half() -> None:
     """The twin of a shown product is hidden or shown: a list of ten that puts twins first finds all hidden twins."""
-    recall, hit = completion(STARTS, ITEMS, lambda shown: np.bincount(shown ^ 1, minlength=60).astype(float), 200, 3)
+    recall, hit = completion(STARTS, ITEMS, lambda shown: np.bincount(shown ^ 1, minlength=60).astype(float), 3, 200)
     assert len(recall) == 200
     assert 0.5 < recall.mean() < 1.0, "where both of a pair are hidden nothing points to them"
     assert set(hit.tolist()) <= {0.0, 1.0}
-    blind, _ = completion(STARTS, ITEMS, lambda shown: np.zeros(60), 200, 3)
+    blind, _ = completion(STARTS, ITEMS, lambda shown: np.zeros(60), 3, 200)
     assert blind.mean() == 0.0, "no association, no completion"
 
 
@@ -71,15 +71,15 @@ def test_every_reading_is_asked_the_same_questions() -> None:
         asked.append(sorted(shown.tolist()))
         return np.zeros(60)
 
-    completion(STARTS, ITEMS, note, 50, 3)
+    completion(STARTS, ITEMS, note, 3, 50)
     once = list(asked)
     asked.clear()
-    completion(STARTS, ITEMS, lambda shown: note(shown) + RNG.random(60), 50, 3)
+    completion(STARTS, ITEMS, lambda shown: note(shown) + RNG.random(60), 3, 50)
     assert asked == once
 
 
 def test_baskets_of_one_product_have_nothing_to_complete() -> None:
-    recall, hit = completion(np.array([0, 1, 2]), np.array([4, 5], np.int32), lambda shown: np.zeros(9), 10, 1)
+    recall, hit = completion(np.array([0, 1, 2]), np.array([4, 5], np.int32), lambda shown: np.zeros(9), 1, 10)
     assert len(recall) == len(hit) == 0
 
 
@@ -88,4 +88,26 @@ def test_a_longer_list_finds_no_less(k: int) -> None:
     def scores(shown: np.ndarray) -> np.ndarray:
         return np.bincount(shown ^ 1, minlength=60).astype(float)
 
-    assert completion(STARTS, ITEMS, scores, 100, 3, k)[0].mean() <= completion(STARTS, ITEMS, scores, 100, 3)[0].mean()
+    assert completion(STARTS, ITEMS, scores, 3, 100, k)[0].mean() <= completion(STARTS, ITEMS, scores, 3, 100)[0].mean()
+
+
+class Twins:
+    """The association of the baskets above, known by construction."""
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return twins(first, second)
+
+    def summed(self, codes: np.ndarray) -> np.ndarray:
+        return np.bincount(codes ^ 1, minlength=60).astype(float)
+
+
+def test_all_metrics_of_a_reading_come_together() -> None:
+    metrics, recall = measure(Twins(), sample(), STARTS, ITEMS, 3)
+    assert metrics["pair_auc"] == 1.0
+    assert metrics["completion_recall_10"] == pytest.approx(recall.mean())
+    assert metrics["completion_hit_10"] >= metrics["completion_recall_10"]
+
+
+def test_what_cannot_be_measured_is_left_out() -> None:
+    metrics, recall = measure(Twins(), sample(least=10**6), np.array([0, 1]), ITEMS[:1], 3)
+    assert metrics == {} and len(recall) == 0
