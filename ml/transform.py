@@ -164,6 +164,7 @@ def _environment(settings: Settings, as_of: date, run_id: int) -> dict[str, str]
         "BUNDLES_WAREHOUSE__DATABASE": where.database,
         "BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD": where.password("transformer"),
         "BUNDLES_FRESHNESS__MAX_AGE_DAYS": str(settings.freshness.max_age_days),
+        "BUNDLES_MIN_PRODUCT_BASKETS": str(settings.min_product_baskets),
         "BUNDLES_AS_OF": as_of.isoformat(),
         "BUNDLES_RUN_ID": str(run_id),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

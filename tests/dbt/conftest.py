@@ -27,9 +27,8 @@ def dbt_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(settings: Settings, dbt_target: Path) -> Iterator[Settings]:
     """Settings for dbt on the module's database, with thresholds that a tiny shop can reach."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BUNDLES_MIN_PRODUCT_BASKETS", "3")
         environment.setenv("BUNDLES_MIN_PAIR_BASKETS", "2")
-        yield settings.model_copy(update={"dbt": DbtSettings(target_dir=dbt_target)})
+        yield settings.model_copy(update={"dbt": DbtSettings(target_dir=dbt_target), "min_product_baskets": 3})
 
 
 @pytest.fixture(scope="module")

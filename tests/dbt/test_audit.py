@@ -160,6 +160,7 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
     found = {check.name: check.failures for check in audit(shop, AS_OF, run.run_id) if not check.is_passed}
     assert found == {
         **dict.fromkeys(FAULTS, 1),
+        "audit_item_price_is_positive_and_not_above_list": 2,
         "audit_gap_follows_from_the_bound": 2,
         "audit_item_is_bundleable": 2,
         "audit_item_is_not_on_the_list_of_exclusions": 1,

@@ -4,7 +4,7 @@
 select
     items.bundle_id,
     items.product_id,
-    rules.reason
+    min(rules.reason) as reason
 from {{ source('ml', 'bundle_items') }} as items
 inner join {{ ref('stg_raw__products') }} as products on items.product_id = products.product_id
 inner join {{ ref('excluded_products') }} as rules
@@ -17,3 +17,4 @@ inner join {{ ref('excluded_products') }} as rules
         end
     ) ilike rules.match_value
 where items.run_id = {{ audited_run() }}
+group by items.bundle_id, items.product_id
