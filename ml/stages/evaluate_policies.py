@@ -67,7 +67,7 @@ def run(settings: Settings, context: Context) -> Counts:
         return {"run_id": lease.run_id, "copied": warehouse.replace_run(POLICY_METRICS, earlier, lease)}
 
     day = {"as_of": context.as_of}
-    shop = Shop(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day))
+    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
     through, targets = _targets(shop, context.as_of, settings)
     model = _ranker(tracking, champions["preference"], shop, through, settings, context.params.seed)
     counts = _counts(tracking, champions["association"], shop, through, settings)

@@ -35,6 +35,7 @@ from ml.tables import (
     Table,
 )
 from ml.tracking import Tracking
+from ml.training import Shop
 from ml.warehouse import Lease, Warehouse
 
 CUSTOMERS_AT_ONCE = 1000
@@ -52,6 +53,7 @@ def run(settings: Settings, context: Context) -> Counts:
     lease = open_run(settings, context)
     of_run = {"run_id": lease.run_id}
     products = warehouse.read(PRODUCTS, {"as_of": context.as_of})
+    products = products.filter(pl.col("baskets") >= settings.min_product_baskets)
     customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
     pairs = warehouse.read(ASSOCIATIONS, of_run).drop("run_id")
     counting = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
@@ -159,10 +161,11 @@ def _catalogue_gaps(
     noted = warehouse.read_view("ops.runs", {"run_id": lease.run_id}, ["model_versions"])["model_versions"]
     champion = Tracking(settings).numbered("preference", json.loads(noted[0])["preference"])
     model = load_model(champion.folder)
-    baskets = warehouse.read(BASKETS, {"as_of": context.as_of})
+    shop = Shop.of(warehouse.read(BASKETS, {"as_of": context.as_of}), products, settings.min_product_baskets)
     requests = sample.select("customer_id", cut=context.as_of + timedelta(days=1))
-    every = whole_catalogue(baskets, offerable(products), requests)
-    scored = every.select("customer_id", "product_id", preference=pl.Series(model.score(baskets, products, every)))
+    every = whole_catalogue(shop.baskets, offerable(shop.products), requests)
+    preferences = pl.Series(model.score(shop.baskets, shop.products, every))
+    scored = every.select("customer_id", "product_id", preference=preferences)
     by_customer = {key: own for (key,), own in scored.partition_by("customer_id", as_dict=True).items()}
     for customer, objective in sample.select("customer_id", "objective").iter_rows():
         own = by_customer[customer]

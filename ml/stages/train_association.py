@@ -22,6 +22,7 @@ from ml.params import Context, Counts
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
 from ml.tracking import Tracking
+from ml.training import Shop
 from ml.versions import Version
 from ml.warehouse import Warehouse
 
@@ -46,9 +47,9 @@ def run(settings: Settings, context: Context) -> Counts:
         if age_days < settings.preference.retrain_after_days:
             return {"confirmed_version": champion.number, "age_days": age_days}
     warehouse = Warehouse(settings, "ml")
-    columns = ["customer_id", "basket_on", "product_ids", "is_giant"]
-    baskets = warehouse.read(BASKETS, {"as_of": context.as_of}, columns)
-    products = warehouse.read(PRODUCTS, {"as_of": context.as_of})
+    day = {"as_of": context.as_of}
+    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
+    baskets, products = shop.baskets, shop.products
     through = context.as_of - timedelta(days=settings.preference.holdout_days)
     params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
     backtest = _counted(baskets.filter(pl.col("basket_on") <= through), params)

@@ -3,12 +3,13 @@
 import logging
 import tempfile
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 
 from ml.evaluation.bootstrap import paired_bootstrap
-from ml.evaluation.gate import judge_preference
+from ml.evaluation.gate import judge_preference, stand_in
 from ml.evaluation.metrics import (
     base_rate_brier,
     brier,
@@ -21,8 +22,7 @@ from ml.evaluation.plots import recall_by_k, reliability_diagram, shares
 from ml.params import Context, Counts
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel
-from ml.preference.load import load_model
-from ml.preference.ranker import Ranker
+from ml.preference.load import KINDS, load_model
 from ml.preference.two_tower import TwoTowerAdditive
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
@@ -44,6 +44,10 @@ BASELINES: tuple[type[PreferenceModel], ...] = (
 def run(settings: Settings, context: Context) -> Counts:
     """Confirm the champion where it is not due; else backtest, refit on all data up to the as-of date, register.
 
+    The refit grows as many trees as the backtest found best. Where the ranker does not pass and there is no champion
+    yet, the best baseline is registered in its place, with that as its reason: a small shop starts with what counts
+    best, and a later ranker has to beat it.
+
     Raises
     ------
     DataError
@@ -59,8 +63,10 @@ def run(settings: Settings, context: Context) -> Counts:
             return {"confirmed_version": champion.number, "age_days": age_days}
     warehouse = Warehouse(settings, "ml")
     day = {"as_of": context.as_of}
-    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
-    through, targets = held_out(shop, context.as_of, settings)
+    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day)
+    through = context.as_of - timedelta(days=settings.preference.holdout_days)
+    shop = Shop.of(baskets, products, settings.min_product_baskets, through)
+    _, targets = held_out(shop, context.as_of, settings)
     ranker, learned = fitted_ranker(shop, through, settings, context.params.seed)
     candidates = asked(shop, targets, settings)
     tags = {
@@ -70,7 +76,8 @@ def run(settings: Settings, context: Context) -> Counts:
         "dbt_invocation_id": _dbt_invocation(warehouse, context),
         "seed": context.params.seed,
     }
-    baselines: dict[str, float] = {}
+    whole = Shop.of(baskets, products, settings.min_product_baskets)
+    baselines: dict[str, dict[str, float]] = {}
     with tracking.run("preference", f"ranker {context.as_of}", {**tags, "model": "ranker"}) as ours:
         table, facts = _measured(ranker, shop, candidates, targets, ours)
         curves = {"ranker": _curve(table)}
@@ -78,7 +85,7 @@ def run(settings: Settings, context: Context) -> Counts:
             model = kind().fit(shop.baskets, shop.products, learned)
             with tracking.run("preference", f"{kind.kind} {context.as_of}", {**tags, "model": kind.kind}) as theirs:
                 other, other_facts = _measured(model, shop, candidates, targets, theirs)
-            baselines[kind.kind] = other_facts["ndcg_10"]
+            baselines[kind.kind] = other_facts
             curves[kind.kind] = _curve(other)
             gain = paired_bootstrap(table["ndcg_10"].to_numpy(), other["ndcg_10"].to_numpy(), seed=context.params.seed)
             ours.metrics({f"ndcg_10_over_{kind.kind}": gain.value, f"ndcg_10_over_{kind.kind}_low": gain.low})
@@ -87,11 +94,23 @@ def run(settings: Settings, context: Context) -> Counts:
         ours.figure(shares(ranker.importance(), "share of gain"), "plots/feature_importance.png")
         passed, reason = judge_preference(facts, baselines, _ndcg(champion, tracking, shop, candidates, targets))
         ours.text(reason, "gate.txt")
-        version = _registered(ranker, shop, settings, context, tracking, ours, tags)
+        learned_now = examples(whole, context.as_of, settings)
+        ranker.refit(whole.baskets, whole.products, learned_now)
+        version = _registered(ranker, tracking, ours, tags)
     is_champion = tracking.judge(version, passed, reason)
     log.info("preference %d: %s", version.number, reason)
+    if not passed and champion is None:
+        name, reason = stand_in(baselines, version.number, reason)
+        with tracking.run("preference", f"{name} stands in {context.as_of}", {**tags, "model": name}) as theirs:
+            theirs.metrics(baselines[name])
+            theirs.text(reason, "gate.txt")
+            model = KINDS[name]().fit(whole.baskets, whole.products, learned_now)
+            version = _registered(model, tracking, theirs, tags)
+        is_champion = tracking.judge(version, passed=True, reason=reason)
+        log.warning("preference %d: %s", version.number, reason)
     return {
         "version": version.number,
+        "kind": version.tags["model"],
         "is_champion": str(is_champion).lower(),
         "customers": targets.height,
         "recall_10": round(facts["recall_10"], 4),
@@ -139,20 +158,10 @@ def _ndcg(
     return float(by_customer(found, sizes, (10,))["ndcg_10"].mean())  # type: ignore[arg-type]
 
 
-def _registered(
-    ranker: Ranker,
-    shop: Shop,
-    settings: Settings,
-    context: Context,
-    tracking: Tracking,
-    run: Run,
-    tags: dict[str, object],
-) -> Version:
-    """Refit on everything up to the as-of date with as many trees as the backtest found best, and register."""
-    ranker.refit(shop.baskets, shop.products, examples(shop, context.as_of, settings))
+def _registered(model: PreferenceModel, tracking: Tracking, run: Run, tags: dict[str, object]) -> Version:
     with tempfile.TemporaryDirectory() as folder:
-        ranker.save(Path(folder))
-        return tracking.register("preference", Path(folder), run, tags)
+        model.save(Path(folder))
+        return tracking.register("preference", Path(folder), run, {**tags, "model": model.kind})
 
 
 def _dbt_invocation(warehouse: Warehouse, context: Context) -> str:

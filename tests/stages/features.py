@@ -22,6 +22,7 @@ def tiny(settings: Settings, uri: str) -> Settings:
     """Return settings small enough for a test."""
     return settings.model_copy(
         update={
+            "min_product_baskets": 10,
             "tracking": TrackingSettings(uri=uri),
             "preference": PreferenceSettings(trees=15, min_leaf_rows=20, min_customer_baskets=4),
             "candidates": CandidateSettings(per_customer=20, popular=20, co_purchased=10),
