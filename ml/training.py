@@ -22,11 +22,24 @@ class Shop:
     products: pl.DataFrame
 
     @classmethod
-    def of(cls, baskets: pl.DataFrame, products: pl.DataFrame, min_product_baskets: int) -> "Shop":
-        """Return the shop of products that can stand in a bundle and have the evidence; others leave the baskets."""
-        kept = products.filter("is_bundleable", pl.col("baskets") >= min_product_baskets)
+    def of(
+        cls, baskets: pl.DataFrame, products: pl.DataFrame, min_product_baskets: int, through: date | None = None
+    ) -> "Shop":
+        """Return the shop of products that can stand in a bundle and have the evidence; others leave the baskets.
+
+        Parameters
+        ----------
+        through
+            Last day whose baskets count as evidence, for backtests: a product that only became known later must
+            not be in them. None: all.
+        """
         lists = ["product_ids", "quantities", "paid_cents"]
-        lines = baskets.select("basket_id", *lists).explode(lists)
+        lines = baskets.select("basket_id", "basket_on", *lists).explode(lists)
+        counted = lines if through is None else lines.filter(pl.col("basket_on") <= through)
+        evident = counted.group_by("product_ids").len("held").filter(pl.col("held") >= min_product_baskets)
+        kept = products.filter("is_bundleable").join(
+            evident, left_on="product_id", right_on="product_ids", how="semi", maintain_order="left"
+        )
         held = lines.join(kept.select(product_ids="product_id"), on="product_ids", how="semi", maintain_order="left")
         grouped = held.group_by("basket_id", maintain_order=True).agg(lists)
         return cls(baskets.drop(lists).join(grouped, on="basket_id", how="inner", maintain_order="left"), kept)

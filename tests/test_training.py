@@ -1,0 +1,62 @@
+"""Where candidates and models meet: a shop of known products, examples of the past, a backtest that looks back only."""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.errors import DataError
+from ml.settings import PreferenceSettings, Settings
+from ml.training import Shop, asked, examples, fitted_ranker, held_out, scored
+from tests.preference.conftest import CUT, World, world  # noqa: F401 - a fixture
+
+AS_OF = CUT - timedelta(days=1)
+SETTINGS = Settings(preference=PreferenceSettings(min_customer_baskets=4, trees=20), threads=1)
+
+
+@pytest.fixture
+def shop(world: World) -> Shop:  # noqa: F811
+    products = world.products.with_columns(
+        is_bundleable=pl.col("product_id") != "p00", launched_on=pl.lit(None, pl.Date)
+    )
+    return Shop.of(world.baskets, products, 10)
+
+
+def test_excluded_products_leave_catalogue_and_baskets(shop: Shop) -> None:
+    assert "p00" not in set(shop.products["product_id"])
+    assert "p00" not in set(shop.baskets["product_ids"].explode())
+    lengths = shop.baskets.select(pl.col("product_ids", "quantities", "paid_cents").list.len())
+    assert (lengths["product_ids"] == lengths["paid_cents"]).all() and lengths["product_ids"].min() == 1
+
+
+def test_evidence_after_the_last_day_does_not_count(shop: Shop) -> None:
+    first = shop.baskets["basket_on"].min()
+    early = Shop.of(shop.baskets, shop.products, 3, through=first + timedelta(days=4))  # type: ignore[operator]
+    assert 0 < early.products.height < shop.products.height
+
+
+def test_examples_end_with_the_last_day_and_the_newest_are_for_validation(shop: Shop) -> None:
+    made = examples(shop, AS_OF, SETTINGS)
+    cuts = made["cut"].unique().sort()
+    assert cuts.to_list() == [CUT - timedelta(days=28 * back) for back in (3, 2, 1)]
+    assert made.filter("is_validation")["cut"].unique().to_list() == [cuts[-1]]
+    planted = Shop(shop.baskets.filter(pl.col("basket_on") <= AS_OF), shop.products)
+    assert examples(planted, AS_OF, SETTINGS).equals(made)
+
+
+def test_the_backtest_predicts_the_first_basket_after_its_past(shop: Shop) -> None:
+    through, targets = held_out(shop, AS_OF, SETTINGS)
+    assert through == AS_OF - timedelta(days=28)
+    assert (targets["basket_on"] > through).all() and targets["customer_id"].is_unique().all()
+    ranker, _ = fitted_ranker(shop, through, SETTINGS, seed=1)
+    found = scored(ranker, shop, asked(shop, targets, SETTINGS))
+    assert found["is_bought"].sum() > 0 and np.isfinite(found["preference"].to_numpy()).all()
+
+
+def test_too_little_data_is_said_so(shop: Shop) -> None:
+    strict = Settings(preference=PreferenceSettings(min_customer_baskets=1000))
+    with pytest.raises(DataError, match="not_enough_data"):
+        examples(shop, AS_OF, strict)
+    with pytest.raises(DataError, match="not_enough_data"):
+        held_out(shop, AS_OF, strict)
