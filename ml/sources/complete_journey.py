@@ -91,7 +91,7 @@ class CompleteJourney:
         path = pl.concat_str("department", "product_category", "product_type", separator=" > ", ignore_nulls=True)
         title = pl.concat_str(
             pl.coalesce("product_type", "product_category", "department").str.to_titlecase(),
-            pl.col("package_size"),
+            pl.col("package_size").str.replace_all(r"\s+", " "),
             separator=", ",
             ignore_nulls=True,
         )
