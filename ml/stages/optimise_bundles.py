@@ -193,7 +193,7 @@ def _counts(bundles: pl.DataFrame, gaps: pl.DataFrame) -> dict[str, Any]:
         "mean_gap_pct": round(mean_gap, 6),
         "catalogue_sample": gaps.height,
         # Of the sums: a mean of ratios would be ruled by customers whose bundles are worth next to nothing.
-        "catalogue_gap_pct": round(gap_pct(gaps["objective"].sum(), gaps["catalogue_bound"].sum()), 4),
+        "catalogue_gap_pct": round(gap_pct(float(gaps["objective"].sum()), float(gaps["catalogue_bound"].sum())), 4),
         "catalogue_optimal_share": round(
             gaps.filter(pl.col("gap_pct") <= OPTIMAL_GAP_PCT).height / max(gaps.height, 1), 4
         ),
