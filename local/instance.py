@@ -29,7 +29,7 @@ PASSWORDS = (
     "AIRFLOW__CORE__FERNET_KEY",
 )
 DEFAULT_PORTS = {"postgres": 55432, "mlflow": 55000, "airflow": 58080}
-_RESERVED: list[TextIO] = []
+_RESERVED: dict[int, TextIO] = {}
 
 
 class LocalError(Exception):
@@ -86,6 +86,9 @@ class Instance:
 
     def forget_ports(self) -> None:
         """Forget the chosen ports, so that the next start chooses anew."""
+        for port in self.ports().values():
+            if port in _RESERVED:
+                _RESERVED.pop(port).close()
         (self.home / "ports.json").unlink(missing_ok=True)
 
 
@@ -130,7 +133,7 @@ def _reserve(port: int) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    _RESERVED.append(lock)
+    _RESERVED[port] = lock
     return True
 
 

@@ -67,6 +67,13 @@ def test_ports_stay_the_same_between_calls(tmp_path: Path) -> None:
     assert Instance(tmp_path).ports() == Instance(tmp_path).ports()
 
 
+def test_forgotten_ports_can_be_chosen_again(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    chosen = instance.ports()
+    instance.forget_ports()
+    assert instance.ports() == chosen
+
+
 def test_two_homes_are_two_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUNDLES_HOME", str(tmp_path / "one"))
     one = current()
