@@ -56,6 +56,7 @@ lock:  ## resolve requirements*.in anew (needs uv)
 		{ rm -rf .venv && $(PYTHON) -m venv .venv; } || { rm -rf .venv; exit 1; }
 	@echo "installing requirements.txt (a few minutes the first time)"
 	@$(call install,--compile-bytecode,--progress-bar on) -r requirements.txt
+	@$(BIN)/python -c 'import lightgbm' || { echo "LightGBM needs the OpenMP runtime (Debian: apt-get install libgomp1)"; exit 1; }
 	@touch $@
 
 .venv/development: .venv/runtime requirements-dev.txt

@@ -68,7 +68,8 @@ def _quality(readings: dict[str, Reading], product_baskets: np.ndarray, held_out
     first, second, pair_baskets, _ = count_pairs(held_out, 1)
     sample = sample_pairs(first, second, pair_baskets, product_baskets, SEED)
     found = {
-        name: measure(reading, sample, held_out.starts, held_out.items, SEED) for name, reading in readings.items()
+        name: measure(reading, sample, held_out.starts, held_out.items, held_out.customers, SEED)
+        for name, reading in readings.items()
     }
     peer = found[PEER][0]
     rows = []

@@ -135,7 +135,7 @@ def _solvers(shelf: Shelf, customers: Sequence[HeldOut]) -> list[Row]:
         gaps = np.array([solution.gap_pct for solution in offered])
         optimal = np.mean([solution.status == "optimal" for solution in offered])
         rows.append(Row(f"bundles/{name}/share_proven_optimal", float(optimal), "share"))
-        rows.append(Row(f"bundles/{name}/mean_gap", float(gaps.mean()), "% of the objective"))
+        rows.append(Row(f"bundles/{name}/mean_gap", float(gaps.mean()), "% of the bound"))
         rows.append(Row(f"bundles/{name}/share_abstained", 1 - len(offered) / len(solutions), "share"))
     wrong = [p for p in problems if (items := solve_exact(p)) and abs(_brute_force(p) - p.value(items)) > 1e-12]
     rows.append(Row("bundles/exact/differs_from_brute_force", len(wrong), "customers"))

@@ -6,9 +6,10 @@
 ask for one active run at a time, and the other three DAGs follow each day in order.
 **Ends** by announcing the asset `raw` for its as-of date, which starts `build_features`.
 
-**When it fails** (red): the delivery broke its contract; the log names table, reason and rows, and
-`marts.fct_quarantine` holds them. Mend the delivery and clear the task. Nothing that follows has started, and
-yesterday's bundles stay readable.
+**When it fails** (red): the delivery broke its contract as a whole; the log names table, reason and examples, and
+`ops.load_manifest` keeps the reason. Nothing of that delivery landed. Mend it and clear the task. Nothing that
+follows has started, and yesterday's bundles stay readable. (Single refused records of a delivery that landed are
+rows of `marts.fct_quarantine`.)
 **When it is skipped** (pink): the source had nothing new for the day. Nothing follows, and nothing is wrong.
 
 **Rerun** safe: a delivery that was loaded before changes nothing.

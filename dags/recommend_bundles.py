@@ -4,14 +4,15 @@
 **Writes** a run of its own in schema `ml` (candidates, associations, bundles, items, catalogue gaps); then moves
 `ops.published`.
 **Starts** when `models` were trained or confirmed for a day, or by hand with the form.
-**Ends** by announcing the asset `bundles`. Where a newer day is published already, the run is kept but the
-pointer stays, and `publish_bundles` is skipped.
+**Ends** by announcing the asset `bundles`. Where a newer day is published already, the run
+is not shown: the pointer stays, and `publish_bundles` is skipped.
 
 **When it fails** (red): `audit_bundles` lists each failed check with examples, and `marts.fct_runs` keeps the
 counts; the pointer has not moved, so everybody still reads the bundles of the run before. Mend the cause
 and clear the run from the failed task on. *fenced* in the log means that another try or run took the lease: look for
 it before clearing from `audit_bundles` on.
-**To take a published run back**: `python -m ml rollback_bundles` moves the pointer to the run before.
+**To take a published run back**: `.venv/bin/python -m local exec python -m ml rollback_bundles` moves the pointer to
+the run before.
 **When it waits** (`approve_bundles`): somebody asked to approve before publishing; answer under *Required actions*.
 Silence for twelve hours refuses.
 

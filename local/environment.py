@@ -35,6 +35,9 @@ AIRFLOW_SETTINGS = {
 }
 """Light enough for two cores; durations are in seconds."""
 
+OF_MIGRATIONS_ONLY = {"POSTGRES_PASSWORD", "BUNDLES_WAREHOUSE__OWNER_PASSWORD"}
+"""What no running process needs: superuser and owner only prepare the databases."""
+
 
 def environment(instance: Instance) -> dict[str, str]:
     """Return the whole environment: this process's own, secrets, ports and settings of every component."""
@@ -48,7 +51,7 @@ def of_instance(instance: Instance) -> dict[str, str]:
     address = f"127.0.0.1:{ports['postgres']}"
     folder = instance.home / "airflow"
     return {
-        **secrets,
+        **{name: secret for name, secret in secrets.items() if name not in OF_MIGRATIONS_ONLY},
         "BUNDLES_WAREHOUSE__HOST": "127.0.0.1",
         "BUNDLES_WAREHOUSE__PORT": str(ports["postgres"]),
         "BUNDLES_WAREHOUSE__DATABASE": "shop",

@@ -23,7 +23,7 @@ class RunParams:
         When a value is outside its declaration; the message names the parameter, the value and what is allowed.
     """
 
-    source: str = DECLARATION["source"]["default"]
+    source: str | None = DECLARATION["source"]["default"]
     retrain: bool = DECLARATION["retrain"]["default"]
     scenario: str = DECLARATION["scenario"]["default"]
     policy: str = DECLARATION["policy"]["default"]
@@ -55,7 +55,7 @@ def check_value(name: str, value: object) -> None:
             return
         raise ConfigError(f"{name}: a value is needed")
     if "enum" in rule and value not in rule["enum"]:
-        raise ConfigError(f"{name}: got {value!r}, allowed are {', '.join(rule['enum'])}")
+        raise ConfigError(f"{name}: got {value!r}, allowed are {', '.join(filter(None, rule['enum']))}")
     if isinstance(value, int | float) and "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
         raise ConfigError(f"{name}: got {value}, allowed is {rule['minimum']} to {rule['maximum']}")
 

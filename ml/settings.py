@@ -58,6 +58,9 @@ class DbtSettings(BaseModel):
 class SourceSettings(BaseModel):
     """What a source needs beyond the run's form."""
 
+    name: Literal["complete_journey", "folder", "simulated_shop"] = Field(
+        "complete_journey", description="Source of the runs that name none: those of the clock."
+    )
     folder: Path | None = Field(None, description="Directory in the raw contract, for source `folder`.")
     quarantine_limit_share: float = Field(0.05, ge=0, le=1, description="Above it a delivery is refused whole.")
     simulated_customers: int = Field(200, ge=1)

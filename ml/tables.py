@@ -13,7 +13,7 @@ from ml.errors import ColumnError
 
 TEXT, INT, BIG, REAL, DAY, FLAG = pl.String, pl.Int32, pl.Int64, pl.Float64, pl.Date, pl.Boolean
 INSTANT = pl.Datetime("us", "UTC")
-TEXTS, INTS = pl.List(pl.String), pl.List(pl.Int32)
+TEXTS, BIGS = pl.List(pl.String), pl.List(pl.Int64)
 DataType = pl.DataType | type[pl.DataType]
 
 
@@ -75,8 +75,8 @@ BASKETS = _features(
         "basket_on": DAY,
         "basket_number": INT,
         "product_ids": TEXTS,
-        "quantities": INTS,
-        "paid_cents": INTS,
+        "quantities": BIGS,
+        "paid_cents": BIGS,
         "basket_products": INT,
         "is_giant": FLAG,
     },
@@ -89,7 +89,7 @@ CUSTOMER_PRODUCTS = _features(
         "customer_id": TEXT,
         "product_id": TEXT,
         "baskets": INT,
-        "units": INT,
+        "units": BIG,
         "first_on": DAY,
         "last_on": DAY,
         "days_since_last": INT,

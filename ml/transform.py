@@ -7,11 +7,15 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ml.errors import DataError, TemporaryError
@@ -19,6 +23,8 @@ from ml.settings import Settings
 
 UNREACHABLE = re.compile(r"connection to server|could not connect|server closed the connection|timeout expired", re.I)
 FAILED = {"fail", "error", "runtime error"}
+PARSED = "partial_parse.msgpack"
+"""The project as dbt parsed it last; from it the next call parses only what changed."""
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +78,12 @@ def build(settings: Settings, as_of: date) -> Build:
 def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
     """Return each source's age in days at the end of ``as_of``, measured on the rows dated until then.
 
+    Of the tables that not every shop has, an old one is only warned about, and one without rows says nothing.
+
     Raises
     ------
     DataError
-        When a source is older than ``settings.freshness.max_age_days``, or empty.
+        When the orders are older than ``settings.freshness.max_age_days``, or there are none.
     TemporaryError
         When Postgres cannot be reached.
     """
@@ -91,7 +99,11 @@ def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
             f"stale at the end of {as_of}: {', '.join(stale)}; allowed are {settings.freshness.max_age_days} days "
             "(BUNDLES_FRESHNESS__MAX_AGE_DAYS). Load the missing days first"
         )
-    return {name: round(age / 86400, 2) for name, age in ages.items() if age is not None}
+    known = {name: round(age / 86400, 2) for name, age in ages.items() if age is not None}
+    for one, name in zip(results, ages, strict=True):
+        if one["status"] == "warn" and name in known:
+            log.warning("%s: the newest row is %.1f days old at the end of %s", name, known[name], as_of)
+    return known
 
 
 def audit(settings: Settings, as_of: date, run_id: int) -> list[AuditCheck]:
@@ -118,19 +130,39 @@ def audit(settings: Settings, as_of: date, run_id: int) -> list[AuditCheck]:
 def _results(
     settings: Settings, arguments: list[str], artifact: str, as_of: date, run_id: int = 0
 ) -> tuple[list[dict[str, Any]], str]:
-    """Run dbt, with its lines in our log, and return the results it wrote and its invocation id."""
+    """Run dbt and return the results it wrote and its invocation id.
+
+    Calls may run side by side, so each writes into a folder of its own, which goes when the results are read. Only
+    the parsed project is handed on; it is replaced in one step, so that nobody reads half of it.
+    """
     # The audit's tests exist only while a run is audited, so it keeps a parsed project of its own.
     target = settings.dbt.target_dir / "audit" if run_id else settings.dbt.target_dir
     target.mkdir(parents=True, exist_ok=True)
-    (target / artifact).unlink(missing_ok=True)
-    folders = ["--project-dir", settings.dbt.project_dir, "--profiles-dir", settings.dbt.project_dir]
-    outputs = ["--target-path", target, "--log-path", target]
-    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments, *folders, *outputs]
+    with TemporaryDirectory(prefix=f"{arguments[0]}-{run_id or as_of}-", dir=target) as folder:
+        own = Path(folder)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(target / PARSED, own / PARSED)
+        outputs = ["--target-path", folder, "--log-path", str(target)]
+        code, lines = _run(settings, [*arguments, *outputs], _environment(settings, as_of, run_id))
+        said = "\n".join(lines[-30:])
+        if code != 0 and UNREACHABLE.search(said):
+            raise TemporaryError(f"dbt cannot reach Postgres: {lines[-1] if lines else 'no output'}")
+        if not (own / artifact).exists():
+            raise DataError(f"dbt {arguments[0]} ended with {code} and wrote no {artifact}:\n{said}")
+        written = json.loads((own / artifact).read_text("utf-8"))
+        with suppress(FileNotFoundError):
+            (own / PARSED).replace(target / PARSED)
+    return written["results"], written["metadata"]["invocation_id"]
+
+
+def _run(settings: Settings, arguments: list[str], environment: dict[str, str]) -> tuple[int, list[str]]:
+    """Run dbt, with its lines in our log, and return its exit code and the lines."""
+    folders = ["--project-dir", str(settings.dbt.project_dir), "--profiles-dir", str(settings.dbt.project_dir)]
     lines: list[str] = []
     with subprocess.Popen(
-        [str(word) for word in command],
+        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments, *folders],
         cwd=settings.dbt.project_dir,
-        env=_environment(settings, as_of, run_id),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -138,13 +170,7 @@ def _results(
         for line in _stripped(child.stdout or ()):
             log.info("dbt: %s", line)
             lines.append(line)
-    said = "\n".join(lines[-30:])
-    if child.returncode != 0 and UNREACHABLE.search(said):
-        raise TemporaryError(f"dbt cannot reach Postgres: {lines[-1] if lines else 'no output'}")
-    if not (target / artifact).exists():
-        raise DataError(f"dbt {arguments[0]} ended with {child.returncode} and wrote no {artifact}:\n{said}")
-    written = json.loads((target / artifact).read_text("utf-8"))
-    return written["results"], written["metadata"]["invocation_id"]
+    return child.returncode, lines
 
 
 def _age_seconds(freshness: dict[str, Any]) -> float | None:

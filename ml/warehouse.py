@@ -131,6 +131,11 @@ class Warehouse:
         with self.transaction() as connection, connection.cursor() as cursor:
             note_delivery(cursor, facts)
 
+    def dbt_invocation(self, as_of: date) -> str:
+        """Return the id of the dbt invocation that built the features of a day, "unknown" where none did."""
+        builds = self.read_view("features.ftr_builds", {"as_of": as_of}, ["dbt_invocation_id"])
+        return str(builds["dbt_invocation_id"][0]) if builds.height else "unknown"
+
     def call(self, function: str, **arguments: object) -> list[tuple[Any, ...]]:
         """Call a function of the warehouse by named arguments and return its rows.
 

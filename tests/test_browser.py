@@ -85,7 +85,7 @@ def test_an_operator_opens_the_graph_of_a_run(airflow: Any, stack: Stack) -> Non
     picture(airflow, "airflow-graph")
 
 
-def test_every_dbt_model_is_in_the_graph_of_the_features(airflow: Any, stack: Stack) -> None:
+def test_an_operator_finds_the_run_of_the_features(airflow: Any, stack: Stack) -> None:
     run = next(run for run in stack.api.runs("build_features") if run["state"] == "success")
     airflow.goto(f"{stack.airflow}/dags/build_features/runs/{run['dag_run_id']}")
     airflow.get_by_text("check_freshness").first.wait_for()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.environment import AIRFLOW_SETTINGS, SWITCHED_OFF, of_instance
+from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, SWITCHED_OFF, of_instance
 from local.instance import PASSWORDS, Instance
 from local.postgres import SETTINGS
 from local.stack import components
@@ -20,7 +20,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # libpq's names and dbmate's address: `local/` gives them to psql and dbmate alone, too.
 ONE_SHOT_NAMES = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "DATABASE_URL", "POSTGRES_INITDB_ARGS"}
 # Set by the user, where there is a folder of deliveries.
-OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER"}
+OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER", "BUNDLES_SOURCE__NAME"}
 AIRFLOW = {name for name in SERVICES if name.startswith("airflow-")}
 
 
@@ -35,7 +35,7 @@ def image_names() -> set[str]:
 def test_the_names_are_those_of_the_embedded_stack(tmp_path: Path) -> None:
     embedded = {*SWITCHED_OFF, *AIRFLOW_SETTINGS, *of_instance(Instance(tmp_path))}
     described = image_names().union(*(environment(service) for service in SERVICES))
-    assert described - ONE_SHOT_NAMES - OPTIONAL_NAMES == embedded
+    assert described - ONE_SHOT_NAMES - OPTIONAL_NAMES - OF_MIGRATIONS_ONLY == embedded
 
 
 def test_the_settings_are_those_of_the_embedded_stack() -> None:

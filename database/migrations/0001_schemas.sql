@@ -9,7 +9,7 @@ create schema features authorization bundles_transformer;
 create schema marts authorization bundles_transformer;
 
 comment on schema raw is 'The shop''s tables as landed, in the raw contract.';
-comment on schema ml is 'Results of runs, partitioned by run_id; read through the views in marts.';
+comment on schema ml is 'Results of runs, by run_id; read through the views in marts.';
 comment on schema ops is 'Manifests, quarantine, runs, leases, audits and the published pointer.';
 
 -- New functions are executable by everybody unless this says otherwise.

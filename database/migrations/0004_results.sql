@@ -1,7 +1,7 @@
 -- migrate:up
 -- Results of runs: one partition a run, made by ops.open_run, dropped by ops.drop_old_runs. A run without a row in
 -- ops.runs has no partition, so its rows are refused without a foreign key, which would cost a check a row and a lock
--- on ops.runs for each partition that is dropped.
+-- on ops.runs for each partition that is dropped. Only ml.policy_metrics is an ordinary table.
 
 create table ml.candidates (
     run_id bigint not null,
@@ -113,8 +113,9 @@ comment on column ml.bundle_items.list_price_cents is 'List price.';
 comment on column ml.bundle_items.price_cents is 'Price within the bundle.';
 comment on column ml.bundle_items.sources is 'Who proposed it.';
 
+-- No partitions: a run of the models leaves some 25 rows, and all of them stay, since people follow them over time.
 create table ml.policy_metrics (
-    run_id bigint not null,
+    run_id bigint not null references ops.runs (run_id),
     policy text not null,
     metric text not null,
     variant text not null,
@@ -129,9 +130,9 @@ create table ml.policy_metrics (
     window_from date not null,
     window_to date not null,
     primary key (run_id, policy, metric, variant)
-) partition by list (run_id);
+);
 comment on table ml.policy_metrics is 'One row a metric of a policy on held-out baskets.';
-comment on column ml.policy_metrics.run_id is 'Run that wrote the row; the partition key.';
+comment on column ml.policy_metrics.run_id is 'Run that wrote the row.';
 comment on column ml.policy_metrics.policy is 'Policy.';
 comment on column ml.policy_metrics.metric is 'Metric.';
 comment on column ml.policy_metrics.variant is 'plain or cross_sell.';
@@ -160,7 +161,7 @@ comment on column ml.catalogue_gaps.run_id is 'Run that wrote the row; the parti
 comment on column ml.catalogue_gaps.customer_id is 'Customer.';
 comment on column ml.catalogue_gaps.objective is 'Value of the published bundle.';
 comment on column ml.catalogue_gaps.catalogue_bound is 'Best value any bundle of the whole catalogue can have.';
-comment on column ml.catalogue_gaps.gap_pct is 'Gap in percent of the bound.';
+comment on column ml.catalogue_gaps.gap_pct is '(catalogue_bound - objective) / catalogue_bound in percent.';
 comment on column ml.catalogue_gaps.catalogue_products is 'Products in the catalogue.';
 
 -- "The bundles of this customer" is the query of every shop page.

@@ -10,6 +10,21 @@ as $$
     order by c.relname
 $$;
 
+-- The publishes of a scope that were not taken back. What was taken back once stays back.
+create function ops.standing_publishes(scope text) returns table (publish_id bigint, run_id bigint)
+language sql stable security definer set search_path = pg_catalog, ops, pg_temp
+as $$
+    select g.publish_id, g.run_id
+    from ops.publish_log as g
+    where g.scope = standing_publishes.scope
+        and g.action = 'publish'
+        and not exists (
+            select 1
+            from ops.publish_log as b
+            where b.action = 'rollback' and b.previous_run_id = g.run_id and b.publish_id > g.publish_id
+        )
+$$;
+
 create function ops.open_run(
     scope text, as_of date, started_by text, seed bigint, params jsonb, git_commit text
 ) returns table (run_id bigint, epoch bigint)
@@ -35,7 +50,8 @@ begin
     returning l.epoch into this_epoch;
 
     -- Made beside the table and then attached: "partition of" would lock every reader of the table out.
-    for result_table in select ops.result_tables() loop
+    -- A run of the models needs none, since it writes ml.policy_metrics alone.
+    for result_table in select t from ops.result_tables() as t where open_run.scope <> 'models' loop
         partition_name := result_table || '_r' || this_run;
         if to_regclass(format('ml.%I', partition_name)) is null then
             execute format(
@@ -188,21 +204,13 @@ begin
         raise exception 'rollback: nothing is published for scope %', rollback.scope;
     end if;
     select r.* into back
-    from ops.publish_log as g
+    from ops.standing_publishes(rollback.scope) as g
     inner join ops.runs as r on r.run_id = g.run_id
-    where g.scope = rollback.scope
-        and g.action = 'publish'
-        and g.run_id <> shown.run_id
+    where g.run_id <> shown.run_id
         and g.publish_id < (
             select max(s.publish_id) from ops.publish_log as s where s.run_id = shown.run_id and s.action = 'publish'
         )
         and to_regclass(format('ml.%I', 'bundles_r' || g.run_id)) is not null
-        -- What was taken back once stays back.
-        and not exists (
-            select 1
-            from ops.publish_log as b
-            where b.action = 'rollback' and b.previous_run_id = g.run_id and b.publish_id > g.publish_id
-        )
     order by g.publish_id desc
     limit 1;
     if not found then
@@ -236,9 +244,9 @@ begin
             and r.run_id not in (select p.run_id from ops.published as p)
             and r.run_id not in (select l.run_id from ops.leases as l)
             and r.run_id not in (
+                -- Those that a rollback may return to, so a run that was taken back keeps no place.
                 select g.run_id
-                from ops.publish_log as g
-                where g.scope = drop_old_runs.scope and g.action = 'publish'
+                from ops.standing_publishes(drop_old_runs.scope) as g
                 group by g.run_id
                 order by max(g.publish_id) desc
                 limit greatest(drop_old_runs.keep, 2)
@@ -270,4 +278,4 @@ to bundles_publisher;
 
 -- migrate:down
 drop function ops.drop_old_runs, ops.rollback, ops.publish, ops.analyze_run, ops.record_audit, ops.note_run,
-    ops.hold_lease, ops.open_run, ops.result_tables;
+    ops.hold_lease, ops.open_run, ops.standing_publishes, ops.result_tables;

@@ -122,7 +122,7 @@ def completion(
     seed: int,
     baskets: int = SAMPLED_BASKETS,
     k: int = 10,
-) -> tuple[Reals, Reals]:
+) -> tuple[Ints, Reals, Reals]:
     """Show half of a basket and look for the rest among the k products most associated with it.
 
     Parameters
@@ -139,7 +139,7 @@ def completion(
     Returns
     -------
     tuple
-        (drawn,) recall of the hidden half, and 1 where any of it was found.
+        (drawn,) the baskets drawn, the recall of the hidden half, and 1 where any of it was found.
     """
     rng = np.random.default_rng(seed)
     eligible = np.flatnonzero(np.diff(starts) >= 2)
@@ -153,20 +153,26 @@ def completion(
         best = np.argpartition(-score, min(k, len(score) - 1))[:k]
         found = np.isin(hidden, best[score[best] > 0]).sum()
         recall[row], hit[row] = found / len(hidden), found > 0
-    return recall, hit
+    return drawn, recall, hit
 
 
 def measure(
-    reading: Reading, sample: PairSample, starts: Ints, items: Codes, seed: int
+    reading: Reading, sample: PairSample, starts: Ints, items: Codes, customers: Codes, seed: int
 ) -> tuple[dict[str, float], Reals]:
-    """Return ``pair_auc``, ``completion_recall_10`` and ``completion_hit_10``, and the recall by basket.
+    """Return ``pair_auc``, ``completion_recall_10`` and ``completion_hit_10``, and the recall by customer.
+
+    The recall by customer, (customers,), is what intervals resample: baskets of one customer are not independent.
+    A basket without a customer (a negative code) stands for a customer of its own.
 
     What cannot be measured, for want of pairs or baskets, is left out.
     """
-    recall, hit = completion(starts, items, reading.summed, seed)
+    drawn, recall, hit = completion(starts, items, reading.summed, seed)
     found = {
         "pair_auc": pair_auc(sample, reading.between),
         "completion_recall_10": float(recall.mean()) if len(recall) else float("nan"),
         "completion_hit_10": float(hit.mean()) if len(hit) else float("nan"),
     }
-    return {metric: value for metric, value in found.items() if np.isfinite(value)}, recall
+    owners = np.where(customers[drawn] < 0, -1 - np.arange(len(drawn)), customers[drawn])
+    _, codes = np.unique(owners, return_inverse=True)
+    of_customers = np.bincount(codes, recall) / np.maximum(np.bincount(codes), 1)
+    return {metric: value for metric, value in found.items() if np.isfinite(value)}, of_customers

@@ -103,13 +103,6 @@ class Catalogue:
         )
 
 
-def gap_pct(objective: float, bound: float) -> float:
-    """Return 100 (bound - objective) / objective; 100 where nothing is offered though something might be."""
-    if bound <= objective:
-        return 0.0
-    return 100.0 if objective <= 0 else 100.0 * (bound - objective) / objective
-
-
 @njit(cache=True, nogil=True)
 def _two_best(first, second, values, is_open):  # type: ignore[no-untyped-def]
     best, runner_up = np.zeros(len(is_open)), np.zeros(len(is_open))

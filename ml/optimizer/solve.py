@@ -21,7 +21,6 @@ Solver = Callable[[BundleProblem], tuple[int, ...]]
 SOLVERS: dict[str, Solver] = {"exact": solve_exact, "greedy": solve_greedy}
 OPTIMAL_GAP_PCT = 1e-9
 """Two sums of the same three numbers in different order differ by less."""
-SMALLEST_SCALE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Solution:
     upper_bound
         No feasible bundle of the problem is worth more; computed apart from the solver.
     gap_pct
-        100 (upper_bound - objective) / |objective|.
+        100 (upper_bound - objective) / upper_bound, from 0 to 100.
     status
         "optimal" when the gap is at most ``OPTIMAL_GAP_PCT``, else "feasible"; "abstained" without a bundle.
     joint_probability
@@ -87,9 +86,14 @@ def certify(problem: BundleProblem, items: tuple[int, ...]) -> Solution:
     objective = problem.value(items)
     if objective <= 0.0:
         return abstain("not_worth_showing", max(bound, 0.0))
-    gap_pct = 100.0 * max(bound - objective, 0.0) / max(abs(objective), SMALLEST_SCALE)
-    status: Status = "optimal" if gap_pct <= OPTIMAL_GAP_PCT else "feasible"
-    return Solution(items, objective, max(bound, objective), gap_pct, status, problem.joint_probability(items))
+    gap = gap_pct(objective, bound)
+    status: Status = "optimal" if gap <= OPTIMAL_GAP_PCT else "feasible"
+    return Solution(items, objective, max(bound, objective), gap, status, problem.joint_probability(items))
+
+
+def gap_pct(objective: float, bound: float) -> float:
+    """Return how far a value of at least 0 may be below the best, in percent of the bound: from 0 to 100."""
+    return 0.0 if bound <= objective else 100.0 * (bound - objective) / bound
 
 
 def solve_disjoint(problem: BundleProblem, solver: str = "exact", bundles: int = 1) -> list[Solution]:
@@ -131,7 +135,7 @@ def solve_many(
 
 def abstain(reason: str, bound: float = 0.0) -> Solution:
     """Return the solution that offers nothing, for a stated reason; nothing would be worth more than ``bound``."""
-    return Solution((), 0.0, bound, 0.0 if bound <= 0.0 else 100.0, "abstained", 0.0, reason)
+    return Solution((), 0.0, bound, gap_pct(0.0, bound), "abstained", 0.0, reason)
 
 
 def _why_nothing(problem: BundleProblem) -> str:

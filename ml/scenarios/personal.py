@@ -16,6 +16,8 @@ from ml.reasons import ItemFacts, PairFacts, reason
 Row = dict[str, Any]
 
 NO_COST = "cost unknown"
+LESS_EARLIER = "_without_earlier_bundles"
+"""What the certificate of a later bundle is about: the candidates that the bundles before it left."""
 NO_BUNDLE = 0
 """Rank of the row that says why a customer has no bundle."""
 
@@ -81,14 +83,16 @@ def rows_of(
     solutions
         Bundles as positions in them, best first; or one abstention.
     candidate_set
-        Name of the set that the certificates speak of.
+        Name of the set that the first bundle's certificate speaks of; later ones speak of what it leaves.
     """
     customer = candidates["customer_id"][0]
     bundles, items = [], []
+    offered = 0
     for rank, solution in enumerate(solutions, start=1):
         if not solution.items:
             bundles.append(abstention_row(customer, solution, candidates.height, facts.as_of, params, candidate_set))
             continue
+        proven_on = candidate_set if rank == 1 else candidate_set + LESS_EARLIER
         chosen = [candidates.row(position, named=True) for position in solution.items]
         chosen.sort(key=lambda row: (-row["preference"], row["product_id"]))
         bundle_id = _identifier(facts.as_of, customer, rank, [row["product_id"] for row in chosen])
@@ -96,7 +100,7 @@ def rows_of(
         price = sum(product["price_cents"] for product in products)
         bundles.append(
             {
-                **_certificate(solution, params, candidates.height, candidate_set),
+                **_certificate(solution, params, candidates.height - offered, proven_on),
                 "bundle_id": bundle_id,
                 "customer_id": customer,
                 "bundle_rank": rank,
@@ -120,6 +124,7 @@ def rows_of(
             }
             for position, (row, product) in enumerate(zip(chosen, products, strict=True), start=1)
         ]
+        offered += len(chosen)
     return bundles, items
 
 

@@ -57,6 +57,8 @@ MONEY = Column("integer", low=0, high=100_000_000)
 INSTANT = Column("instant", required=True)
 UNITS = 10_000
 """More units than this in one line are an error of the till, not a purchase."""
+LINE_CENTS = 2_000_000_000
+"""So is more money than this in one line, before the discount, though units and price may each be possible."""
 
 TABLES = {
     table.name: table

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from ml.errors import DataError
-from ml.sources.contract import Column, RawTable
+from ml.sources.contract import LINE_CENTS, Column, RawTable
 from ml.sources.parsing import HIDDEN, given_text, parsed
 
 LONGEST = {"id": 128, "text": 4096}
@@ -67,6 +67,8 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
         checked = _refuse(checked, pl.col("ends_on") < pl.col("starts_on"), "period_reversed", "ends_on")
     if table.name == "order_items":
         checked = _refuse(checked, pl.col("quantity") == 0, "quantity_range", "quantity")
+        total = pl.col("quantity").cast(pl.Int64).abs() * pl.col("unit_price_cents").cast(pl.Int64)
+        checked = _refuse(checked, total > LINE_CENTS, "line_total_range", "unit_price_cents")
     good = checked.filter(pl.col("reason").is_null()).drop("reason", "column_name").sort(RECORD)
     first = good.unique(list(table.key), keep="first", maintain_order=True)
     # Few keys are ever repeated; only their records are compared in every column.

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 from tqdm import tqdm
@@ -21,12 +22,13 @@ from ml.policies.backtest import backtest, held_out_customers
 from ml.policies.named import BASELINE, OURS, POLICIES
 from ml.policies.shelf import Shelf, offerable, shortlist
 from ml.preference.contract import PreferenceModel
-from ml.preference.load import load_model
+from ml.preference.load import KINDS, load_model
+from ml.preference.ranker import Ranker
 from ml.publishing.lease import open_run
 from ml.settings import Settings
 from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
 from ml.tracking import Tracking
-from ml.training import Shop, asked, fitted_ranker, scored
+from ml.training import Shop, asked, examples, fitted_ranker, scored
 from ml.versions import Version
 from ml.warehouse import Lease, Warehouse
 
@@ -61,15 +63,19 @@ def run(settings: Settings, context: Context) -> Counts:
     champions = {name: _champion(tracking, name, context) for name in MODELS}
     versions = {name: version.number for name, version in champions.items()}
     lease = open_run(settings, context, scope="models")
-    warehouse.call("ops.note_run", run_id=lease.run_id, patch={"model_versions": versions})
+    lineage = {"model_versions": versions, "dbt_invocation_id": warehouse.dbt_invocation(context.as_of)}
+    warehouse.call("ops.note_run", run_id=lease.run_id, patch=lineage)
     earlier = None if context.params.retrain else _measured_before(warehouse, versions, lease, context.as_of)
     if earlier is not None:
-        return {"run_id": lease.run_id, "copied": warehouse.replace_run(POLICY_METRICS, earlier, lease)}
+        rows, mlflow_run_id = earlier
+        warehouse.call("ops.note_run", run_id=lease.run_id, patch={"mlflow_run_id": mlflow_run_id})
+        return {"run_id": lease.run_id, "copied": warehouse.replace_run(POLICY_METRICS, rows, lease)}
 
     day = {"as_of": context.as_of}
-    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
-    through, targets = _targets(shop, context.as_of, settings)
-    model = _ranker(tracking, champions["preference"], shop, through, settings, context.params.seed)
+    through = context.as_of - timedelta(days=settings.preference.holdout_days)
+    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets, through)
+    targets = _targets(shop, through, context.as_of, settings)
+    model = _like(tracking, champions["preference"], shop, through, settings, context.params.seed)
     counts = _counts(tracking, champions["association"], shop, through, settings)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
         is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True)
@@ -88,7 +94,7 @@ def run(settings: Settings, context: Context) -> Counts:
     window = Window(through + timedelta(days=1), context.as_of, shortlisted["customer_id"].n_unique())
     rows = pl.concat([_rows(name, scores, window, settings, context.params.seed) for name in POLICIES])
     written = warehouse.replace_run(POLICY_METRICS, rows, lease)
-    recorded = _record(tracking, rows, context, settings, versions)
+    recorded = _record(tracking, rows, context, settings, lineage)
     if recorded:
         warehouse.call("ops.note_run", run_id=lease.run_id, patch={"mlflow_run_id": recorded})
     hits = rows.filter(pl.col("metric") == "hit_5", pl.col("variant") == "plain")
@@ -100,20 +106,19 @@ def run(settings: Settings, context: Context) -> Counts:
     }
 
 
-def _targets(shop: Shop, as_of: date, settings: Settings) -> tuple[date, pl.DataFrame]:
-    """Return the last day a backtest may learn from, and each customer's first basket after it that can hold a pair.
+def _targets(shop: Shop, through: date, as_of: date, settings: Settings) -> pl.DataFrame:
+    """Return each customer's first basket after ``through`` that can hold a pair.
 
     Raises
     ------
     DataError
         When no customer has one.
     """
-    through = as_of - timedelta(days=settings.preference.holdout_days)
     least = settings.preference.min_customer_baskets
     targets = requests_between(shop.baskets, through + timedelta(days=1), as_of, least, min_products=2)
     if targets.is_empty():
         raise DataError(f"not_enough_data: no customer has a basket of two products after {through}, up to {as_of}")
-    return through, targets
+    return targets
 
 
 def _champion(tracking: Tracking, name: str, context: Context) -> Version:
@@ -123,26 +128,32 @@ def _champion(tracking: Tracking, name: str, context: Context) -> Version:
     return version
 
 
-def _measured_before(warehouse: Warehouse, versions: dict[str, int], lease: Lease, as_of: date) -> pl.DataFrame | None:
-    """Return the metrics of an earlier run with the same models, or None."""
-    runs = warehouse.read_view("ops.runs", {"scope": "models"}, ["run_id", "as_of", "model_versions"])
+def _measured_before(
+    warehouse: Warehouse, versions: dict[str, int], lease: Lease, as_of: date
+) -> tuple[pl.DataFrame, str | None] | None:
+    """Return the metrics of an earlier run with the same models and the MLflow run they came from, or None."""
+    facts = ["run_id", "as_of", "model_versions", "mlflow_run_id"]
+    runs = warehouse.read_view("ops.runs", {"scope": "models"}, facts)
     runs = runs.filter(pl.col("as_of") <= as_of, pl.col("run_id") != lease.run_id)
-    for run_id, _, noted in runs.sort("as_of", "run_id", descending=True).iter_rows():
+    for run_id, _, noted, mlflow_run_id in runs.sort("as_of", "run_id", descending=True).iter_rows():
         rows = warehouse.read(POLICY_METRICS, {"run_id": run_id}) if json.loads(noted) == versions else pl.DataFrame()
         if rows.height:
             log.info("run %d compared policies with the same models: its %d rows are copied", run_id, rows.height)
-            return rows.drop("run_id")
+            return rows.drop("run_id"), mlflow_run_id
     return None
 
 
-def _ranker(
+def _like(
     tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings, seed: int
 ) -> PreferenceModel:
-    """Return the champion where it has not seen the held-out days, else a ranker fitted like it on the days before."""
+    """Return the champion where it has not seen the held-out days, else one of its kind fitted on the days before."""
     if champion.data_cut_off <= through:
         return load_model(tracking.load(champion).folder)
-    ranker, _ = fitted_ranker(shop, through, settings, seed)
-    return ranker
+    kind = KINDS[champion.tags["model"]]
+    if kind is Ranker:
+        ranker, _ = fitted_ranker(shop, through, settings, seed)
+        return ranker
+    return kind().fit(shop.baskets, shop.products, examples(shop, through, settings))
 
 
 def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings) -> Cooccurrence:
@@ -176,7 +187,7 @@ def _rows(name: str, scores: Scores, window: Window, settings: Settings, seed: i
 
 
 def _record(
-    tracking: Tracking, rows: pl.DataFrame, context: Context, settings: Settings, versions: dict[str, int]
+    tracking: Tracking, rows: pl.DataFrame, context: Context, settings: Settings, lineage: dict[str, Any]
 ) -> str | None:
     """Log one MLflow run a policy; return the id of ours."""
     tags = {
@@ -184,7 +195,8 @@ def _record(
         "data_cut_off": context.as_of - timedelta(days=settings.preference.holdout_days),
         "git_commit": settings.git_commit,
         "seed": context.params.seed,
-        **{f"{name}_version": number for name, number in versions.items()},
+        "dbt_invocation_id": lineage["dbt_invocation_id"],
+        **{f"{name}_version": number for name, number in lineage["model_versions"].items()},
     }
     hits = rows.filter(pl.col("metric") == "hit_5")
     recorded = None

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from tqdm import tqdm
 
-from ml.errors import DataError, NothingToDo
+from ml.errors import ConfigError, DataError, NothingToDo
 from ml.landing import Landing
 from ml.params import Context, Counts
 from ml.settings import Settings
@@ -29,12 +29,14 @@ def run(settings: Settings, context: Context) -> Counts:
 
     Raises
     ------
+    ConfigError
+        When the database holds another source's shop.
     DataError
         When a delivery is refused as a whole; those before it have landed, a retry goes on from there.
     NothingToDo
         When a source cut by day has nothing new and what is loaded ends before the as-of date.
     """
-    loader = _Loader(settings, context.params.source)
+    loader = _Loader(settings, context.params.source or settings.source.name)
     source = open_source(loader.source, settings, context.params.seed)
     totals: Counter[str] = Counter()
     try:
@@ -64,7 +66,9 @@ class _Loader:
         self.source = source
         self._limit_share = settings.source.quarantine_limit_share
         self._warehouse = Warehouse(settings, "loader")
-        manifest = self._warehouse.read_view("ops.load_manifest", {"source": source, "status": "accepted"})
+        landed = self._warehouse.read_view("ops.load_manifest", {"status": "accepted"})
+        self._others = landed.filter(pl.col("source") != source)["source"].unique().sort().to_list()
+        manifest = landed.filter(pl.col("source") == source)
         self._known = set(zip(manifest["table_name"], manifest["file_sha256"], strict=True))
         days = manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max())
         self.through: dict[str, date] = dict(days.rows())
@@ -75,6 +79,11 @@ class _Loader:
         refused = 0 if delivery.refused is None else delivery.refused.height
         rows_in = delivery.records.height + refused
         counts = None
+        if self._others:
+            raise ConfigError(
+                f"{self.source}: this database holds the shop of {', '.join(self._others)} already, and two shops would"
+                " mix; name another home by BUNDLES_HOME"
+            )
         if (delivery.table, delivery.file_sha256) not in self._known:
             try:
                 counts = self._warehouse.land(self._landing(delivery))

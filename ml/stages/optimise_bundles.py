@@ -13,8 +13,7 @@ from tqdm import tqdm
 from ml.association.cooccurrence import CooccurrenceParams
 from ml.candidates import whole_catalogue
 from ml.errors import DataError
-from ml.optimizer.catalogue import gap_pct
-from ml.optimizer.solve import OPTIMAL_GAP_PCT, Solution, abstain, solve_many
+from ml.optimizer.solve import OPTIMAL_GAP_PCT, Solution, abstain, gap_pct, solve_many
 from ml.params import Context, Counts
 from ml.policies.named import POLICIES, limits_of
 from ml.policies.shelf import Shelf, offerable

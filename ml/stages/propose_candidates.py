@@ -47,7 +47,11 @@ def run(settings: Settings, context: Context) -> Counts:
     association = tracking.champion("association", context.as_of)
     lease = open_run(settings, context)
     versions = {"preference": preference.version.number, "association": association.version.number}
-    patch = {"model_versions": versions, "data_through": str(baskets["basket_on"].max())}
+    patch = {
+        "model_versions": versions,
+        "data_through": str(baskets["basket_on"].max()),
+        "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
+    }
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 
     model = load_model(preference.folder)

@@ -48,18 +48,18 @@ def run(settings: Settings, context: Context) -> Counts:
             return {"confirmed_version": champion.number, "age_days": age_days}
     warehouse = Warehouse(settings, "ml")
     day = {"as_of": context.as_of}
-    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
-    baskets, products = shop.baskets, shop.products
+    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day)
     through = context.as_of - timedelta(days=settings.preference.holdout_days)
+    past = Shop.of(baskets, products, settings.min_product_baskets, through)
     params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
-    backtest = _counted(baskets.filter(pl.col("basket_on") <= through), params)
-    held_out = index_baskets(baskets.filter(pl.col("basket_on") > through), backtest.product_ids)
-    readings = _readings(backtest, products, tracking, champion, through)
+    backtest = _counted(past.baskets.filter(pl.col("basket_on") <= through), params)
+    held_out = index_baskets(past.baskets.filter(pl.col("basket_on") > through), backtest.product_ids)
+    readings = _readings(backtest, past.products, tracking, champion, through)
     tags = {
         "as_of": context.as_of,
         "data_cut_off": context.as_of,
         "git_commit": settings.git_commit,
-        "dbt_invocation_id": _dbt_invocation(warehouse, context),
+        "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
         "seed": context.params.seed,
     }
     metrics, recalls = _compare(readings, backtest, held_out, context.params.seed)
@@ -72,7 +72,7 @@ def run(settings: Settings, context: Context) -> Counts:
             for rival in (COMMISSIONED, CHAMPION)
             if rival in recalls
         }
-        model = _counted(baskets, params)
+        model = _counted(Shop.of(baskets, products, settings.min_product_baskets).baskets, params)
         beside = {name: metrics[name].get("completion_recall_10", 0.0) for name in ("population_lift", "cosine")}
         passed, reason = judge_association(gains, len(model.first), beside)
         evidence = {"pairs": len(model.first), "products": len(model.product_ids), "baskets": model.baskets_total}
@@ -123,11 +123,12 @@ def _readings(
 def _compare(
     readings: dict[str, Reading], backtest: Cooccurrence, held_out: IndexedBaskets, seed: int
 ) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-    """Return the metrics of each reading that could be measured, and its completion recall by basket."""
+    """Return the metrics of each reading that could be measured, and its completion recall by customer."""
     first, second, pair_baskets, _ = count_pairs(held_out, 1)
     sample = sample_pairs(first, second, pair_baskets, backtest.product_baskets, seed)
     found = {
-        name: measure(reading, sample, held_out.starts, held_out.items, seed) for name, reading in readings.items()
+        name: measure(reading, sample, held_out.starts, held_out.items, held_out.customers, seed)
+        for name, reading in readings.items()
     }
     metrics = {name: measured for name, (measured, _) in found.items()}
     return metrics, {name: recall for name, (_, recall) in found.items()}
@@ -135,8 +136,3 @@ def _compare(
 
 def _shown(metrics: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in metrics.items()}
-
-
-def _dbt_invocation(warehouse: Warehouse, context: Context) -> str:
-    builds = warehouse.read_view("features.ftr_builds", {"as_of": context.as_of}, ["dbt_invocation_id"])
-    return str(builds["dbt_invocation_id"][0]) if builds.height else "unknown"

@@ -73,7 +73,7 @@ def run(settings: Settings, context: Context) -> Counts:
         "as_of": context.as_of,
         "data_cut_off": context.as_of,
         "git_commit": settings.git_commit,
-        "dbt_invocation_id": _dbt_invocation(warehouse, context),
+        "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
         "seed": context.params.seed,
     }
     whole = Shop.of(baskets, products, settings.min_product_baskets)
@@ -92,7 +92,11 @@ def run(settings: Settings, context: Context) -> Counts:
         ours.params(asdict(ranker.params) | {"rounds": ranker.rounds, "examples": learned.height})
         ours.figure(recall_by_k(curves, KS), "plots/recall_by_k.png")
         ours.figure(shares(ranker.importance(), "share of gain"), "plots/feature_importance.png")
-        passed, reason = judge_preference(facts, baselines, _ndcg(champion, tracking, shop, candidates, targets))
+        has_seen = champion is not None and champion.data_cut_off > through
+        rival = None if has_seen else _ndcg(champion, tracking, shop, candidates, targets)
+        passed, reason = judge_preference(facts, baselines, rival)
+        if has_seen:
+            reason += "; not compared with the champion, which was trained on these baskets"
         ours.text(reason, "gate.txt")
         learned_now = examples(whole, context.as_of, settings)
         ranker.refit(whole.baskets, whole.products, learned_now)
@@ -162,8 +166,3 @@ def _registered(model: PreferenceModel, tracking: Tracking, run: Run, tags: dict
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         return tracking.register("preference", Path(folder), run, {**tags, "model": model.kind})
-
-
-def _dbt_invocation(warehouse: Warehouse, context: Context) -> str:
-    builds = warehouse.read_view("features.ftr_builds", {"as_of": context.as_of}, ["dbt_invocation_id"])
-    return str(builds["dbt_invocation_id"][0]) if builds.height else "unknown"

@@ -2,12 +2,14 @@
 
 from datetime import date
 
+import polars as pl
 import psycopg2
 import pytest
 
 from ml.errors import DataError, FencedError
 from ml.settings import Settings
-from ml.warehouse import Warehouse
+from ml.tables import POLICY_METRICS
+from ml.warehouse import Lease, Warehouse
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -29,10 +31,10 @@ def publisher(settings: Settings) -> Warehouse:
     return Warehouse(settings, "publisher")
 
 
-def open_run(ml: Warehouse, day: int, started_by: str = "test") -> tuple[int, int]:
+def open_run(ml: Warehouse, day: int, started_by: str = "test", scope: str = "personal") -> tuple[int, int]:
     rows = ml.call(
         "ops.open_run",
-        scope="personal",
+        scope=scope,
         as_of=date(2017, 12, day),
         started_by=started_by,
         seed=1,
@@ -40,6 +42,13 @@ def open_run(ml: Warehouse, day: int, started_by: str = "test") -> tuple[int, in
         git_commit="",
     )
     return rows[0][0], rows[0][1]
+
+
+def metrics() -> pl.DataFrame:
+    facts = {"policy": "ours", "metric": "hit_5", "variant": "plain", "value": 0.2, "low": 0.1, "high": 0.3}
+    peer = dict.fromkeys(("compared_with", "difference", "difference_low", "difference_high"))
+    window = {"customers": 9, "window_from": date(2017, 11, 1), "window_to": date(2017, 11, 28)}
+    return pl.DataFrame([{**facts, **peer, **window}])
 
 
 def audit(publisher: Warehouse, run_id: int, epoch: int, passed: bool = True) -> None:
@@ -114,6 +123,29 @@ def test_rollback_moves_back_one_run_at_a_time_and_old_partitions_go(ml: Warehou
         publisher.call("ops.rollback", scope="personal", actor="test")
     publisher.call("ops.drop_old_runs", scope="personal", keep=2)
     assert pointer(publisher) == runs[0], "the published run is kept whatever its age"
+
+
+def test_runs_of_the_models_make_no_partitions_and_keep_their_metrics(
+    ml: Warehouse, publisher: Warehouse, owner: psycopg2.extensions.connection
+) -> None:
+    """One such run a day for years must not slow the planning of every query, and people follow the metrics."""
+
+    def partitions() -> int:
+        with owner.cursor() as cursor:
+            cursor.execute("select count(*) from pg_inherits where inhparent::regclass::text like 'ml.%'")
+            ((number,),) = cursor.fetchall()
+        return int(number)
+
+    before, runs = partitions(), []
+    for day in (10, 11, 12, 13):
+        run_id, epoch = open_run(ml, day, scope="models")
+        ml.replace_run(POLICY_METRICS, metrics(), Lease("models", run_id, epoch))
+        runs.append(run_id)
+        publisher.call("ops.drop_old_runs", scope="models", keep=2)
+    assert partitions() == before
+    assert ml.read(POLICY_METRICS, {"run_id": runs})["run_id"].to_list() == runs
+    open_run(ml, 14)
+    assert partitions() > before, "bundles are still kept by run"
 
 
 def test_each_role_can_do_its_own_work_only(settings: Settings, owner: psycopg2.extensions.connection) -> None:

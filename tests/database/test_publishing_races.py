@@ -121,6 +121,9 @@ def test_a_run_that_was_taken_back_is_not_gone_back_to(settings: Settings) -> No
     good, bad = published(settings, 20, "good"), published(settings, 21, "bad")
     publisher = Warehouse(settings, "publisher")
     assert publisher.call("ops.rollback", scope="personal", actor="test") == [(good,)]
-    published(settings, 22, "also bad")
+    publisher.call("ops.drop_old_runs", scope="personal", keep=2)
+    also_bad = published(settings, 22, "also bad")
+    publisher.call("ops.drop_old_runs", scope="personal", keep=2)
     assert publisher.call("ops.rollback", scope="personal", actor="test") == [(good,)]
-    assert bad != good
+    kept = publisher.read_view("pg_catalog.pg_class", {"relname": [f"bundles_r{run}" for run in (good, bad, also_bad)]})
+    assert sorted(kept["relname"]) == sorted([f"bundles_r{good}", f"bundles_r{also_bad}"]), "taken back: not kept"

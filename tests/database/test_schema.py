@@ -99,6 +99,16 @@ def test_the_functions_cannot_be_misled_by_a_search_path(owner: Connection) -> N
     assert not loose
 
 
-def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings) -> None:
-    with pytest.raises(psycopg2.errors.CheckViolation), Warehouse(settings, "ml").transaction() as connection:
-        connection.cursor().execute("insert into ml.bundle_items values (999999, 'b', 1, 'p', 0, 1, 1, '{}')")
+@pytest.mark.parametrize(
+    ("row", "refused"),
+    [
+        ("bundle_items values (999999, 'b', 1, 'p', 0, 1, 1, '{}')", psycopg2.errors.CheckViolation),
+        (
+            "policy_metrics values (999999, 'p', 'm', 'v', 0, 0, 0, null, null, null, null, 1, 'today', 'today')",
+            psycopg2.errors.ForeignKeyViolation,
+        ),
+    ],
+)
+def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings, row: str, refused: type) -> None:
+    with pytest.raises(refused), Warehouse(settings, "ml").transaction() as connection:
+        connection.cursor().execute(f"insert into ml.{row}")

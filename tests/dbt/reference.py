@@ -37,7 +37,7 @@ class Reference:
         ]
         recent = [price for day, price in sold if day > self.as_of - timedelta(days=90)]
         last = [price for day, price in sold if day == max(sold)[0]]
-        return _lower_median(recent) or product["price_cents"] or _lower_median(last)
+        return product["price_cents"] or _lower_median(recent) or _lower_median(last)
 
     def _baskets(self) -> dict[str, dict[str, Any]]:
         """Walk the days in order; a return pops units off the buyer's stack of purchases."""

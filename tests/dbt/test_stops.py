@@ -1,5 +1,6 @@
 """Bad or stale data stop the build, and what stops it has a name."""
 
+import logging
 from datetime import timedelta
 
 import psycopg2.extensions
@@ -34,6 +35,34 @@ def test_freshness_is_measured_back_from_the_as_of_date(shop: Settings, plant: P
         check_freshness.run(shop, context(-1))
     patient = shop.model_copy(update={"freshness": FreshnessSettings(max_age_days=9)})
     assert check_freshness.run(patient, context(4)) == {"raw.orders_age_days": 5.0}
+
+
+def test_an_old_table_that_not_every_shop_has_is_warned_about_and_an_empty_one_is_not(
+    shop: Settings, plant: Plant, caplog: pytest.LogCaptureFixture
+) -> None:
+    plant("stock_levels", [{"product_id": "milk", "counted_at": f"{AS_OF} 00:00:00+00", "on_hand_units": 9}])
+    known = {"product_id": "milk", "kind": "display"}
+    days = {"old": AS_OF - timedelta(days=39), "tomorrow's": AS_OF + timedelta(days=1)}
+    plant("promotions", [{"promotion_id": n, "starts_on": day, "ends_on": day, **known} for n, day in days.items()])
+    with caplog.at_level(logging.WARNING, "ml.transform"):
+        ages = check_freshness.run(shop, context(0))
+    assert ages == {
+        "raw.orders_age_days": 1.0,
+        "raw.stock_levels_age_days": 1.0,
+        "raw.promotions_age_days": 40.0,
+    }
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == [f"raw.promotions: the newest row is 40.0 days old at the end of {AS_OF}"]
+
+
+def test_a_second_call_parses_nothing_anew_and_leaves_no_folder_behind(
+    shop: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_freshness.run(shop, context(0))
+    with caplog.at_level(logging.INFO, "ml.transform"):
+        check_freshness.run(shop, context(0))
+    assert "Found" in caplog.text and "Unable to do partial parsing" not in caplog.text
+    assert {path.name for path in shop.dbt.target_dir.iterdir() if path.is_dir()} <= {"audit"}
 
 
 def test_a_stale_source_stops_the_build_before_it_begins(shop: Settings, owner: psycopg2.extensions.connection) -> None:

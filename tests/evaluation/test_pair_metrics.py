@@ -56,11 +56,11 @@ def test_no_pairs_are_not_measured() -> None:
 
 def test_half_a_basket_finds_its_other_half() -> None:
     """The twin of a shown product is hidden or shown: a list of ten that puts twins first finds all hidden twins."""
-    recall, hit = completion(STARTS, ITEMS, lambda shown: np.bincount(shown ^ 1, minlength=60).astype(float), 3, 200)
+    _, recall, hit = completion(STARTS, ITEMS, lambda shown: np.bincount(shown ^ 1, minlength=60).astype(float), 3, 200)
     assert len(recall) == 200
     assert 0.5 < recall.mean() < 1.0, "where both of a pair are hidden nothing points to them"
     assert set(hit.tolist()) <= {0.0, 1.0}
-    blind, _ = completion(STARTS, ITEMS, lambda shown: np.zeros(60), 3, 200)
+    _, blind, _ = completion(STARTS, ITEMS, lambda shown: np.zeros(60), 3, 200)
     assert blind.mean() == 0.0, "no association, no completion"
 
 
@@ -79,7 +79,7 @@ def test_every_reading_is_asked_the_same_questions() -> None:
 
 
 def test_baskets_of_one_product_have_nothing_to_complete() -> None:
-    recall, hit = completion(np.array([0, 1, 2]), np.array([4, 5], np.int32), lambda shown: np.zeros(9), 1, 10)
+    _, recall, hit = completion(np.array([0, 1, 2]), np.array([4, 5], np.int32), lambda shown: np.zeros(9), 1, 10)
     assert len(recall) == len(hit) == 0
 
 
@@ -88,7 +88,7 @@ def test_a_longer_list_finds_no_less(k: int) -> None:
     def scores(shown: np.ndarray) -> np.ndarray:
         return np.bincount(shown ^ 1, minlength=60).astype(float)
 
-    assert completion(STARTS, ITEMS, scores, 3, 100, k)[0].mean() <= completion(STARTS, ITEMS, scores, 3, 100)[0].mean()
+    assert completion(STARTS, ITEMS, scores, 3, 100, k)[1].mean() <= completion(STARTS, ITEMS, scores, 3, 100)[1].mean()
 
 
 class Twins:
@@ -102,12 +102,20 @@ class Twins:
 
 
 def test_all_metrics_of_a_reading_come_together() -> None:
-    metrics, recall = measure(Twins(), sample(), STARTS, ITEMS, 3)
+    metrics, recall = measure(Twins(), sample(), STARTS, ITEMS, np.full(len(BASKETS), -1), 3)
     assert metrics["pair_auc"] == 1.0
     assert metrics["completion_recall_10"] == pytest.approx(recall.mean())
     assert metrics["completion_hit_10"] >= metrics["completion_recall_10"]
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
-    metrics, recall = measure(Twins(), sample(least=10**6), np.array([0, 1]), ITEMS[:1], 3)
+    metrics, recall = measure(Twins(), sample(least=10**6), np.array([0, 1]), ITEMS[:1], np.zeros(1, np.int32), 3)
     assert metrics == {} and len(recall) == 0
+
+
+def test_recall_is_by_customer_and_a_basket_without_one_stands_alone() -> None:
+    """Two baskets of customer 0, one whose twins are found and one whose are not; then one of nobody, found."""
+    starts, items = np.array([0, 2, 4, 6]), np.array([0, 1, 2, 4, 6, 7], np.int32)
+    metrics, recall = measure(Twins(), sample(), starts, items, np.array([0, 0, -1], np.int32), 3)
+    assert metrics["completion_recall_10"] == pytest.approx(2 / 3)
+    assert sorted(recall.tolist()) == [0.5, 1.0]

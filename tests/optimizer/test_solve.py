@@ -21,7 +21,7 @@ def test_a_worse_incumbent_shows_as_a_gap() -> None:
     assert (best.status, best.gap_pct) == ("optimal", 0.0)
     assert sabotaged.status == "feasible"
     assert sabotaged.upper_bound == best.upper_bound
-    assert sabotaged.gap_pct == pytest.approx(100 * (0.10 - 0.02) / 0.02)
+    assert sabotaged.gap_pct == pytest.approx(100 * (0.10 - 0.02) / 0.10)
 
 
 def test_a_broken_solver_cannot_call_itself_optimal(monkeypatch: pytest.MonkeyPatch) -> None:

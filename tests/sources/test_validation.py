@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from ml.errors import DataError
-from ml.sources.contract import TABLES
+from ml.sources.contract import LINE_CENTS, TABLES, UNITS
 from ml.sources.validation import RECORD, Sorted, sort_records
 
 GOOD: dict[str, dict[str, object]] = {
@@ -108,6 +110,19 @@ def test_a_bad_value_is_quarantined_with_its_reason(table: str, column: str, val
     outcome = sorted_one(table, **{column: value})
     assert outcome.quarantined.select("record_number", "reason", "column_name").rows() == [(1, expected, column)]
     assert "\u0000" not in outcome.quarantined["raw_record"][0]
+
+
+@settings(deadline=None)
+@example(quantity=20, price=100_000_000)
+@example(quantity=-20, price=100_000_000)
+@example(quantity=21, price=100_000_000)
+@example(quantity=-UNITS, price=100_000_000)
+@given(quantity=st.integers(-UNITS, UNITS).filter(bool), price=st.integers(0, 100_000_000))
+def test_a_line_is_taken_when_its_money_fits_an_integer(quantity: int, price: int) -> None:
+    outcome = sorted_one("order_items", quantity=quantity, unit_price_cents=price)
+    found = outcome.quarantined.select("reason", "column_name").rows()
+    assert found == ([] if abs(quantity * price) <= LINE_CENTS else [("line_total_range", "unit_price_cents")])
+    assert LINE_CENTS < 2**31
 
 
 @pytest.mark.parametrize(

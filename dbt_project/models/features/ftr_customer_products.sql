@@ -26,7 +26,7 @@ counted as (
         customer_id,
         product_id,
         count(*)::int as baskets,
-        sum(units)::int as units,
+        sum(units)::bigint as units,
         min(basket_on) as first_on,
         max(basket_on) as last_on
     from basket_products

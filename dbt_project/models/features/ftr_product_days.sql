@@ -21,9 +21,9 @@ summed as (
     select
         product_id,
         basket_on as sold_on,
-        sum(units)::int as units,
-        sum(paid_cents) as revenue_cents,
-        sum(discount_cents) as discount_cents
+        sum(units)::bigint as units,
+        sum(paid_cents)::bigint as revenue_cents,
+        sum(discount_cents)::bigint as discount_cents
     from basket_products
     group by product_id, basket_on
 

@@ -32,7 +32,7 @@ joined as (
         order_items.discount_cents,
         greatest(
             abs(order_items.quantity_units) * order_items.unit_price_cents::bigint - order_items.discount_cents, 0
-        )::int as paid_cents
+        ) as paid_cents
     from orders
     inner join order_items on orders.order_id = order_items.order_id
 

@@ -33,25 +33,31 @@ bought as (
 
 ),
 
-netted as (
+kept as (
 
     select
-        {{ as_of() }} as as_of,
-        bought.basket_id,
-        bought.customer_id,
-        bought.basket_on,
-        bought.product_id,
-        (bought.units - coalesce(returns_matched.returned_units, 0))::int as units,
-        (
-            bought.paid_cents * (bought.units - coalesce(returns_matched.returned_units, 0)) / bought.units
-        )::int as paid_cents,
-        (
-            bought.discount_cents * (bought.units - coalesce(returns_matched.returned_units, 0)) / bought.units
-        )::int as discount_cents
+        bought.*,
+        bought.units - coalesce(returns_matched.returned_units, 0) as kept_units
     from bought
     left join returns_matched
         on bought.basket_id = returns_matched.basket_id and bought.product_id = returns_matched.product_id
     where bought.units > coalesce(returns_matched.returned_units, 0)
+
+),
+
+-- Sums of many lines outgrow an integer, and money times units a bigint, hence numeric between.
+netted as (
+
+    select
+        {{ as_of() }} as as_of,
+        basket_id,
+        customer_id,
+        basket_on,
+        product_id,
+        kept_units as units,
+        div(paid_cents::numeric * kept_units, units)::bigint as paid_cents,
+        div(discount_cents::numeric * kept_units, units)::bigint as discount_cents
+    from kept
 
 )
 

@@ -10,18 +10,27 @@ products as (
 
 ),
 
+-- The shop's own price goes before all others; sales are asked only where it gives none, and 0 is none.
+unpriced as (
+
+    select product_id from products
+    where coalesce(price_cents, 0) = 0
+
+),
+
 recent_prices as (
 
     select
-        product_id,
-        percentile_disc(0.5) within group (order by unit_price_cents) as price_cents
-    from {{ ref('int_order_lines_joined') }}
+        lines.product_id,
+        percentile_disc(0.5) within group (order by lines.unit_price_cents) as price_cents
+    from {{ ref('int_order_lines_joined') }} as lines
+    inner join unpriced on lines.product_id = unpriced.product_id
     where
-        ordered_on <= {{ as_of() }}
-        and ordered_on > {{ as_of() }} - {{ var('price_window_days') }}
-        and quantity_units > 0
-        and unit_price_cents > 0
-    group by product_id
+        lines.ordered_on <= {{ as_of() }}
+        and lines.ordered_on > {{ as_of() }} - {{ var('price_window_days') }}
+        and lines.quantity_units > 0
+        and lines.unit_price_cents > 0
+    group by lines.product_id
 
 ),
 
@@ -32,13 +41,12 @@ older_lines as (
         lines.unit_price_cents,
         rank() over (partition by lines.product_id order by lines.ordered_on desc) as days_back
     from {{ ref('int_order_lines_joined') }} as lines
-    inner join products on lines.product_id = products.product_id
+    inner join unpriced on lines.product_id = unpriced.product_id
     left join recent_prices on lines.product_id = recent_prices.product_id
     where
         lines.ordered_on <= {{ as_of() }}
         and lines.quantity_units > 0
         and lines.unit_price_cents > 0
-        and products.price_cents is null
         and recent_prices.product_id is null
 
 ),
@@ -116,7 +124,9 @@ priced as (
         products.category,
         products.is_active,
         listed.reason as listed_reason,
-        coalesce(recent_prices.price_cents, products.price_cents, last_day_prices.price_cents) as price_cents
+        coalesce(
+            nullif(products.price_cents, 0), recent_prices.price_cents, last_day_prices.price_cents
+        ) as price_cents
     from products
     left join recent_prices on products.product_id = recent_prices.product_id
     left join last_day_prices on products.product_id = last_day_prices.product_id
@@ -134,7 +144,7 @@ judged as (
         case
             when listed_reason is not null then listed_reason
             when not is_active then 'not active'
-            when price_cents is null or price_cents = 0 then 'no price'
+            when price_cents is null then 'no price'
         end as exclusion_reason
     from priced
 

@@ -85,7 +85,7 @@ matched as (
         {{ as_of() }} as as_of,
         basket_id,
         product_id,
-        (bought_units - greatest(least_held_units - held_before_units, 0))::int as returned_units
+        (bought_units - greatest(least_held_units - held_before_units, 0))::bigint as returned_units
     from compared
     where bought_units > greatest(least_held_units - held_before_units, 0)
 
