@@ -98,6 +98,22 @@ CUSTOMER_PRODUCTS = _features(
     },
     "mean_gap_days",
 )
+PRODUCTS = _features(
+    "ftr_customer_products",
+    ("customer_id", "product_id"),
+    {
+        "customer_id": TEXT,
+        "product_id": TEXT,
+        "baskets": INT,
+        "units": BIG,
+        "first_on": DAY,
+        "last_on": DAY,
+        "days_since_last": INT,
+        "basket_share": REAL,
+        "mean_gap_days": REAL,
+    },
+    "mean_gap_days",
+)
 PRODUCT_PAIRS = _features(
     "ftr_product_pairs",
     ("product_a", "product_b"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local import processes
 from local.instance import Instance
 from local.processes import Component, stop
 
@@ -18,7 +19,8 @@ PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLE
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[Instance]:
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 1)
     one = Instance(tmp_path)
     one.logs.mkdir()
     one.pids.mkdir()
