@@ -99,39 +99,6 @@ CUSTOMER_PRODUCTS = _features(
     "mean_gap_days",
 )
 PRODUCTS = _features(
-    "ftr_customer_products",
-    ("customer_id", "product_id"),
-    {
-        "customer_id": TEXT,
-        "product_id": TEXT,
-        "baskets": INT,
-        "units": BIG,
-        "first_on": DAY,
-        "last_on": DAY,
-        "days_since_last": INT,
-        "basket_share": REAL,
-        "mean_gap_days": REAL,
-    },
-    "mean_gap_days",
-)
-PRODUCT_PAIRS = _features(
-    "ftr_product_pairs",
-    ("product_a", "product_b"),
-    {
-        "product_a": TEXT,
-        "product_b": TEXT,
-        "pair_baskets": INT,
-        "baskets_a": INT,
-        "baskets_b": INT,
-        "baskets_total": INT,
-        "support": REAL,
-        "lift": REAL,
-        "lift_low": REAL,
-        "lift_high": REAL,
-        "pair_customers": INT,
-    },
-)
-PRODUCTS = _features(
     "ftr_products",
     ("product_id",),
     {
