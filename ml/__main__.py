@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import logging
 import resource
 import sys
@@ -10,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from ml.errors import ShopError
-from ml.params import DECLARATION, Context, RunParams
+from ml.params import DECLARATION, Context, Question, RunParams
 
 STAGES = {
     "load_raw": "land a source's deliveries in schema raw, with manifest and quarantine",
@@ -21,11 +22,16 @@ STAGES = {
     "evaluate_policies": "compare bundle policies on held-out baskets",
     "propose_candidates": "score each customer's candidates and the associations among them",
     "optimise_bundles": "choose each customer's bundles, with certificates",
+    "list_bundles": "choose the bundles the shop lists for everybody, and rank the bundles it has for each customer",
     "audit_bundles": "check the candidate run before anybody reads it",
     "publish_bundles": "move the published pointer to the audited run",
     "rollback_bundles": "move the published pointer back to the run before",
+    "explain_bundle": "say why a customer does, or does not, get some products together",
     "report": "print the published run, ten bundles and the policy comparison",
 }
+
+UNDATED = ("rollback_bundles", "report", "explain_bundle")
+"""Stages about what is published, whatever its day."""
 
 log = logging.getLogger("ml")
 
@@ -36,20 +42,30 @@ def parser() -> argparse.ArgumentParser:
     stages = top.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for stage, text in STAGES.items():
         one = stages.add_parser(stage, help=text, description=text)
-        one.add_argument("--as-of", type=date.fromisoformat, required=stage not in ("rollback_bundles", "report"))
+        one.add_argument("--as-of", type=date.fromisoformat, required=stage not in UNDATED)
+        if stage == "explain_bundle":
+            one.add_argument("--customer", required=True, help="for whom")
+            one.add_argument("--products", required=True, nargs="+", metavar="PRODUCT", help="together")
         one.add_argument("--started-by", default="cli", help="who started the run; a retry passes the same")
-        for name in RunParams.__dataclass_fields__:
+        for name, field in RunParams.__dataclass_fields__.items():
             rule = DECLARATION[name]
             kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
-            one.add_argument(f"--{name.replace('_', '-')}", type=_reader(kinds), default=rule["default"],
-                             help=rule["description"].replace("%", "%%"))  # fmt: skip
+            one.add_argument(f"--{name.replace('_', '-')}", type=_reader(kinds), default=field.default,
+                             help=_help(rule).replace("%", "%%"))  # fmt: skip
     return top
+
+
+def _help(rule: dict[str, Any]) -> str:
+    text: str = rule["description"]
+    return f'{text} As JSON: ["a", "b"]' if rule["type"] == "array" else text
 
 
 def _reader(kinds: list[str]) -> Any:
     def read(text: str) -> object:
         if "null" in kinds and text in ("", "None"):
             return None
+        if "array" in kinds:
+            return _texts(text)
         if "boolean" in kinds:
             if text.lower() not in ("true", "false"):
                 raise argparse.ArgumentTypeError(f"true or false, not {text!r}")
@@ -57,6 +73,17 @@ def _reader(kinds: list[str]) -> Any:
         return int(text) if "integer" in kinds else float(text) if "number" in kinds else text
 
     return read
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """Return a JSON array of texts; numbers are refused, since 007 and 7 are two products."""
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise argparse.ArgumentTypeError(f'a JSON array of texts such as ["a", "b"], not {text!r}')
+    return tuple(entries)
 
 
 def _peak_mb() -> int:
@@ -75,8 +102,9 @@ def main(arguments: list[str] | None = None) -> int:
         from ml.settings import Settings
 
         as_of = options.as_of or date.max
+        asked = Question(options.customer, tuple(options.products)) if options.stage == "explain_bundle" else None
         counts = importlib.import_module(f"ml.stages.{options.stage}").run(
-            Settings(), Context(as_of, options.started_by, params)
+            Settings(), Context(as_of, options.started_by, params, asked)
         )
     except ShopError as error:
         log.error("%s: %s: %s", options.stage, type(error).__name__, error)

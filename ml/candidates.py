@@ -16,8 +16,8 @@ from scipy import sparse
 
 from ml.errors import ConfigError
 
-SOURCES = ("bought", "popular", "co_purchased", "category", "new")
-BOUGHT, POPULAR, CO_PURCHASED, CATEGORY, NEW = (1 << bit for bit in range(len(SOURCES)))
+SOURCES = ("bought", "popular", "co_purchased", "category", "new", "asked")
+BOUGHT, POPULAR, CO_PURCHASED, CATEGORY, NEW, ASKED = (1 << bit for bit in range(len(SOURCES)))
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "customer_id": pl.String,
     "cut": pl.Date,
@@ -75,7 +75,11 @@ class CandidateParams:
 
 
 def propose(
-    baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, params: CandidateParams | None = None
+    baskets: pl.DataFrame,
+    products: pl.DataFrame,
+    requests: pl.DataFrame,
+    params: CandidateParams | None = None,
+    asked: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return the candidates of each request.
 
@@ -87,13 +91,16 @@ def propose(
         Rows of ``features.ftr_products``; only those with ``is_bundleable`` are proposed.
     requests
         ``customer_id``, ``cut`` (date); customers without baskets get what needs no history.
+    asked
+        ``customer_id``, ``product_id`` to be proposed in any case, as far as they are bundleable: what a form names, or
+        what a live bundle holds.
 
     Returns
     -------
     Frame of ``SCHEMA``, ordered by customer, cut, product. ``co_purchase`` and ``co_purchase_last`` are sums over
     the customer's products (weighted by decayed frequency; or those of the last basket) of the cosine of baskets.
     """
-    return _collect(baskets, products, requests, params or CandidateParams(), whole=False)
+    return _collect(baskets, products, requests, params or CandidateParams(), asked)
 
 
 def whole_catalogue(
@@ -103,11 +110,16 @@ def whole_catalogue(
 
     Products that no source proposed have an empty list of sources.
     """
-    return _collect(baskets, products, requests, params or CandidateParams(), whole=True)
+    return _collect(baskets, products, requests, params or CandidateParams(), None, whole=True)
 
 
 def _collect(
-    baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, params: CandidateParams, whole: bool
+    baskets: pl.DataFrame,
+    products: pl.DataFrame,
+    requests: pl.DataFrame,
+    params: CandidateParams,
+    asked: pl.DataFrame | None,
+    whole: bool = False,
 ) -> pl.DataFrame:
     catalogue = products.filter("is_bundleable").sort("product_id")
     lines = (
@@ -120,7 +132,7 @@ def _collect(
     parts = [
         part
         for (cut,), group in requests.unique().sort("cut").group_by("cut", maintain_order=True)
-        for part in _propose_at(cut, lines, catalogue, group["customer_id"].sort(), params, whole)
+        for part in _propose_at(cut, lines, catalogue, group["customer_id"].sort(), params, asked, whole)
     ]
     if not parts:
         return pl.DataFrame(schema=SCHEMA)
@@ -128,7 +140,13 @@ def _collect(
 
 
 def _propose_at(
-    cut: date, lines: pl.DataFrame, catalogue: pl.DataFrame, customers: pl.Series, params: CandidateParams, whole: bool
+    cut: date,
+    lines: pl.DataFrame,
+    catalogue: pl.DataFrame,
+    customers: pl.Series,
+    params: CandidateParams,
+    asked: pl.DataFrame | None,
+    whole: bool,
 ) -> Iterator[pl.DataFrame]:
     before = lines.filter(pl.col("basket_on") < cut).with_columns(
         age=(pl.lit(cut) - pl.col("basket_on")).dt.total_days()
@@ -141,6 +159,7 @@ def _propose_at(
     near = _neighbours(before.filter(~pl.col("is_giant")), catalogue.height, params)
     taste, last = _tastes(before, customers, catalogue.height, params.decay_days)
     shelf, category_of = _shelves(catalogue, order[sold[order]], params.per_category)
+    asked_of, asked_product = _asked(asked, customers, catalogue)
     step = max(1, 4_000_000 // max(1, catalogue.height))  # keeps the dense scores of a block near 16 MB
     for start in range(0, len(customers), step):
         block = slice(start, start + step)
@@ -148,6 +167,8 @@ def _propose_at(
         marks = np.repeat(common[None, :], liking.shape[0], axis=0)
         owned = taste[block].tocoo()
         marks[owned.row, owned.col] |= BOUGHT
+        is_here = (asked_of >= start) & (asked_of < start + step)
+        marks[asked_of[is_here] - start, asked_product[is_here]] |= ASKED
         _mark_best(marks, liking, params.co_purchased)
         _mark_shelves(marks, taste[block], shelf, category_of, params.categories)
         rows, columns = np.nonzero(marks | np.uint8(1 << 7) if whole else marks)
@@ -163,6 +184,16 @@ def _propose_at(
             },
             schema=SCHEMA,
         )
+
+
+def _asked(asked: pl.DataFrame | None, customers: pl.Series, catalogue: pl.DataFrame) -> tuple[Ints, Ints]:
+    """Return the places of customers and products that are asked for."""
+    if asked is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    places = asked.join(pl.DataFrame({"customer_id": customers}).with_row_index("customer"), on="customer_id").join(
+        catalogue.select("product_id").with_row_index("product"), on="product_id"
+    )
+    return places["customer"].to_numpy().astype(np.int64), places["product"].to_numpy().astype(np.int64)
 
 
 _SOURCE_LISTS = pl.Series(

@@ -1,6 +1,8 @@
 """The values a run is started with: declared once in ``parameters.json``, read here and by the trigger forms."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +22,8 @@ class RunParams:
     Raises
     ------
     ConfigError
-        When a value is outside its declaration; the message names the parameter, the value and what is allowed.
+        When a value is outside its declaration, or two contradict each other; the message names the parameters, the
+        values and what is allowed.
     """
 
     source: str | None = DECLARATION["source"]["default"]
@@ -29,16 +32,41 @@ class RunParams:
     policy: str = DECLARATION["policy"]["default"]
     solver: str = DECLARATION["solver"]["default"]
     bundle_size: int = DECLARATION["bundle_size"]["default"]
+    min_bundle_size: int = DECLARATION["min_bundle_size"]["default"]
     bundles_per_customer: int = DECLARATION["bundles_per_customer"]["default"]
+    max_overlap: int = DECLARATION["max_overlap"]["default"]
     budget_cents: int | None = DECLARATION["budget_cents"]["default"]
+    min_price_cents: int = DECLARATION["min_price_cents"]["default"]
+    min_margin_cents: int | None = DECLARATION["min_margin_cents"]["default"]
     max_per_category: int = DECLARATION["max_per_category"]["default"]
+    min_categories: int = DECLARATION["min_categories"]["default"]
+    complements_only: bool = DECLARATION["complements_only"]["default"]
+    needs_anchor: bool = DECLARATION["needs_anchor"]["default"]
+    must_include: tuple[str, ...] = tuple(DECLARATION["must_include"]["default"])
+    pinned: tuple[str, ...] = tuple(DECLARATION["pinned"]["default"])
+    exclude: tuple[str, ...] = tuple(DECLARATION["exclude"]["default"])
     cost_per_product: float = DECLARATION["cost_per_product"]["default"]
     min_joint_probability: float = DECLARATION["min_joint_probability"]["default"]
+    max_change_share: float = DECLARATION["max_change_share"]["default"]
+    couples_stock: bool = DECLARATION["couples_stock"]["default"]
+    reserve_units: int = DECLARATION["reserve_units"]["default"]
+    promise_quantile: float | None = DECLARATION["promise_quantile"]["default"]
+    catalogue_bundles: int = DECLARATION["catalogue_bundles"]["default"]
     seed: int = DECLARATION["seed"]["default"]
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
             check_value(name, getattr(self, name))
+        if found := "; ".join(_contradictions(self)):
+            raise ConfigError(found)
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> "RunParams":
+        """Return the values that were recorded with a run, where JSON knows lists only."""
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**known)
 
 
 def check_value(name: str, value: object) -> None:
@@ -47,17 +75,58 @@ def check_value(name: str, value: object) -> None:
     Raises
     ------
     ConfigError
-        When it is not in the enumeration or outside the bounds.
+        When it is not in the enumeration, outside the bounds, or a list that holds anything but different texts.
     """
     rule = DECLARATION[name]
     if value is None:
         if "null" in rule["type"]:
             return
         raise ConfigError(f"{name}: a value is needed")
+    if rule["type"] == "array":
+        _check_list(name, value)
     if "enum" in rule and value not in rule["enum"]:
         raise ConfigError(f"{name}: got {value!r}, allowed are {', '.join(filter(None, rule['enum']))}")
     if isinstance(value, int | float) and "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
         raise ConfigError(f"{name}: got {value}, allowed is {rule['minimum']} to {rule['maximum']}")
+
+
+def _check_list(name: str, value: object) -> None:
+    # A lone text would be taken for the list of its letters, and a list would make the frozen values changeable.
+    if not isinstance(value, tuple):
+        raise ConfigError(f"{name}: got {value!r}, wanted is a tuple of texts")
+    wrong = [entry for entry in value if not isinstance(entry, str) or not entry.strip()]
+    if wrong:
+        raise ConfigError(f"{name}: got {wrong[0]!r} in the list, wanted are texts that are not blank")
+    twice = [entry for entry, times in Counter(value).items() if times > 1]
+    if twice:
+        raise ConfigError(f"{name}: more than once in the list: {', '.join(twice)}")
+
+
+def _contradictions(params: RunParams) -> Iterator[str]:
+    """Yield, in words, what no bundle could meet at once whatever the products."""
+    size, smallest, pinned = params.bundle_size, params.min_bundle_size, params.pinned
+    if smallest > size:
+        yield f"min_bundle_size: got {smallest}, must not be above bundle_size, {size}"
+    if params.max_overlap >= smallest:
+        yield f"max_overlap: got {params.max_overlap}, must be below min_bundle_size, {smallest}"
+    if params.budget_cents is not None and params.min_price_cents > params.budget_cents:
+        yield f"min_price_cents: got {params.min_price_cents}, must not be above budget_cents, {params.budget_cents}"
+    if params.min_categories > size:
+        yield f"min_categories: got {params.min_categories}, must not be above bundle_size, {size}"
+    if len(pinned) > size:
+        yield f"pinned: got {len(pinned)} products, must not be more than bundle_size, {size}"
+    if both := sorted(set(pinned) & set(params.exclude)):
+        yield f"pinned and exclude: both name {', '.join(both)}"
+    if params.must_include and set(params.must_include) <= set(params.exclude):
+        yield "must_include and exclude: every product that must be included is excluded"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Why does this customer not get these products together?"""
+
+    customer: str
+    products: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,8 +141,11 @@ class Context:
         Who started the run: the Airflow run id, or "cli". Part of the run's key, so a retry finds its own run.
     params
         The values of the run's form.
+    question
+        What `explain_bundle` is asked.
     """
 
     as_of: date
     started_by: str
     params: RunParams
+    question: Question | None = None

@@ -13,6 +13,7 @@ SOURCE_WORDS = {
     "co_purchased": "often bought with what the customer buys",
     "category": "popular in a category the customer buys",
     "new": "new in the shop",
+    "asked": "asked for by the shop",
 }
 
 

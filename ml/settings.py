@@ -108,6 +108,7 @@ class OptimizerSettings(BaseModel):
 
     catalogue_sample: int = Field(50, ge=0, description="Customers whose bundle is checked against the catalogue.")
     bootstrap_draws: int = Field(1000, ge=100)
+    max_nodes: int = Field(200_000, ge=1, description="Cap on the proof of one bundle; the rest shows as a gap.")
 
 
 class Settings(BaseSettings):

@@ -4,7 +4,7 @@ A frame that differs from its table is refused before anything is written. The s
 ``database/migrations`` (raw, ml) and in dbt (features).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -31,6 +31,10 @@ class Table:
     def qualified(self) -> str:
         """Return ``schema.name``."""
         return f"{self.schema}.{self.name}"
+
+    def frame(self, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+        """Return rows of a run, still without it, typed as the table's columns."""
+        return pl.DataFrame(rows, schema={name: kind for name, kind in self.columns.items() if name != "run_id"})
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the frame with the table's columns in order and cast to its types.
@@ -148,6 +152,12 @@ CUSTOMERS = _features(
     "income_band",
 )
 
+GIVEN_BUNDLES = _features(
+    "ftr_given_bundles",
+    ("given_bundle_id",),
+    {"given_bundle_id": TEXT, "product_ids": TEXTS, "bundle_size": INT},
+)
+
 CANDIDATES = _results(
     "candidates",
     ("customer_id", "product_id"),
@@ -192,8 +202,10 @@ BUNDLES = _results(
         "margin_note": TEXT,
         "reason": TEXT,
         "fallback_reason": TEXT,
+        "held_back_by": TEXT,
+        "is_kept": FLAG,
     },
-    "margin_cents expected_margin_cents margin_note reason fallback_reason",
+    "margin_cents expected_margin_cents margin_note reason fallback_reason held_back_by",
 )
 BUNDLE_ITEMS = _results(
     "bundle_items",
@@ -232,4 +244,54 @@ CATALOGUE_GAPS = _results(
     "catalogue_gaps",
     ("customer_id",),
     {"customer_id": TEXT, "objective": REAL, "catalogue_bound": REAL, "gap_pct": REAL, "catalogue_products": INT},
+)
+SHADOW_PRICES = _results(
+    "shadow_prices",
+    ("product_id",),
+    {
+        "product_id": TEXT,
+        **dict.fromkeys(("available_units", "capacity_units", "promised_units"), INT),
+        **dict.fromkeys(("expected_units", "promised_share", "expected_share", "shadow_price"), REAL),
+    },
+)
+CATALOGUE_BUNDLES = _results(
+    "catalogue_bundles",
+    ("bundle_rank",),
+    {
+        "bundle_rank": INT,
+        "product_ids": TEXTS,
+        **dict.fromkeys(("bundle_size", "list_price_cents", "customers"), INT),
+        **dict.fromkeys(("gain", "coverage", "upper_bound", "gap_pct"), REAL),
+        "reason": TEXT,
+    },
+    "reason",
+)
+GIVEN_BUNDLE_RANKS = _results(
+    "given_bundle_ranks",
+    ("customer_id", "given_bundle_id"),
+    {
+        "customer_id": TEXT,
+        "given_bundle_id": TEXT,
+        "bundle_rank": INT,
+        "objective": REAL,
+        "joint_probability": REAL,
+        "list_price_cents": INT,
+    },
+)
+WHY_NOT = _results(
+    "why_not",
+    ("customer_id", "product_key"),
+    {
+        "customer_id": TEXT,
+        "product_key": TEXT,
+        "product_ids": TEXTS,
+        "verdict": TEXT,
+        "bundle_rank": INT,
+        "objective": REAL,
+        "best_objective": REAL,
+        "cost_of_forcing": REAL,
+        "binding": TEXTS,
+        "detail": TEXT,
+    },
+    "bundle_rank objective cost_of_forcing",
 )

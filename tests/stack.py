@@ -90,7 +90,16 @@ class Stack:
 
     def content(self, run_id: int) -> str:
         """Return a hash of everything a run holds, without the number of the run itself."""
-        tables = ("candidates", "associations", "bundles", "bundle_items", "catalogue_gaps")
+        tables = (
+            "candidates",
+            "associations",
+            "bundles",
+            "bundle_items",
+            "shadow_prices",
+            "catalogue_bundles",
+            "given_bundle_ranks",
+            "catalogue_gaps",
+        )
         whole = [
             self.rows(f"select to_jsonb(t) - 'run_id' from ml.{table} as t where run_id = {run_id}") for table in tables
         ]

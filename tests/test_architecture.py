@@ -13,15 +13,17 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOOR_1 = {"settings", "tables", "params", "landing", "versions"}
 PURE = {"preference", "association", "demand", "candidates", "optimizer", "evaluation", "responsible", "reasons"}
 DOORS = {"warehouse", "tracking", "sources", "transform"}
-FLOOR_3 = {"scenarios", "policies", "publishing", "training"}
-FLOOR_4 = {"stages"}
+FLOOR_3 = {"policies", "publishing", "training"}
+FLOOR_4 = {"scenarios"}
+FLOOR_5 = {"stages"}
 FLOOR = (
     {"errors": 0}
     | {room: 1 for room in FLOOR_1}
     | {room: 2 for room in PURE | DOORS}
     | {room: 3 for room in FLOOR_3}
     | {room: 4 for room in FLOOR_4}
-    | {"__main__": 5}
+    | {room: 5 for room in FLOOR_5}
+    | {"__main__": 6}
 )
 DRIVERS = {"psycopg2", "psycopg", "adbc_driver_postgresql", "adbc_driver_manager", "sqlalchemy"}
 HEAVY = {"torch", "lightgbm", "ortools", "opendp", "shap", "numba", "polars", "mlflow", "sklearn", "pydantic"}

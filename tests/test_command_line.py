@@ -6,6 +6,7 @@ import inspect
 import pytest
 
 from ml.__main__ import STAGES, main, parser
+from ml.params import RunParams
 
 
 def test_every_stage_is_listed_in_the_help() -> None:
@@ -25,6 +26,11 @@ def test_every_listed_stage_can_be_run(stage: str) -> None:
         ["optimise_bundles"],
         ["optimise_bundles", "--as-of", "3 Dec"],
         ["load_raw", "--as-of", "2017-12-03", "--retrain", "maybe"],
+        ["optimise_bundles", "--as-of", "2017-12-03", "--exclude", "milk"],
+        ["optimise_bundles", "--as-of", "2017-12-03", "--exclude", '"milk"'],
+        ["optimise_bundles", "--as-of", "2017-12-03", "--exclude", "[1029743]"],
+        ["optimise_bundles", "--as-of", "2017-12-03", "--exclude", '{"milk": "tea"}'],
+        ["optimise_bundles", "--as-of", "2017-12-03", "--exclude", ""],
     ],
 )
 def test_a_badly_typed_line_is_refused_before_anything_runs(words: list[str]) -> None:
@@ -36,3 +42,20 @@ def test_a_badly_typed_line_is_refused_before_anything_runs(words: list[str]) ->
 def test_a_value_outside_its_bounds_is_a_data_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["optimise_bundles", "--as-of", "2017-12-03", "--bundle-size", "9"]) == 65
     assert "bundle_size" in capsys.readouterr().err
+
+
+def test_a_contradiction_is_a_data_error_that_names_both(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["optimise_bundles", "--as-of", "2017-12-03", "--pinned", '["a"]', "--exclude", '["b", "a"]']
+    assert main(line) == 65
+    assert "pinned and exclude: both name a" in capsys.readouterr().err
+
+
+def test_lists_empties_and_negative_numbers_are_read_as_typed() -> None:
+    words = ["--exclude", '["a, b", "\\u00fc"]', "--min-margin-cents", "-250", "--promise-quantile", "None"]
+    options = parser().parse_args(["optimise_bundles", "--as-of", "2017-12-03", *words])
+    assert (options.exclude, options.min_margin_cents, options.promise_quantile) == (("a, b", "ü"), -250, None)
+
+
+def test_what_is_not_typed_is_the_default_of_the_run() -> None:
+    options = parser().parse_args(["optimise_bundles", "--as-of", "2017-12-03"])
+    assert RunParams(**{name: getattr(options, name) for name in RunParams.__dataclass_fields__}) == RunParams()

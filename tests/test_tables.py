@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from ml.errors import ColumnError
-from ml.tables import CATALOGUE_GAPS, Table
+from ml.tables import BUNDLES, CATALOGUE_GAPS, WHY_NOT, Table
 
 
 def frame(**changed: object) -> pl.DataFrame:
@@ -37,3 +37,17 @@ def test_a_wrong_frame_is_refused_with_the_reason(bad: pl.DataFrame, message: st
 def test_optional_columns_may_be_null() -> None:
     table = Table("ml", "notes", {"run_id": pl.Int64, "note": pl.String}, ("run_id",), frozenset({"note"}))
     assert table.conform(pl.DataFrame({"run_id": [1], "note": [None]})).height == 1
+
+
+def test_a_bundle_need_not_be_held_back_but_says_whether_it_is_kept() -> None:
+    assert "held_back_by" in BUNDLES.optional
+    assert "is_kept" not in BUNDLES.optional
+
+
+def test_an_answer_about_products_that_no_bundle_can_hold_conforms() -> None:
+    row = {"run_id": 1, "customer_id": "ann", "product_key": "jam + tea", "product_ids": ["jam", "tea"]}
+    answer = {"verdict": "not_a_candidate", "best_objective": 0.2, "binding": [], "detail": "tea was no candidate"}
+    unknown = dict.fromkeys(("bundle_rank", "objective", "cost_of_forcing"))
+    conformed = WHY_NOT.conform(pl.DataFrame([{**row, **answer, **unknown}]))
+    assert conformed.schema == pl.Schema(dict(WHY_NOT.columns))
+    assert conformed["binding"].to_list() == [[]]

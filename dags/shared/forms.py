@@ -1,8 +1,9 @@
 """Trigger forms, generated from the one declaration of parameters that the stages' command line reads too."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import Param
 
@@ -16,9 +17,7 @@ NOT_FOR_STAGES = {"as_of", "needs_approval"}
 def form(dag_id: str) -> dict[str, Param]:
     """Return the typed form of a DAG; Airflow refuses a value outside its schema before the run starts."""
     return {
-        name: Param(rule["default"], **{key: value for key, value in rule.items() if key not in ("default", "dags")})
-        for name, rule in DECLARATION.items()
-        if dag_id in rule["dags"]
+        name: Param(rule["default"], **_schema(rule)) for name, rule in DECLARATION.items() if dag_id in rule["dags"]
     }
 
 
@@ -27,5 +26,19 @@ def stage_arguments(names: Iterable[str]) -> list[str]:
     arguments = []
     for name in names:
         if name not in NOT_FOR_STAGES:
-            arguments += [f"--{name.replace('_', '-')}", f"{{{{ params.{name} }}}}"]
+            arguments += [f"--{name.replace('_', '-')}", _template(name)]
     return arguments
+
+
+def _schema(rule: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {key: value for key, value in rule.items() if key not in ("default", "dags")}
+    # A list is typed in a text box, one entry a line, and a box that was emptied sends null.
+    return {**schema, "type": ["null", "array"]} if rule["type"] == "array" else schema
+
+
+def _template(name: str) -> str:
+    """Return the template of one argument; a list becomes JSON, since its entries may hold commas and quotes."""
+    if DECLARATION[name]["type"] == "array":
+        # Empty lines of the text box are entries that mean nothing, and an emptied box is null: select drops both.
+        return f"{{{{ params.{name} | select | list | tojson }}}}"
+    return f"{{{{ params.{name} }}}}"

@@ -1,7 +1,7 @@
 -- migrate:up
 -- Results of runs: one partition a run, made by ops.open_run, dropped by ops.drop_old_runs. A run without a row in
 -- ops.runs has no partition, so its rows are refused without a foreign key, which would cost a check a row and a lock
--- on ops.runs for each partition that is dropped. Only ml.policy_metrics is an ordinary table.
+-- on ops.runs for each partition that is dropped. Only ml.policy_metrics and ml.why_not are ordinary tables.
 
 create table ml.candidates (
     run_id bigint not null,
@@ -66,6 +66,8 @@ create table ml.bundles (
     margin_note text,
     reason text,
     fallback_reason text,
+    held_back_by text check (held_back_by in ('stock', 'change_budget')),
+    is_kept boolean not null,
     primary key (run_id, bundle_id)
 ) partition by list (run_id);
 comment on table ml.bundles is 'One row a bundle, or a customer''s abstention.';
@@ -91,6 +93,9 @@ comment on column ml.bundles.expected_margin_cents is 'joint_probability * margi
 comment on column ml.bundles.margin_note is 'Why the margin is unknown.';
 comment on column ml.bundles.reason is 'Reason in words.';
 comment on column ml.bundles.fallback_reason is 'Why there is no bundle.';
+comment on column ml.bundles.held_back_by is
+'Why the bundle is not the customer''s best one alone: stock or change_budget; null: nothing held it back.';
+comment on column ml.bundles.is_kept is 'The bundle was live before and stays.';
 
 create table ml.bundle_items (
     run_id bigint not null,
@@ -164,10 +169,115 @@ comment on column ml.catalogue_gaps.catalogue_bound is 'Best value any bundle of
 comment on column ml.catalogue_gaps.gap_pct is '(catalogue_bound - objective) / catalogue_bound in percent.';
 comment on column ml.catalogue_gaps.catalogue_products is 'Products in the catalogue.';
 
+create table ml.shadow_prices (
+    run_id bigint not null,
+    product_id text not null,
+    available_units integer not null,
+    capacity_units integer not null,
+    promised_units integer not null,
+    expected_units double precision not null,
+    promised_share double precision not null,
+    expected_share double precision not null,
+    shadow_price double precision not null,
+    primary key (run_id, product_id)
+) partition by list (run_id);
+comment on table ml.shadow_prices is 'One row a product whose stock the customers share.';
+comment on column ml.shadow_prices.run_id is 'Run that wrote the row; the partition key.';
+comment on column ml.shadow_prices.product_id is 'Product.';
+comment on column ml.shadow_prices.available_units is 'Units in stock.';
+comment on column ml.shadow_prices.capacity_units is 'Offers that may hold the product in this run.';
+comment on column ml.shadow_prices.promised_units is 'Offers that hold it.';
+comment on column ml.shadow_prices.expected_units is 'Units that these offers are expected to sell.';
+comment on column ml.shadow_prices.promised_share is 'promised_units / available_units.';
+comment on column ml.shadow_prices.expected_share is 'expected_units / available_units.';
+comment on column ml.shadow_prices.shadow_price is
+'What one more unit would add to the objective of all customers; at least 0.';
+
+create table ml.catalogue_bundles (
+    run_id bigint not null,
+    bundle_rank integer not null,
+    product_ids text[] not null,
+    bundle_size integer not null,
+    list_price_cents integer not null,
+    customers integer not null,
+    gain double precision not null,
+    coverage double precision not null,
+    upper_bound double precision not null,
+    gap_pct double precision not null,
+    reason text,
+    primary key (run_id, bundle_rank)
+) partition by list (run_id);
+comment on table ml.catalogue_bundles is 'One row a bundle that the shop lists for everybody.';
+comment on column ml.catalogue_bundles.run_id is 'Run that wrote the row; the partition key.';
+comment on column ml.catalogue_bundles.bundle_rank is 'Place on the list; 1 was chosen first.';
+comment on column ml.catalogue_bundles.product_ids is 'Products of the bundle.';
+comment on column ml.catalogue_bundles.bundle_size is 'How many they are.';
+comment on column ml.catalogue_bundles.list_price_cents is 'Sum of list prices.';
+comment on column ml.catalogue_bundles.customers is 'Customers for whom it is the best of the list.';
+comment on column ml.catalogue_bundles.gain is 'What it adds to the coverage of the bundles before it.';
+comment on column ml.catalogue_bundles.coverage is
+'Sum over customers of the value of the best bundle of the list so far.';
+comment on column ml.catalogue_bundles.upper_bound is 'Proven: no list of as many bundles covers more.';
+comment on column ml.catalogue_bundles.gap_pct is
+'(upper_bound - coverage of the whole list) / upper_bound in percent; the same in every row.';
+comment on column ml.catalogue_bundles.reason is 'Reason in words.';
+
+create table ml.given_bundle_ranks (
+    run_id bigint not null,
+    customer_id text not null,
+    given_bundle_id text not null,
+    bundle_rank integer not null,
+    objective double precision not null,
+    joint_probability double precision not null check (joint_probability >= 0 and joint_probability <= 1),
+    list_price_cents integer not null,
+    primary key (run_id, customer_id, given_bundle_id)
+) partition by list (run_id);
+comment on table ml.given_bundle_ranks is
+'One row a customer and bundle that the shop already sells, ranked for the customer.';
+comment on column ml.given_bundle_ranks.run_id is 'Run that wrote the row; the partition key.';
+comment on column ml.given_bundle_ranks.customer_id is 'Customer.';
+comment on column ml.given_bundle_ranks.given_bundle_id is 'Key of the bundle in the shop''s data.';
+comment on column ml.given_bundle_ranks.bundle_rank is '1 = best for the customer.';
+comment on column ml.given_bundle_ranks.objective is 'Value for the customer.';
+comment on column ml.given_bundle_ranks.joint_probability is
+'Estimated probability that the next basket holds all products.';
+comment on column ml.given_bundle_ranks.list_price_cents is 'Sum of list prices.';
+
+-- No partitions: each row answers what somebody asked about a run, and answers stay when the run's bundles are dropped.
+create table ml.why_not (
+    run_id bigint not null references ops.runs (run_id),
+    customer_id text not null,
+    product_key text not null,
+    product_ids text[] not null,
+    verdict text not null check (verdict in ('offered', 'ranked_lower', 'infeasible', 'not_a_candidate')),
+    bundle_rank integer,
+    objective double precision,
+    best_objective double precision not null,
+    cost_of_forcing double precision,
+    binding text[] not null,
+    detail text not null,
+    primary key (run_id, customer_id, product_key)
+);
+comment on table ml.why_not is 'One row a question why a customer is not offered some products together.';
+comment on column ml.why_not.run_id is 'Run that was asked about.';
+comment on column ml.why_not.customer_id is 'Customer.';
+comment on column ml.why_not.product_key is 'Product identifiers, sorted and joined by '' + ''.';
+comment on column ml.why_not.product_ids is 'Products asked about.';
+comment on column ml.why_not.verdict is
+'offered: a bundle holds them; ranked_lower: others are worth more; infeasible: they break a constraint; not_a_candidate: one of them was not considered.';
+comment on column ml.why_not.bundle_rank is 'Rank of the offered bundle; else 1 and how many allowed bundles are worth more; null where they cannot be one.';
+comment on column ml.why_not.objective is 'Value of the products as a bundle; null where they cannot be one.';
+comment on column ml.why_not.best_objective is 'Value of the customer''s best bundle.';
+comment on column ml.why_not.cost_of_forcing is
+'What the customer''s best bundle is worth more than the best one that holds all of these products; null: there is none.';
+comment on column ml.why_not.binding is 'Constraints that the products break.';
+comment on column ml.why_not.detail is 'The answer in words.';
+
 -- "The bundles of this customer" is the query of every shop page.
 create index on ml.bundles (run_id, customer_id);
 grant select, insert, delete on all tables in schema ml to bundles_ml;
 grant select on all tables in schema ml to bundles_transformer, bundles_publisher;
 
 -- migrate:down
-drop table ml.catalogue_gaps, ml.policy_metrics, ml.bundle_items, ml.bundles, ml.associations, ml.candidates;
+drop table ml.why_not, ml.given_bundle_ranks, ml.catalogue_bundles, ml.shadow_prices, ml.catalogue_gaps,
+    ml.policy_metrics, ml.bundle_items, ml.bundles, ml.associations, ml.candidates;

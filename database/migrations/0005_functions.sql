@@ -106,6 +106,23 @@ begin
 end
 $$;
 
+-- An answer stays with the run it is about; asked again, it is replaced.
+create function ops.record_why_not(run_id bigint, customer_id text, answer jsonb) returns void
+language sql security definer set search_path = pg_catalog, ops, pg_temp
+as $$
+    insert into ml.why_not as w
+    select record_why_not.run_id, record_why_not.customer_id, array_to_string(a.product_ids, ' + '), a.product_ids,
+        a.verdict, a.bundle_rank, a.objective, a.best_objective, a.cost_of_forcing, a.binding, a.detail
+    from jsonb_to_record(record_why_not.answer) as a (
+        product_ids text[], verdict text, bundle_rank integer, objective double precision,
+        best_objective double precision, cost_of_forcing double precision, binding text[], detail text
+    )
+    on conflict (run_id, customer_id, product_key) do update set
+        verdict = excluded.verdict, bundle_rank = excluded.bundle_rank, objective = excluded.objective,
+        best_objective = excluded.best_objective, cost_of_forcing = excluded.cost_of_forcing,
+        binding = excluded.binding, detail = excluded.detail;
+$$;
+
 create function ops.record_audit(
     run_id bigint, epoch bigint, check_name text, is_passed boolean, failures bigint, detail text
 ) returns void
@@ -270,12 +287,13 @@ $$;
 revoke execute on all functions in schema ops from public;
 grant execute on function ops.open_run(text, date, text, bigint, jsonb, text), ops.hold_lease(text, bigint, bigint)
 to bundles_ml, bundles_publisher;
-grant execute on function ops.note_run(bigint, jsonb) to bundles_ml;
+grant execute on function ops.note_run(bigint, jsonb), ops.record_why_not(bigint, text, jsonb) to bundles_ml;
 grant execute on function
     ops.record_audit(bigint, bigint, text, boolean, bigint, text), ops.analyze_run(bigint),
     ops.publish(bigint, bigint, text), ops.rollback(text, text), ops.drop_old_runs(text, integer)
 to bundles_publisher;
 
 -- migrate:down
-drop function ops.drop_old_runs, ops.rollback, ops.publish, ops.analyze_run, ops.record_audit, ops.note_run,
+drop function ops.drop_old_runs, ops.rollback, ops.publish, ops.analyze_run, ops.record_audit, ops.record_why_not,
+    ops.note_run,
     ops.hold_lease, ops.open_run, ops.standing_publishes, ops.result_tables;

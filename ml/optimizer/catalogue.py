@@ -1,19 +1,22 @@
 """How much better a bundle could be if any product of the catalogue might enter it, not only the candidates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from ml.errors import DataError
-from ml.optimizer.bound import upper_bound
-from ml.optimizer.problem import NO_BUDGET, BundleProblem, Limits
+from ml.optimizer.exact import upper_bound
+from ml.optimizer.limits import Limits
+from ml.optimizer.problem import BundleProblem
+from ml.optimizer.rules import NO_BUDGET
 
 Reals = NDArray[np.float64]
 
-LARGEST_DENSE = 2500
-"""Products that may remain for the exact bound: its matrices take 16 bytes a pair, 100 MB at this size."""
+LARGEST_DENSE = 1500
+"""Products that may remain for the exact bound: its matrices take 8 bytes a pair and depth, 126 MB at size 8."""
+MAX_NODES = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Catalogue:
     def bound(self, preference: Reals, pair_values: Reals, joint: Reals, limits: Limits, objective: float) -> float:
         """Return a number that neither ``objective`` nor any feasible bundle of the catalogue exceeds.
 
-        A product stays in question while the half sum of its two best pairs, with the two largest half sums of all,
-        could beat ``objective``; what is left is bounded exactly.
+        A product stays in question while half of its best pairs, with the largest such halves of all others, could beat
+        ``objective``; what is left is bounded by the tree search, or by these halves where it is too much.
 
         Parameters
         ----------
@@ -52,7 +55,8 @@ class Catalogue:
         pair_values, joint
             (pairs,) objective and joint probability of each listed pair.
         limits
-            As for the candidates.
+            As for the candidates; of these, size, budget, quota, cost and least joint probability are kept to here. The
+            others are relaxed, which leaves the bound valid and looser.
         objective
             Value of the bundle in hand; 0 for an abstention.
 
@@ -65,21 +69,19 @@ class Catalogue:
             raise DataError(f"catalogue of {self.products} products and {len(self.first)} pairs: shapes differ")
         budget = NO_BUDGET if limits.budget_cents is None else limits.budget_cents
         is_open = (self.available_units != 0) & (self.price_cents <= budget)
-        best, second_best = _two_best(self.first, self.second, pair_values, is_open)
-        half = np.where(is_open, 0.5 * (best + second_best), -np.inf)
-        largest = np.sort(half)[::-1][:3]
-        if len(largest) < 3 or limits.max_size < 3:
-            reach = best - 2 * limits.cost_per_product
-        else:
-            triple = half + largest[0] + largest[1] - 3 * limits.cost_per_product
-            reach = np.maximum(triple, best - 2 * limits.cost_per_product)
-        kept = np.flatnonzero(is_open & (reach > objective))
-        if len(kept) > LARGEST_DENSE:
-            triple_bound = float(largest.sum()) - 3 * limits.cost_per_product if limits.max_size > 2 else -np.inf
-            return max(objective, float(best.max()) - 2 * limits.cost_per_product, triple_bound)
-        if len(kept) < 2:
+        ranks = limits.max_size - 1
+        half = 0.5 * _best_pairs(self.first, self.second, pair_values, is_open, ranks).sum(axis=1)
+        reach = np.where(is_open, half - limits.cost_per_product, -np.inf)
+        largest = np.sort(reach)[::-1][: limits.max_size]
+        is_optional = np.arange(len(largest)) >= limits.min_size
+        largest = np.where(is_optional, np.maximum(largest, 0.0), largest)
+        kept = np.flatnonzero(reach + largest[:ranks].sum() > objective)
+        if len(kept) < limits.min_size:
             return objective
-        return max(objective, upper_bound(self._among(kept, preference, pair_values, joint, limits)))
+        if len(kept) > LARGEST_DENSE:
+            return max(objective, float(largest.sum()))
+        among = self._among(kept, preference, pair_values, joint, limits)
+        return upper_bound(among, objective, MAX_NODES)
 
     def _among(
         self, kept: NDArray[np.int64], preference: Reals, pair_values: Reals, joint: Reals, limits: Limits
@@ -99,18 +101,30 @@ class Catalogue:
             self.price_cents[kept],
             self.category[kept],
             self.available_units[kept],
-            limits,
+            replace(
+                limits,
+                min_margin_cents=None,
+                min_price_cents=0,
+                min_categories=1,
+                needs_anchor=False,
+                needs_wanted=False,
+                complements_only=False,
+            ),
         )
 
 
 @njit(cache=True, nogil=True)
-def _two_best(first, second, values, is_open):  # type: ignore[no-untyped-def]
-    best, runner_up = np.zeros(len(is_open)), np.zeros(len(is_open))
+def _best_pairs(first, second, values, is_open, ranks):  # type: ignore[no-untyped-def]
+    """Return (products, ranks): the largest values of each product's pairs with open products, descending."""
+    best = np.zeros((len(is_open), ranks))
     for pair in range(len(values)):
         if is_open[first[pair]] and is_open[second[pair]]:
             for product in (first[pair], second[pair]):
-                if values[pair] > best[product]:
-                    best[product], runner_up[product] = values[pair], best[product]
-                elif values[pair] > runner_up[product]:
-                    runner_up[product] = values[pair]
-    return best, runner_up
+                rank, value = ranks - 1, values[pair]
+                if value <= best[product, rank]:
+                    continue
+                while rank > 0 and best[product, rank - 1] < value:
+                    best[product, rank] = best[product, rank - 1]
+                    rank -= 1
+                best[product, rank] = value
+    return best

@@ -1,130 +1,112 @@
-"""The best pair or triple over all candidates, by a pruned search in compiled code.
+"""The best bundle over all candidates, proven: a quick incumbent, then the tree search that beats it or proves it."""
 
-Candidates are ranked by the half sum of their two best pair values: no triple is worth more than the sum of its
-three half sums, so the search stops at the first rank that cannot win. Nothing is left out.
-"""
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from ml.optimizer.problem import BundleProblem, joint_of_three
+from ml.optimizer.incumbent import start
+from ml.optimizer.node import SAME
+from ml.optimizer.problem import Bundle, BundleProblem
+from ml.optimizer.relaxation import multipliers, optimistic
+from ml.optimizer.rules import LARGEST_SIZE, NEVER
+from ml.optimizer.tree import search
 
-
-def solve_exact(problem: BundleProblem) -> tuple[int, ...]:
-    """Return the positions of a best feasible bundle, ascending; empty when no bundle is feasible."""
-    items = _search(
-        problem.pair_values,
-        problem.joint,
-        problem.preference,
-        problem.price_cents,
-        problem.category,
-        problem.offered(),
-        problem.budget,
-        problem.limits.max_per_category,
-        problem.limits.cost_per_product,
-        problem.limits.min_joint_probability,
-        problem.limits.min_size,
-        problem.limits.max_size,
-    )
-    return tuple(sorted(int(item) for item in items if item >= 0))
+SEEDS = 8
+"""Greedy starts; more cost more than the nodes they save."""
+MAX_NODES = 200_000
 
 
-@njit(cache=True, nogil=True)
-def _search(  # type: ignore[no-untyped-def]
-    values, joint, preference, price, category, offered, budget, quota, cost, least_joint, min_size, max_size
-):
-    best_items = np.full(3, -1, np.int64)
-    best = -np.inf
-    open_items = _affordable(offered, price, budget)
-    half = _half_sums(values, open_items)
-    order = np.argsort(-half, kind="mergesort")
-    ranked = open_items[order]
-    bound = half[order]
-    n = len(ranked)
-    dense = np.empty((n, n))  # in rank order, so that the inner loops read memory in a line
-    for a in range(n):
-        for b in range(n):
-            dense[a, b] = values[ranked[a], ranked[b]]
+class Proof(NamedTuple):
+    """What a search found and proved.
 
-    if min_size == 2:
-        for a in range(n):
-            for b in range(a + 1, n):
-                value = dense[a, b] - 2.0 * cost
-                if value > best:
-                    i, j = ranked[a], ranked[b]
-                    if price[i] + price[j] > budget or (quota < 2 and category[i] == category[j]):
-                        continue
-                    if joint[i, j] < least_joint:
-                        continue
-                    best = value
-                    best_items[0], best_items[1], best_items[2] = i, j, -1
-    if max_size < 3:
-        return best_items
+    Attributes
+    ----------
+    items
+        Positions of the bundle, ascending; empty when none was found.
+    bound
+        No feasible bundle is worth more; minus infinity when there is none.
+    nodes
+        Partial bundles that were looked at.
+    """
 
-    for a in range(n - 2):
-        if bound[a] + bound[a + 1] + bound[a + 2] - 3.0 * cost <= best:
-            break
-        for b in range(a + 1, n - 1):
-            reach = bound[a] + bound[b] - 3.0 * cost
-            if reach + bound[b + 1] <= best:
-                break
-            i, j = ranked[a], ranked[b]
-            if quota < 2 and category[i] == category[j]:
-                continue
-            pair = dense[a, b] - 3.0 * cost
-            for c in range(b + 1, n):
-                if reach + bound[c] <= best:
-                    break
-                value = pair + dense[a, c] + dense[b, c]
-                if value > best and _fits(
-                    i, j, ranked[c], joint, preference, price, category, budget, quota, least_joint
-                ):
-                    best = value
-                    best_items[0], best_items[1], best_items[2] = i, j, ranked[c]
-    return best_items
+    items: Bundle
+    bound: float
+    nodes: int
+
+
+def solve_exact(problem: BundleProblem, max_nodes: int = MAX_NODES) -> Proof:
+    """Return a best feasible bundle with its bound; a cap on the work leaves the bound looser, never wrong."""
+    found = np.full(LARGEST_SIZE, -1, np.int64)
+    scratch = np.empty((problem.limits.max_size - 1) * problem.candidates**2)
+    _, bound, nodes = best_bundle(problem.statement, SEEDS, NEVER, max_nodes, scratch, found)
+    return Proof(tuple(int(item) for item in found if item >= 0), _finite(bound), int(nodes))
+
+
+def upper_bound(problem: BundleProblem, objective: float = -np.inf, max_nodes: int = MAX_NODES) -> float:
+    """Return a number that neither ``objective`` nor the value of any feasible bundle exceeds.
+
+    Found by the tree alone, without the code that made ``objective``, wherever that came from. Minus infinity when
+    no bundle is feasible and none was claimed.
+    """
+    found = np.full(LARGEST_SIZE, -1, np.int64)
+    scratch = np.empty((problem.limits.max_size - 1) * problem.candidates**2)
+    _, bound, _ = best_bundle(problem.statement, 0, max(objective, NEVER), max_nodes, scratch, found)
+    return max(_finite(bound), objective)
+
+
+def count_better(problem: BundleProblem, objective: float, most: int, max_nodes: int = MAX_NODES) -> int:
+    """Return how many feasible bundles are worth more than ``objective``, counted up to ``most``."""
+    found = np.full((most, LARGEST_SIZE), -1, np.int64)
+    beaten = objective + SAME * abs(objective)
+    scratch = np.empty((problem.limits.max_size - 1) * problem.candidates**2)
+    best_bundles(problem.statement, max_nodes, scratch, found, np.full(most, beaten))
+    return int((found[:, 0] >= 0).sum())
+
+
+def _finite(bound: float) -> float:
+    return float(bound) if bound > NEVER / 2 else -np.inf
 
 
 @njit(cache=True, nogil=True)
-def _affordable(offered, price, budget) -> NDArray[np.int64]:  # type: ignore[no-untyped-def]
-    kept = np.empty(len(offered), np.int64)
-    count = 0
-    for item in range(len(offered)):
-        if offered[item] and price[item] <= budget:
-            kept[count] = item
-            count += 1
-    return kept[:count]
+def best_bundle(st, seeds, best, max_nodes, scratch, found):  # type: ignore[no-untyped-def]
+    """Return value, bound and nodes of one statement.
+
+    Parameters
+    ----------
+    seeds
+        Greedy starts of the incumbent; 0 for the tree alone.
+    best
+        Number to beat; ``NEVER`` for none.
+    scratch
+        (>= (max_size - 1) n n,) float64 to work in.
+    found
+        (LARGEST_SIZE,) int64, filled with -1: gets the positions of a bundle worth more than ``best``, ascending.
+    """
+    order = np.argsort(st.category, kind="mergesort")
+    promise, half = np.empty(len(st.linear)), np.empty(len(st.linear))
+    optimistic(st, order, promise, half)
+    money, reward = multipliers(st, promise)
+    worths = np.full(1, best)
+    if seeds > 0:
+        value = start(st, promise, money, reward, seeds, found)
+        if value > best:
+            worths[0] = value
+        else:
+            found[:] = -1
+    founds = found.reshape((1, len(found)))
+    bound, nodes = search(st, order, promise, half, max_nodes, money, reward, scratch, founds, worths)
+    return worths[0], bound, nodes
 
 
 @njit(cache=True, nogil=True)
-def _half_sums(values, items):  # type: ignore[no-untyped-def]
-    half = np.empty(len(items))
-    for row in range(len(items)):
-        first, second = 0.0, 0.0
-        for column in range(len(items)):
-            value = values[items[row], items[column]]
-            if value > first:
-                first, second = value, first
-            elif value > second:
-                second = value
-        half[row] = 0.5 * (first + second)
-    return half
+def best_bundles(st, max_nodes, scratch, found, worths):  # type: ignore[no-untyped-def]
+    """Find the best bundles, as many as ``worths`` is long, that are worth more than it says; return bound and nodes.
 
-
-@njit(cache=True, nogil=True)
-def _fits(i, j, k, joint, preference, price, category, budget, quota, least_joint):  # type: ignore[no-untyped-def]
-    if price[i] + price[j] + price[k] > budget:
-        return False
-    same = (category[i] == category[j]) + (category[i] == category[k]) + (category[j] == category[k])
-    if quota == 1 and same > 0:
-        return False
-    if quota == 2 and same == 3:
-        return False
-    if least_joint <= 0.0:
-        return True
-    low, high = min(i, j, k), max(i, j, k)
-    middle = i + j + k - low - high
-    whole = joint_of_three(
-        joint[low, middle], joint[low, high], joint[middle, high], preference[low], preference[middle], preference[high]
-    )
-    return whole >= least_joint
+    ``found`` is (bundles, LARGEST_SIZE); see :func:`ml.optimizer.tree.search`.
+    """
+    order = np.argsort(st.category, kind="mergesort")
+    promise, half = np.empty(len(st.linear)), np.empty(len(st.linear))
+    optimistic(st, order, promise, half)
+    money, reward = multipliers(st, promise)
+    return search(st, order, promise, half, max_nodes, money, reward, scratch, found, worths)

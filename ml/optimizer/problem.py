@@ -1,68 +1,26 @@
 """One customer's bundle problem: what may be chosen, what is allowed, what it is worth.
 
-Every solver and every bound reads this statement; feasibility and value are defined here and nowhere else.
+Every solver and every bound reads this statement; feasibility and value are defined in
+:mod:`ml.optimizer.rules` and nowhere else.
 """
 
-from dataclasses import dataclass, replace
-from itertools import combinations
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from ml.errors import ConfigError, DataError
+from ml.errors import DataError
+from ml.optimizer import rules
+from ml.optimizer.limits import Limits
+from ml.optimizer.rules import NEVER, UNKNOWN_MARGIN, Statement
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Bundle = tuple[int, ...]
 
-LARGEST_SOLVED = 3
 UNLIMITED = -1
-NO_BUDGET = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a bundle must keep to.
-
-    Attributes
-    ----------
-    min_size, max_size
-        How many different products, 2 to 3.
-    budget_cents
-        Highest sum of prices; None for no limit.
-    max_per_category
-        At most this many products of one category.
-    cost_per_product
-        Subtracted from the value for each product shown, in the unit of the pair values.
-    min_joint_probability
-        A bundle less likely than this to be bought whole is not offered.
-    """
-
-    min_size: int = 2
-    max_size: int = LARGEST_SOLVED
-    budget_cents: int | None = None
-    max_per_category: int = 1
-    cost_per_product: float = 0.0
-    min_joint_probability: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.max_size > LARGEST_SOLVED:
-            raise ConfigError(
-                f"bundle_size: got {self.max_size}; bundles of more than {LARGEST_SOLVED} are not solved yet"
-            )
-        if not 2 <= self.min_size <= self.max_size:
-            raise ConfigError(
-                f"bundle sizes {self.min_size} to {self.max_size}: a bundle holds 2 to {LARGEST_SOLVED} products"
-            )
-        if self.budget_cents is not None and self.budget_cents < 1:
-            raise ConfigError(f"budget_cents: got {self.budget_cents}, must be at least 1 or empty")
-        if self.max_per_category < 1:
-            raise ConfigError(f"max_per_category: got {self.max_per_category}, must be at least 1")
-        if not self.cost_per_product >= 0 or not 0 <= self.min_joint_probability <= 1:
-            raise ConfigError(
-                f"cost_per_product {self.cost_per_product} must be >= 0, "
-                f"min_joint_probability {self.min_joint_probability} within 0 and 1"
-            )
 
 
 @dataclass(frozen=True)
@@ -85,13 +43,24 @@ class BundleProblem:
         (n,) int64; ``UNLIMITED`` where stock is not counted. 0 is not offered.
     limits
         What a bundle must keep to.
-    is_taken
-        (n,) True where an earlier bundle of this customer holds the candidate; nobody when None.
+    margin_cents
+        (n,) int64, ``UNKNOWN_MARGIN`` where it is not known; nowhere known when None.
+    product_values
+        (n,) finite, any sign: value of a product beyond its pairs; 0 when None.
+    product
+        (n,) codes of the products, no two alike; the positions when None.
+    is_anchor, is_wanted, is_pinned, is_excluded
+        (n,) roles: may serve as the anchor, belongs to the must-include group, must be in every bundle, must not be
+        in any; nobody when None.
+    is_substitute
+        (n, n) symmetric: which two are substitutes for each other; nobody when None.
+    earlier
+        Earlier bundles of the same slate.
 
     Raises
     ------
     DataError
-        When shapes differ or a value is outside its range.
+        When shapes differ, a product stands twice or a value is outside its range.
     """
 
     preference: Reals
@@ -101,87 +70,161 @@ class BundleProblem:
     category: NDArray[np.int32]
     available_units: NDArray[np.int64]
     limits: Limits
-    is_taken: Flags | None = None
+    margin_cents: NDArray[np.int64] | None = None
+    product_values: Reals | None = None
+    product: NDArray[np.int64] | None = None
+    is_anchor: Flags | None = None
+    is_wanted: Flags | None = None
+    is_pinned: Flags | None = None
+    is_excluded: Flags | None = None
+    is_substitute: Flags | None = None
+    earlier: tuple[Bundle, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.preference)
-        for name in ("price_cents", "category", "available_units"):
-            if getattr(self, name).shape != (n,):
-                raise DataError(f"{name}: shape {getattr(self, name).shape}, {n} candidates")
+        for name in (
+            "price_cents",
+            "category",
+            "available_units",
+            "margin_cents",
+            "product_values",
+            "product",
+            "is_anchor",
+            "is_wanted",
+            "is_pinned",
+            "is_excluded",
+        ):
+            values = getattr(self, name)
+            if values is not None and values.shape != (n,):
+                raise DataError(f"{name}: shape {values.shape}, {n} candidates")
+        for name in ("pair_values", "joint", "is_substitute"):
+            values = getattr(self, name)
+            if values is not None and values.shape != (n, n):
+                raise DataError(f"{name}: shape {values.shape}, {n} candidates")
+        if not n:
+            return
+        if not (self.preference.min() >= 0 and self.preference.max() <= 1):
+            raise DataError("preference must be a probability, 0 to 1")
         for name in ("pair_values", "joint"):
-            if getattr(self, name).shape != (n, n):
-                raise DataError(f"{name}: shape {getattr(self, name).shape}, {n} candidates")
-        if n and not (np.isfinite(self.pair_values).all() and self.pair_values.min() >= 0):
-            raise DataError("pair_values must be finite and >= 0")
-        if n and (self.price_cents.min() < 0 or self.category.min() < 0):
+            values = getattr(self, name)
+            if not (np.isfinite(values).all() and values.min() >= 0 and (values == values.T).all()):
+                raise DataError(f"{name} must be finite, >= 0 and symmetric")
+        if self.product_values is not None and not np.isfinite(self.product_values).all():
+            raise DataError("product_values must be finite")
+        if self.price_cents.min() < 0 or self.category.min() < 0:
             raise DataError("prices and category codes must be >= 0")
+        if self.product is not None and len(np.unique(self.product)) < n:
+            raise DataError("a product stands twice among the candidates")
 
     @property
     def candidates(self) -> int:
         """Return how many candidates there are."""
         return len(self.preference)
 
-    @property
-    def budget(self) -> int:
-        """Return the budget in cents, a number no price reaches where there is none."""
-        return NO_BUDGET if self.limits.budget_cents is None else self.limits.budget_cents
+    @cached_property
+    def statement(self) -> Statement:
+        """Return the problem as arrays for compiled code."""
+        n, limits = self.candidates, self.limits
+        margin = np.full(n, UNKNOWN_MARGIN) if self.margin_cents is None else self.margin_cents
+        pair = np.where(self._may_not_meet(), NEVER, self.pair_values)
+        linear = np.full(n, -limits.cost_per_product)
+        role = np.zeros(n, np.uint8)
+        for flags, bit in (
+            (self.is_anchor, rules.IS_ANCHOR),
+            (self.is_wanted, rules.IS_WANTED),
+            (self.is_pinned, rules.IS_PINNED),
+        ):
+            if flags is not None:
+                role[flags] |= bit
+        earlier = np.zeros(n, np.int64)
+        for number, bundle in enumerate(self.earlier):
+            earlier[list(bundle)] |= 1 << number
+        return Statement(
+            np.ascontiguousarray(pair),
+            np.ascontiguousarray(self.joint),
+            linear if self.product_values is None else linear + self.product_values,
+            self.preference,
+            self.price_cents.astype(np.int64),
+            margin.astype(np.int64),
+            self.category.astype(np.int32),
+            self._is_open(margin),
+            role,
+            earlier,
+            limits.rules(),
+        )
 
-    def offered(self) -> Flags:
-        """Return (n,) which candidates are in stock and not taken."""
-        in_stock = self.available_units != 0
-        return in_stock if self.is_taken is None else in_stock & ~self.is_taken
+    def after(self, items: Bundle) -> "BundleProblem":
+        """Return the problem of the slate's next bundle once ``items`` are one of its bundles.
 
-    def without(self, items: tuple[int, ...]) -> "BundleProblem":
-        """Return the problem that is left once ``items`` are taken."""
-        taken = np.zeros(self.candidates, bool) if self.is_taken is None else self.is_taken.copy()
-        taken[list(items)] = True
-        return replace(self, is_taken=taken)
+        Nothing else changes, so nothing is checked or made anew: a slate costs little more than its searches.
+        """
+        following = copy(self)
+        marked = self.statement.earlier.copy()
+        marked[list(items)] |= 1 << len(self.earlier)
+        object.__setattr__(following, "earlier", (*self.earlier, items))
+        object.__setattr__(following, "statement", self.statement._replace(earlier=marked))
+        return following
 
-    def value(self, items: tuple[int, ...]) -> float:
-        """Return the objective: sum of the pair values in ascending order, minus the cost of showing the products."""
-        total = 0.0
-        for left, right in combinations(sorted(items), 2):
-            total += float(self.pair_values[left, right])
-        return total - self.limits.cost_per_product * len(items)
-
-    def joint_probability(self, items: tuple[int, ...]) -> float:
-        """Return the estimated probability that one basket holds all of ``items`` (two or three)."""
+    def value(self, items: Bundle) -> float:
+        """Return the objective: sum of the pair values and of the products' own, minus the cost of showing them."""
         chosen = sorted(items)
-        pairs = [float(self.joint[left, right]) for left, right in combinations(chosen, 2)]
-        return pairs[0] if len(pairs) == 1 else float(joint_of_three(*pairs, *self.preference[chosen]))
+        own = 0.0 if self.product_values is None else float(self.product_values[chosen].sum())
+        pairs = float(np.triu(self.pair_values[np.ix_(chosen, chosen)], 1).sum())
+        return pairs + own - self.limits.cost_per_product * len(chosen)
 
-    def violations(self, items: tuple[int, ...]) -> tuple[str, ...]:
+    def joint_probability(self, items: Bundle) -> float:
+        """Return the estimated probability that one basket holds all of ``items``."""
+        return float(rules.joint_probability(self.statement, np.array(sorted(items), np.int64), len(items)))
+
+    def violations(self, items: Bundle) -> tuple[str, ...]:
         """Return the names of the constraints that ``items`` break; empty when the bundle is feasible."""
-        chosen = list(items)
-        broken = []
-        if not self.limits.min_size <= len(set(chosen)) <= self.limits.max_size or len(set(chosen)) < len(chosen):
+        if len(set(items)) < len(items):
             return ("size",)
-        if self.price_cents[chosen].sum() > self.budget:
-            broken.append("budget")
-        if np.unique(self.category[chosen], return_counts=True)[1].max() > self.limits.max_per_category:
-            broken.append("category")
-        if (self.available_units[chosen] == 0).any():
-            broken.append("stock")
-        if self.is_taken is not None and self.is_taken[chosen].any():
-            broken.append("taken")
-        if self.joint_probability(items) < self.limits.min_joint_probability:
-            broken.append("joint_probability")
-        return tuple(broken)
+        chosen = np.array(sorted(items), np.int64)
+        flags = rules.broken(self.statement, chosen, len(chosen))
+        names = {name for bit, name in enumerate(rules.CONSTRAINTS) if flags >> bit & 1}
+        if "excluded" in names:
+            names.discard("excluded")
+            names |= self._closed_by(chosen)
+        if not self._has_substitutes(chosen):
+            names.discard("substitute")  # a pair that another rule keeps apart, which has its own name
+        return tuple(name for name in rules.CONSTRAINTS if name in names)
 
-    def is_feasible(self, items: tuple[int, ...]) -> bool:
+    def is_feasible(self, items: Bundle) -> bool:
         """Return whether ``items`` keep to every constraint."""
         return not self.violations(items)
 
+    def _may_not_meet(self) -> Flags:
+        """Return (n, n) which pairs no bundle may hold, whatever else it holds."""
+        forbidden = np.eye(self.candidates, dtype=bool)
+        if self.limits.complements_only and self.is_substitute is not None:
+            forbidden |= self.is_substitute
+        if self.limits.min_joint_probability > 0:
+            forbidden |= self.joint < self.limits.min_joint_probability
+        if self.limits.max_per_category == 1:
+            forbidden |= self.category[:, None] == self.category[None, :]
+        return forbidden
 
-@njit(cache=True, nogil=True)
-def joint_of_three(p_ab, p_ac, p_bc, p_a, p_b, p_c):  # type: ignore[no-untyped-def]
-    """Return p_ab p_ac p_bc / (p_a p_b p_c), at most the least of the pairs.
+    def _is_open(self, margin: NDArray[np.int64]) -> Flags:
+        is_open = self.available_units != 0
+        if self.is_excluded is not None:
+            is_open &= ~self.is_excluded
+        if self.limits.min_margin_cents is not None:
+            is_open &= margin != UNKNOWN_MARGIN
+        return is_open
 
-    The superposition estimate of Kirkwood (1935), Statistical mechanics of fluid mixtures, J. Chem. Phys. 3: exact
-    where the three are independent; it leaves out what they have in common beyond their pairs.
-    """
-    least = min(p_ab, p_ac, p_bc)
-    alone = p_a * p_b * p_c
-    if least <= 0.0 or alone <= 0.0:
-        return least
-    return min(least, p_ab * p_ac * p_bc / alone)
+    def _closed_by(self, chosen: NDArray[np.int64]) -> set[str]:
+        names = set()
+        if (self.available_units[chosen] == 0).any():
+            names.add("stock")
+        if self.is_excluded is not None and self.is_excluded[chosen].any():
+            names.add("excluded")
+        is_known = self.margin_cents is not None and (self.margin_cents[chosen] != UNKNOWN_MARGIN).all()
+        if self.limits.min_margin_cents is not None and not is_known:
+            names.add("margin")
+        return names
+
+    def _has_substitutes(self, chosen: NDArray[np.int64]) -> bool:
+        if not self.limits.complements_only or self.is_substitute is None:
+            return False
+        return bool(self.is_substitute[np.ix_(chosen, chosen)].any())

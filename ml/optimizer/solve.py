@@ -3,24 +3,52 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
-
-import numpy as np
+from typing import Literal, TypeVar
 
 from ml.errors import ConfigError
-from ml.optimizer.bound import upper_bound
-from ml.optimizer.exact import solve_exact
+from ml.optimizer.annealing import solve_annealing
+from ml.optimizer.exact import MAX_NODES, solve_exact, upper_bound
+from ml.optimizer.genetic import solve_genetic
 from ml.optimizer.greedy import solve_greedy
-from ml.optimizer.problem import UNLIMITED, BundleProblem
+from ml.optimizer.infeasible import conflict
+from ml.optimizer.problem import Bundle, BundleProblem
 
 Status = Literal["optimal", "feasible", "abstained"]
-Solver = Callable[[BundleProblem], tuple[int, ...]]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
-SOLVERS: dict[str, Solver] = {"exact": solve_exact, "greedy": solve_greedy}
+SOLVERS = ("exact", "greedy", "annealing", "genetic")
+
 OPTIMAL_GAP_PCT = 1e-9
-"""Two sums of the same three numbers in different order differ by less."""
+"""Two sums of the same numbers in different order differ by less."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How bundles are searched for.
+
+    Attributes
+    ----------
+    solver
+        One of ``SOLVERS``; the heuristic ones stop by iterations, so that one seed gives one answer.
+    seed
+        Of the random choices of annealing and genetic search.
+    max_nodes
+        Cap on the proof of one bundle; what it leaves open shows as a gap.
+    """
+
+    solver: str = "exact"
+    seed: int = 0
+    max_nodes: int = MAX_NODES
+
+    def __post_init__(self) -> None:
+        if self.solver not in SOLVERS:
+            raise ConfigError(f"solver: got {self.solver!r}, there are {', '.join(SOLVERS)}")
+
+
+EXACT = Search()
 
 
 @dataclass(frozen=True)
@@ -34,7 +62,7 @@ class Solution:
     objective
         Value of the bundle; 0 for an abstention, the value of showing nothing.
     upper_bound
-        No feasible bundle of the problem is worth more; computed apart from the solver.
+        No feasible bundle of the problem is worth more; computed apart from what found the bundle.
     gap_pct
         100 (upper_bound - objective) / upper_bound, from 0 to 100.
     status
@@ -42,10 +70,11 @@ class Solution:
     joint_probability
         Estimated probability that one basket holds the whole bundle.
     fallback_reason
-        None, or why there is no bundle: no_candidates, infeasible:<constraints>, below_threshold, not_worth_showing.
+        None, or why there is no bundle: no_candidates, infeasible:<constraints>, below_threshold, not_worth_showing,
+        not_found.
     """
 
-    items: tuple[int, ...]
+    items: Bundle
     objective: float
     upper_bound: float
     gap_pct: float
@@ -54,21 +83,19 @@ class Solution:
     fallback_reason: str | None = None
 
 
-def solve(problem: BundleProblem, solver: str = "exact") -> Solution:
-    """Return the solver's bundle with its certificate.
-
-    Raises
-    ------
-    ConfigError
-        When there is no solver of that name.
-    """
-    if solver not in SOLVERS:
-        raise ConfigError(f"solver: got {solver!r}, there are {', '.join(SOLVERS)}")
-    return certify(problem, SOLVERS[solver](problem))
+def solve(problem: BundleProblem, search: Search = EXACT) -> Solution:
+    """Return the solver's bundle with its certificate."""
+    if problem.candidates < problem.limits.min_size:
+        return abstain("no_candidates")
+    if search.solver == "exact":
+        proof = solve_exact(problem, search.max_nodes)
+        return _certified(problem, proof.items, proof.bound)
+    items = _heuristic(problem, search)
+    return certify(problem, items, search.max_nodes)
 
 
-def certify(problem: BundleProblem, items: tuple[int, ...]) -> Solution:
-    """Return ``items`` with a certificate whose bound does not depend on who found them.
+def certify(problem: BundleProblem, items: Bundle, max_nodes: int = MAX_NODES) -> Solution:
+    """Return ``items``, whoever found them, with a bound from the tree search alone.
 
     Raises
     ------
@@ -76,10 +103,71 @@ def certify(problem: BundleProblem, items: tuple[int, ...]) -> Solution:
         When the items break a constraint: a solver's error, never a customer's.
     """
     if problem.candidates < problem.limits.min_size:
-        return abstain("no_candidates", 0.0)
-    bound = upper_bound(problem)
+        return abstain("no_candidates")
+    objective = problem.value(items) if items else float("-inf")
+    return _certified(problem, items, upper_bound(problem, objective, max_nodes))
+
+
+def gap_pct(objective: float, bound: float) -> float:
+    """Return how far a value of at least 0 may be below the best, in percent of the bound: from 0 to 100."""
+    return 0.0 if bound <= objective else 100.0 * (bound - objective) / bound
+
+
+def solve_slate(problem: BundleProblem, search: Search = EXACT, bundles: int = 1) -> list[Solution]:
+    """Return up to ``bundles`` bundles, best first, any two of which share at most ``max_overlap`` products.
+
+    Each is the best (or bounded) given those before it: the first of all bundles, the next of those that keep the
+    overlap with the first, and so on. The slate as a whole is not claimed to be the best slate. When the first is an
+    abstention it is the only one; later ones simply end the list.
+    """
+    solutions = [solve(problem, search)]
+    while solutions[-1].items and len(solutions) < bundles:
+        problem = problem.after(solutions[-1].items)
+        solutions.append(solve(problem, search))
+    return solutions if solutions[-1].items or len(solutions) == 1 else solutions[:-1]
+
+
+def solve_many(
+    problems: Iterable[BundleProblem], search: Search = EXACT, bundles: int = 1, threads: int = 1
+) -> Iterator[list[Solution]]:
+    """Yield the slate of each problem, in order; see :func:`solve_slate` and :func:`in_threads`."""
+    return in_threads(lambda problem: solve_slate(problem, search, bundles), problems, threads)
+
+
+def in_threads(work: Callable[[Item], Answer], items: Iterable[Item], threads: int) -> Iterator[Answer]:
+    """Yield ``work(item)`` of each item, in order, with a bounded number of items in memory.
+
+    Parameters
+    ----------
+    items
+        May be a generator: it is read only a little ahead of the answers.
+    threads
+        Workers; compiled kernels release the interpreter lock.
+    """
+    stream = iter(items)
+    with ThreadPoolExecutor(threads, thread_name_prefix="bundles") as pool:
+        running: deque[Future[Answer]] = deque(pool.submit(work, item) for item in islice(stream, 4 * threads))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(work, item) for item in islice(stream, 1))
+
+
+def abstain(reason: str, bound: float = 0.0) -> Solution:
+    """Return the solution that offers nothing, for a stated reason; nothing would be worth more than ``bound``."""
+    return Solution((), 0.0, bound, gap_pct(0.0, bound), "abstained", 0.0, reason)
+
+
+def _heuristic(problem: BundleProblem, search: Search) -> Bundle:
+    if search.solver == "greedy":
+        return solve_greedy(problem)
+    return (solve_annealing if search.solver == "annealing" else solve_genetic)(problem, search.seed)
+
+
+def _certified(problem: BundleProblem, items: Bundle, bound: float) -> Solution:
     if not items:
-        return abstain(_why_nothing(problem), max(bound, 0.0))
+        if bound > 0.0:
+            return abstain("not_found", bound)
+        return abstain("not_worth_showing" if bound > float("-inf") else conflict(problem))
     broken = problem.violations(items)
     if broken:
         raise ConfigError(f"bundle {items} breaks {', '.join(broken)}: the solver does not keep to the problem")
@@ -89,78 +177,3 @@ def certify(problem: BundleProblem, items: tuple[int, ...]) -> Solution:
     gap = gap_pct(objective, bound)
     status: Status = "optimal" if gap <= OPTIMAL_GAP_PCT else "feasible"
     return Solution(items, objective, max(bound, objective), gap, status, problem.joint_probability(items))
-
-
-def gap_pct(objective: float, bound: float) -> float:
-    """Return how far a value of at least 0 may be below the best, in percent of the bound: from 0 to 100."""
-    return 0.0 if bound <= objective else 100.0 * (bound - objective) / bound
-
-
-def solve_disjoint(problem: BundleProblem, solver: str = "exact", bundles: int = 1) -> list[Solution]:
-    """Return up to ``bundles`` bundles that share no product, best first.
-
-    Each is certified for the candidates that the bundles before it left over; the set as a whole is not claimed to
-    be the best set. When the first is an abstention it is the only one; later ones simply end the list.
-    """
-    solutions = [solve(problem, solver)]
-    while solutions[-1].items and len(solutions) < bundles:
-        problem = problem.without(solutions[-1].items)
-        solutions.append(solve(problem, solver))
-    return solutions if solutions[-1].items or len(solutions) == 1 else solutions[:-1]
-
-
-def solve_many(
-    problems: Iterable[BundleProblem], solver: str = "exact", bundles: int = 1, threads: int = 1
-) -> Iterator[list[Solution]]:
-    """Yield the solutions of each problem, in order, with a bounded number of problems in memory.
-
-    Parameters
-    ----------
-    problems
-        May be a generator: it is read only a little ahead of the answers.
-    solver, bundles
-        As in :func:`solve_disjoint`.
-    threads
-        Workers; the compiled kernels release the interpreter lock.
-    """
-    stream = iter(problems)
-    with ThreadPoolExecutor(threads, thread_name_prefix="bundles") as pool:
-        running: deque[Future[list[Solution]]] = deque(
-            pool.submit(solve_disjoint, problem, solver, bundles) for problem in islice(stream, 4 * threads)
-        )
-        while running:
-            yield running.popleft().result()
-            running.extend(pool.submit(solve_disjoint, problem, solver, bundles) for problem in islice(stream, 1))
-
-
-def abstain(reason: str, bound: float = 0.0) -> Solution:
-    """Return the solution that offers nothing, for a stated reason; nothing would be worth more than ``bound``."""
-    return Solution((), 0.0, bound, gap_pct(0.0, bound), "abstained", 0.0, reason)
-
-
-def _why_nothing(problem: BundleProblem) -> str:
-    """Return the constraints that would have to give for a bundle to exist, as few as a deletion filter leaves.
-
-    All are lifted, then put back one by one where a bundle still exists: Chinneck and Dravnieks (1991), Locating
-    minimal infeasible constraint sets in linear programs, ORSA J. Comput. 3(2).
-    """
-    lifted = ["stock", "category", "budget", "joint_probability"]
-    if not solve_exact(_lift(problem, lifted)):
-        return "no_candidates"
-    for name in list(lifted):
-        others = [other for other in lifted if other != name]
-        if solve_exact(_lift(problem, others)):
-            lifted = others
-    return "below_threshold" if lifted == ["joint_probability"] else "infeasible:" + "+".join(lifted)
-
-
-def _lift(problem: BundleProblem, names: list[str]) -> BundleProblem:
-    limits = problem.limits
-    if "category" in names:
-        limits = replace(limits, max_per_category=limits.max_size)
-    if "budget" in names:
-        limits = replace(limits, budget_cents=None)
-    if "joint_probability" in names:
-        limits = replace(limits, min_joint_probability=0.0)
-    units = np.full(problem.candidates, UNLIMITED) if "stock" in names else problem.available_units
-    return replace(problem, limits=limits, available_units=units)

@@ -8,8 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.evaluation.bundle_metrics import BundleScores, score_bundles
-from ml.optimizer.problem import UNLIMITED, BundleProblem, Limits
-from ml.optimizer.solve import Solution, solve_many
+from ml.optimizer.limits import Limits
+from ml.optimizer.problem import UNLIMITED, BundleProblem
+from ml.optimizer.solve import EXACT, Solution, solve_many
 from ml.policies.named import Policy
 from ml.policies.shelf import Codes, Reals, Shelf
 
@@ -96,7 +97,7 @@ def choose_pairs(
                 available_units=np.full(problem.candidates, UNLIMITED),
             )
 
-    return solve_many(problems(), "exact", pairs, threads)
+    return solve_many(problems(), EXACT, pairs, threads)
 
 
 def _claimed(policy: Policy, solution: Solution) -> float:

@@ -1,5 +1,6 @@
 """What can be offered, and the problem it makes for one customer under one policy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,15 +11,34 @@ from numpy.typing import NDArray
 from ml.association.cooccurrence import CooccurrenceParams, shrunk_lift
 from ml.association.symmetric import SymmetricPairs
 from ml.optimizer.catalogue import Catalogue
-from ml.optimizer.objective import dense_pairs, joint_purchase
-from ml.optimizer.problem import UNLIMITED, BundleProblem, Limits
+from ml.optimizer.limits import Limits
+from ml.optimizer.market import Market
+from ml.optimizer.objective import Objective, dense_pairs, pair_values
+from ml.optimizer.problem import UNLIMITED, BundleProblem
+from ml.optimizer.rules import UNKNOWN_MARGIN
 from ml.policies.named import Policy
 
 Reals = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 UNBOUGHT_SHARE = 50 / 140
 """Of the candidates, places for products the customer never bought: 50 of 140 won on Complete Journey."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What a run's form says of products, for everybody.
+
+    Attributes
+    ----------
+    is_wanted, is_pinned, is_excluded
+        (products,) belongs to the must-include group; is in every bundle; is in none.
+    """
+
+    is_wanted: Flags
+    is_pinned: Flags
+    is_excluded: Flags
 
 
 @dataclass(frozen=True)
@@ -32,22 +52,29 @@ class Shelf:
     price_cents, category, available_units
         (products,), as in :class:`ml.optimizer.problem.BundleProblem`; products without a category share it with
         nobody.
+    margin_cents
+        (products,) ``UNKNOWN_MARGIN`` where the cost is not known.
     first, second
         (pairs,) product codes of the pairs with evidence.
     association
         (pairs,) what the policy's objective gets.
     lift
         (pairs,) shrunk within-customer lift, for the joint probability whatever the policy.
+    is_substitute
+        (pairs,) whether the two are bought together less than chance would have it: the whole interval of their lift
+        lies below 1.
     """
 
     product_ids: tuple[str, ...]
     price_cents: NDArray[np.int64]
+    margin_cents: NDArray[np.int64]
     category: NDArray[np.int32]
     available_units: NDArray[np.int64]
     first: NDArray[np.int32]
     second: NDArray[np.int32]
     association: Reals
     lift: Reals
+    is_substitute: Flags
 
     @classmethod
     def of(cls, products: pl.DataFrame, pairs: pl.DataFrame, params: CooccurrenceParams | None = None) -> "Shelf":
@@ -74,12 +101,14 @@ class Shelf:
         return cls(
             tuple(kept["product_id"]),
             kept["price_cents"].to_numpy().astype(np.int64),
+            kept["margin_cents"].cast(pl.Int64).fill_null(UNKNOWN_MARGIN).to_numpy(),
             (kept.select(pl.coalesce("category", own).rank("dense")).to_series().to_numpy() - 1).astype(np.int32),
             kept["available_units"].fill_null(UNLIMITED).to_numpy().astype(np.int64),
             known["code"].to_numpy().astype(np.int32),
             known["code_b"].to_numpy().astype(np.int32),
             association,
             lift,
+            known["lift_high"].to_numpy() < 1.0,
         )
 
     @cached_property
@@ -95,11 +124,33 @@ class Shelf:
     def _lifts(self) -> SymmetricPairs:
         return SymmetricPairs.of(self.first, self.second, self.lift, len(self.product_ids))
 
+    @cached_property
+    def _substitutes(self) -> SymmetricPairs:
+        return SymmetricPairs.of(self.first, self.second, self.is_substitute.astype(float), len(self.product_ids))
+
     def codes(self, product_ids: pl.Series) -> Codes:
         """Return the code of each product, -1 for one that is not on the shelf."""
         return np.array([self.code.get(product, -1) for product in product_ids.to_list()], np.int64)
 
-    def problem(self, policy: Policy, codes: Codes, preference: Reals, limits: Limits) -> BundleProblem:
+    def roles(self, must_include: Sequence[str], pinned: Sequence[str], exclude: Sequence[str]) -> Roles:
+        """Return what a form asks of products; identifiers that are not on the shelf are nobody's."""
+
+        def flags(product_ids: Sequence[str]) -> Flags:
+            held = np.zeros(len(self.product_ids), bool)
+            held[[self.code[product] for product in product_ids if product in self.code]] = True
+            return held
+
+        return Roles(flags(must_include), flags(pinned), flags(exclude))
+
+    def problem(
+        self,
+        policy: Policy,
+        codes: Codes,
+        preference: Reals,
+        limits: Limits,
+        roles: Roles | None = None,
+        is_anchor: Flags | None = None,
+    ) -> BundleProblem:
         """Return the problem of one customer.
 
         Parameters
@@ -108,10 +159,17 @@ class Shelf:
             (n,) products of the candidates, all on the shelf.
         preference
             (n,) probability that the next basket holds each.
+        roles
+            What the form says of products; nothing when None.
+        is_anchor
+            (n,) which candidates may serve as the anchor: what the customer bought before.
         """
-        joint = dense_pairs(joint_purchase, preference, self._lifts.block(codes))
-        is_ours = policy.objective is joint_purchase and policy.association == "lift"
-        values = joint if is_ours else dense_pairs(policy.objective, preference, self._associations.block(codes))
+        joint = dense_pairs(Objective.EXPECTED_JOINT_PURCHASE, preference, self._lifts.block(codes))
+        margin = self.margin_cents[codes]
+        is_ours = policy.objective == Objective.EXPECTED_JOINT_PURCHASE and policy.association == "lift"
+        values = (
+            joint if is_ours else dense_pairs(policy.objective, preference, self._associations.block(codes), margin)
+        )
         return BundleProblem(
             preference,
             values,
@@ -120,6 +178,32 @@ class Shelf:
             self.category[codes],
             self.available_units[codes],
             limits,
+            margin_cents=margin,
+            product=codes,
+            is_anchor=is_anchor,
+            is_wanted=None if roles is None else roles.is_wanted[codes],
+            is_pinned=None if roles is None else roles.is_pinned[codes],
+            is_excluded=None if roles is None else roles.is_excluded[codes],
+            is_substitute=self._substitutes.block(codes) > 0 if limits.complements_only else None,
+        )
+
+    def market(self, policy: Policy, limits: Limits) -> Market:
+        """Return the shop as arrays for the stock-coupled assignment."""
+        rows, columns = np.concatenate([self.first, self.second]), np.concatenate([self.second, self.first])
+        order = np.lexsort((columns, rows))
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(rows, minlength=len(self.product_ids)))])
+        return Market(
+            self.price_cents,
+            self.margin_cents,
+            self.category,
+            starts,
+            columns[order].astype(np.int32),
+            np.tile(self.association, 2)[order],
+            np.tile(self.lift, 2)[order],
+            np.tile(self.is_substitute, 2)[order],
+            int(policy.objective),
+            limits.cost_per_product,
+            limits.rules(),
         )
 
     def catalogue_bound(self, policy: Policy, preference: Reals, limits: Limits, objective: float) -> float:
@@ -134,8 +218,11 @@ class Shelf:
         """
         catalogue = Catalogue(self.price_cents, self.category, self.available_units, self.first, self.second)
         left, right = preference[self.first], preference[self.second]
-        values = policy.objective(left, right, self.association)
-        return catalogue.bound(preference, values, joint_purchase(left, right, self.lift), limits, objective)
+        known = np.where(self.margin_cents == UNKNOWN_MARGIN, -np.inf, self.margin_cents.astype(float))
+        margin = known[self.first] + known[self.second]
+        values = pair_values(policy.objective, left, right, self.association, margin)
+        joint = pair_values(Objective.EXPECTED_JOINT_PURCHASE, left, right, self.lift, margin)
+        return catalogue.bound(preference, values, joint, limits, objective)
 
 
 def offerable(products: pl.DataFrame) -> pl.DataFrame:
@@ -149,10 +236,11 @@ def shortlist(scored: pl.DataFrame, per_customer: int) -> pl.DataFrame:
     Parameters
     ----------
     scored
-        ``customer_id``, ``product_id``, ``preference``, ``is_bought_before``, ``is_in_stock``.
+        ``customer_id``, ``product_id``, ``preference``, ``is_bought_before``, ``is_in_stock``, ``is_asked``.
     per_customer
         Candidates for each customer, where there are as many. ``UNBOUGHT_SHARE`` of them are the likeliest the
-        customer never bought; what those do not fill goes to the next likeliest. What is not in stock comes last.
+        customer never bought; what those do not fill goes to the next likeliest. What is not in stock comes last;
+        what was asked for (``is_asked``) first.
 
     Returns
     -------
@@ -167,7 +255,7 @@ def shortlist(scored: pl.DataFrame, per_customer: int) -> pl.DataFrame:
     )
     return (
         best_first.with_columns(is_reserved=is_kept_place, place=pl.int_range(pl.len()).over("customer_id"))
-        .sort("customer_id", "is_in_stock", "is_reserved", "place", descending=[False, True, True, False])
+        .sort("customer_id", "is_asked", "is_in_stock", "is_reserved", "place", descending=[False, *[True] * 3, False])
         .filter(pl.int_range(pl.len()).over("customer_id") < per_customer)
         .sort("customer_id", "preference", "product_id", descending=[False, True, False])
         .with_columns(candidate_rank=pl.int_range(1, pl.len() + 1).over("customer_id").cast(pl.Int32))

@@ -97,14 +97,24 @@ def _bundles(offered: pl.DataFrame, params: RunParams) -> Broken:
         )
         .select("customer_id", "len"),
     )
+    size, price = pl.col("bundle_size"), pl.col("bundle_price_cents")
     yield (
         "bundle_size_is_kept",
-        offered.filter(pl.col("bundle_size") > params.bundle_size).select("bundle_id", "bundle_size"),
+        offered.filter((size < params.min_bundle_size) | (size > params.bundle_size)).select(
+            "bundle_id", "bundle_size"
+        ),
     )
     yield (
         "budget_is_kept",
-        offered.filter(pl.col("bundle_price_cents") > (params.budget_cents or 2**31 - 1)).select(
+        offered.filter((price < params.min_price_cents) | (price > (params.budget_cents or 2**31 - 1))).select(
             "bundle_id", "bundle_price_cents"
+        ),
+    )
+    least = params.min_margin_cents
+    yield (
+        "margin_floor_is_kept",
+        offered.filter(pl.lit(least is not None) & (pl.col("margin_cents").fill_null(-(2**31)) < (least or 0))).select(
+            "bundle_id", "margin_cents"
         ),
     )
     yield (
@@ -123,12 +133,9 @@ def _bundles(offered: pl.DataFrame, params: RunParams) -> Broken:
 
 
 def _items(run: CandidateRun, params: RunParams) -> Broken:
-    """A product was a candidate of its customer, is offered once, and meets no substitute beyond the quota."""
+    """A product was a candidate of its customer, and bundles hold what the form wants in them."""
     items = run.items.join(run.bundles.select("bundle_id", "customer_id"), on="bundle_id")
-    yield (
-        "product_is_offered_once_to_a_customer",
-        items.group_by("customer_id", "product_id").len().filter(pl.col("len") > 1).sort("customer_id", "product_id"),
-    )
+    yield "bundles_of_a_customer_overlap_within_the_limit", _overlaps(items, params.max_overlap)
     yield (
         "item_was_a_candidate",
         items.join(run.candidates, on=["customer_id", "product_id"], how="anti").select("bundle_id", "product_id"),
@@ -141,3 +148,40 @@ def _items(run: CandidateRun, params: RunParams) -> Broken:
         .filter(pl.col("len") > params.max_per_category)
         .sort("bundle_id"),
     )
+    categories = items.join(run.products.select("product_id", "category"), on="product_id").with_columns(
+        pl.coalesce("category", "product_id").alias("category")
+    )
+    yield (
+        "bundle_spans_enough_categories",
+        categories.group_by("bundle_id")
+        .agg(pl.col("category").n_unique())
+        .filter(pl.col("category") < params.min_categories)
+        .sort("bundle_id"),
+    )
+    held = items.group_by("bundle_id").agg("product_id", is_anchored=pl.col("sources").list.contains("bought").any())
+    held = held.sort("bundle_id")
+    product = pl.col("product_id")
+    yield (
+        "anchor_is_there",
+        held.filter(pl.lit(params.needs_anchor) & ~pl.col("is_anchored")).select("bundle_id"),
+    )
+    wanted, pinned, excluded = list(params.must_include), list(params.pinned), list(params.exclude)
+    yield (
+        "must_include_is_there",
+        held.filter(pl.lit(bool(wanted)) & (product.list.set_intersection(wanted).list.len() == 0)).select("bundle_id"),
+    )
+    yield (
+        "pinned_is_there",
+        held.filter(product.list.set_intersection(pinned).list.len() < len(pinned)).select("bundle_id"),
+    )
+    yield (
+        "excluded_is_not_there",
+        held.filter(product.list.set_intersection(excluded).list.len() > 0).select("bundle_id"),
+    )
+
+
+def _overlaps(items: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Return pairs of bundles of one customer that share more than ``most`` products."""
+    other = items.select("customer_id", "product_id", other_id="bundle_id")
+    shared = items.join(other, on=["customer_id", "product_id"]).filter(pl.col("bundle_id") < pl.col("other_id"))
+    return shared.group_by("bundle_id", "other_id").len().filter(pl.col("len") > most).sort("bundle_id", "other_id")

@@ -12,12 +12,14 @@ import polars as pl
 from ml.optimizer.solve import Solution
 from ml.params import RunParams
 from ml.reasons import ItemFacts, PairFacts, reason
+from ml.scenarios.slates import Slate
 
 Row = dict[str, Any]
 
 NO_COST = "cost unknown"
-LESS_EARLIER = "_without_earlier_bundles"
-"""What the certificate of a later bundle is about: the candidates that the bundles before it left."""
+LESS_EARLIER, WITHIN_OVERLAP = "_without_earlier_bundles", "_within_overlap"
+"""What the certificate of a later bundle is about: the candidates that the bundles before it left, or all of them
+within the overlap that is allowed."""
 NO_BUNDLE = 0
 """Rank of the row that says why a customer has no bundle."""
 
@@ -44,14 +46,8 @@ class Facts:
     pairs: Mapping[tuple[str, str], Row]
 
 
-def chosen_products(solved: Sequence[tuple[pl.DataFrame, list[Solution]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def chosen_products(slates: Sequence[Slate]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the products and the pairs of products that were chosen, for fetching what is known of them.
-
-    Parameters
-    ----------
-    solved
-        Each customer's candidates (``customer_id``, ``product_id``, ``preference``, ``sources``), and the solutions
-        as positions in them.
 
     Returns
     -------
@@ -60,10 +56,10 @@ def chosen_products(solved: Sequence[tuple[pl.DataFrame, list[Solution]]]) -> tu
     """
     items: list[tuple[str, str]] = []
     pairs: set[tuple[str, str]] = set()
-    for candidates, solutions in solved:
-        for solution in solutions:
-            products = sorted(candidates["product_id"][list(solution.items)])
-            items += [(candidates["customer_id"][0], product) for product in products]
+    for slate in slates:
+        for solution in slate.solutions:
+            products = sorted(slate.candidates["product_id"][list(solution.items)])
+            items += [(slate.customer_id, product) for product in products]
             pairs.update(combinations(products, 2))
     return (
         pl.DataFrame(items, schema={"customer_id": pl.String, "product_id": pl.String}, orient="row"),
@@ -71,20 +67,17 @@ def chosen_products(solved: Sequence[tuple[pl.DataFrame, list[Solution]]]) -> tu
     )
 
 
-def rows_of(
-    candidates: pl.DataFrame, solutions: Sequence[Solution], facts: Facts, params: RunParams, candidate_set: str
-) -> tuple[list[Row], list[Row]]:
+def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -> tuple[list[Row], list[Row]]:
     """Return one customer's rows of ``ml.bundles`` and of ``ml.bundle_items``, without the run.
 
     Parameters
     ----------
-    candidates
-        The customer's candidates.
-    solutions
-        Bundles as positions in them, best first; or one abstention.
+    slate
+        The customer's candidates and bundles.
     candidate_set
         Name of the set that the first bundle's certificate speaks of; later ones speak of what it leaves.
     """
+    candidates, solutions = slate.candidates, slate.solutions
     customer = candidates["customer_id"][0]
     bundles, items = [], []
     offered = 0
@@ -92,7 +85,8 @@ def rows_of(
         if not solution.items:
             bundles.append(abstention_row(customer, solution, candidates.height, facts.as_of, params, candidate_set))
             continue
-        proven_on = candidate_set if rank == 1 else candidate_set + LESS_EARLIER
+        later = candidate_set + (WITHIN_OVERLAP if params.max_overlap else LESS_EARLIER)
+        proven_on = candidate_set if rank == 1 else later
         chosen = [candidates.row(position, named=True) for position in solution.items]
         chosen.sort(key=lambda row: (-row["preference"], row["product_id"]))
         bundle_id = _identifier(facts.as_of, customer, rank, [row["product_id"] for row in chosen])
@@ -110,6 +104,8 @@ def rows_of(
                 "expected_revenue_cents": solution.joint_probability * price,
                 **_margin(products, price, solution.joint_probability),
                 "reason": _reason(customer, chosen, facts),
+                "held_back_by": slate.held_back_by[rank - 1],
+                "is_kept": slate.is_kept[rank - 1],
             }
         )
         items += [
@@ -124,7 +120,7 @@ def rows_of(
             }
             for position, (row, product) in enumerate(zip(chosen, products, strict=True), start=1)
         ]
-        offered += len(chosen)
+        offered += 0 if params.max_overlap else len(chosen)
     return bundles, items
 
 
@@ -145,6 +141,8 @@ def abstention_row(
         "expected_margin_cents": None,
         "margin_note": None,
         "reason": None,
+        "held_back_by": None,
+        "is_kept": False,
     }
 
 

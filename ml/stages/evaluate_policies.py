@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,10 +16,14 @@ from ml.errors import DataError
 from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
 from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
 from ml.evaluation.policy_plot import intervals
+from ml.evaluation.race_plot import race_curve
 from ml.evaluation.splits import requests_between
+from ml.optimizer.limits import Limits
+from ml.optimizer.race import race
+from ml.optimizer.solve import solve
 from ml.params import Context, Counts
 from ml.policies.backtest import backtest, held_out_customers
-from ml.policies.named import BASELINE, OURS, POLICIES
+from ml.policies.named import BASELINE, COMPARED, OURS, POLICIES
 from ml.policies.shelf import Shelf, offerable, shortlist
 from ml.preference.contract import PreferenceModel
 from ml.preference.load import KINDS, load_model
@@ -33,6 +37,8 @@ from ml.versions import Version
 from ml.warehouse import Lease, Warehouse
 
 PAIRS = 5
+RACED_CUSTOMERS, RACE_BUDGETS_MS = 24, (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+RACE_LIMITS = Limits(max_size=4, cost_per_product=0.001)
 VARIANTS = {"plain": False, "cross_sell": True}
 MODELS = ("preference", "association")
 
@@ -78,13 +84,14 @@ def run(settings: Settings, context: Context) -> Counts:
     model = _like(tracking, champions["preference"], shop, through, settings, context.params.seed)
     counts = _counts(tracking, champions["association"], shop, through, settings)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
-        is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True)
+        is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True), is_asked=pl.lit(False)
     )
     on_sale = found.join(offerable(shop.products).select("product_id"), on="product_id", how="semi")
     shortlisted = shortlist(on_sale, settings.candidates.per_customer)
     scores: dict[tuple[str, str], BundleScores] = {}
-    with tqdm(total=len(POLICIES) * len(VARIANTS), unit="comparison", disable=None) as progress:
-        for name, policy in POLICIES.items():
+    with tqdm(total=len(COMPARED) * len(VARIANTS), unit="comparison", disable=None) as progress:
+        for name in COMPARED:
+            policy = POLICIES[name]
             shelf = Shelf.of(shop.products, counts.frame(policy.association), counts.params)
             customers = held_out_customers(shelf, shortlisted)
             for variant, is_cross_sell in VARIANTS.items():
@@ -92,9 +99,10 @@ def run(settings: Settings, context: Context) -> Counts:
                 scores[name, variant] = backtest(shelf, policy, customers, is_cross_sell, PAIRS, settings.threads)
                 progress.update()
     window = Window(through + timedelta(days=1), context.as_of, shortlisted["customer_id"].n_unique())
-    rows = pl.concat([_rows(name, scores, window, settings, context.params.seed) for name in POLICIES])
+    rows = pl.concat([_rows(name, scores, window, settings, context.params.seed) for name in COMPARED])
     written = warehouse.replace_run(POLICY_METRICS, rows, lease)
-    recorded = _record(tracking, rows, context, settings, lineage)
+    points = _race(shop, counts, shortlisted, context.params.seed)
+    recorded = _record(tracking, rows, points, context, settings, lineage)
     if recorded:
         warehouse.call("ops.note_run", run_id=lease.run_id, patch={"mlflow_run_id": recorded})
     hits = rows.filter(pl.col("metric") == "hit_5", pl.col("variant") == "plain")
@@ -186,10 +194,26 @@ def _rows(name: str, scores: Scores, window: Window, settings: Settings, seed: i
     )
 
 
+def _race(shop: Shop, counts: Cooccurrence, shortlisted: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Let the solvers race on some customers' real problems; no rows where nobody has a bundle worth anything."""
+    shelf = Shelf.of(shop.products, counts.frame(POLICIES[OURS].association), counts.params)
+    customers = held_out_customers(shelf, shortlisted)[:RACED_CUSTOMERS]
+    problems = [shelf.problem(POLICIES[OURS], one.codes, one.preference, RACE_LIMITS) for one in customers]
+    if not any(solve(problem).items for problem in problems):
+        log.warning("no race of the solvers: none of %s customers has a bundle worth anything", len(problems))
+        return pl.DataFrame()
+    return pl.DataFrame([asdict(point) for point in race(problems, RACE_BUDGETS_MS, seed)])
+
+
 def _record(
-    tracking: Tracking, rows: pl.DataFrame, context: Context, settings: Settings, lineage: dict[str, Any]
+    tracking: Tracking,
+    rows: pl.DataFrame,
+    points: pl.DataFrame,
+    context: Context,
+    settings: Settings,
+    lineage: dict[str, Any],
 ) -> str | None:
-    """Log one MLflow run a policy; return the id of ours."""
+    """Log one MLflow run a policy, the race of the solvers with ours; return the id of ours."""
     tags = {
         "as_of": context.as_of,
         "data_cut_off": context.as_of - timedelta(days=settings.preference.holdout_days),
@@ -200,14 +224,22 @@ def _record(
     }
     hits = rows.filter(pl.col("metric") == "hit_5")
     recorded = None
-    for name, policy in POLICIES.items():
+    for name in COMPARED:
+        policy = POLICIES[name]
         own = rows.filter(pl.col("policy") == name)
         with tracking.run("bundle_policy", f"{name} {context.as_of}", {**tags, "policy": name}) as run:
-            run.params({"association": policy.association, "objective": policy.objective.__name__, "pairs": PAIRS})
+            run.params({"association": policy.association, "objective": policy.objective.name.lower(), "pairs": PAIRS})
             for row in own.iter_rows(named=True):
                 metric = row["metric"] if row["variant"] == "plain" else f"{row['metric']}_{row['variant']}"
                 run.metrics({metric: row["value"], f"{metric}_low": row["low"], f"{metric}_high": row["high"]})
             for variant in VARIANTS:
                 run.figure(intervals(hits.filter(pl.col("variant") == variant), "hit@5"), f"plots/hit_5_{variant}.png")
-            recorded = run.run_id if name == OURS else recorded
+            if name != OURS:
+                continue
+            recorded = run.run_id
+            if points.height:
+                last = points.group_by("solver", maintain_order=True).last()
+                names = last["solver"].str.replace_all(r"\W+", "_")
+                run.metrics({f"gap_pct_{name}": gap for name, gap in zip(names, last["mean_gap_pct"], strict=True)})
+                run.figure(race_curve(points), "plots/solvers_gap_against_time.png")
     return recorded

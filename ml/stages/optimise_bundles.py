@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,16 +10,22 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from ml.association.cooccurrence import CooccurrenceParams
 from ml.candidates import whole_catalogue
 from ml.errors import DataError
-from ml.optimizer.solve import OPTIMAL_GAP_PCT, Solution, abstain, gap_pct, solve_many
+from ml.optimizer.problem import Bundle
+from ml.optimizer.solve import OPTIMAL_GAP_PCT, abstain, gap_pct, in_threads, solve_slate
+from ml.optimizer.stock import StockParams
 from ml.params import Context, Counts
 from ml.policies.named import POLICIES, limits_of
 from ml.policies.shelf import Shelf, offerable
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
+from ml.publishing.published import published_bundles
+from ml.scenarios.desk import CUSTOMERS_AT_ONCE, desk_of, slates_of
+from ml.scenarios.live import Live
 from ml.scenarios.personal import Facts, Row, abstention_row, chosen_products, rows_of
+from ml.scenarios.shared_stock import Coupled, Ints, capacity_of, couple, shadow_prices
+from ml.scenarios.slates import Desk, Option, Slate, options, within_change_budget
 from ml.settings import Settings
 from ml.tables import (
     ASSOCIATIONS,
@@ -31,97 +37,137 @@ from ml.tables import (
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
     PRODUCTS,
-    Table,
+    SHADOW_PRICES,
 )
 from ml.tracking import Tracking
 from ml.training import Shop
 from ml.warehouse import Lease, Warehouse
 
-CUSTOMERS_AT_ONCE = 1000
-
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Write ``ml.bundles``, ``ml.bundle_items`` and ``ml.catalogue_gaps`` of the run.
+    """Write ``ml.bundles``, ``ml.bundle_items``, ``ml.shadow_prices`` and ``ml.catalogue_gaps`` of the run.
 
     Raises
     ------
     DataError
-        When the run has no candidates.
+        When the run has no candidates, or its policy needs margins that no product has.
     """
     warehouse = Warehouse(settings, "ml")
     lease = open_run(settings, context)
-    of_run = {"run_id": lease.run_id}
     products = warehouse.read(PRODUCTS, {"as_of": context.as_of})
     products = products.filter(pl.col("baskets") >= settings.min_product_baskets)
     customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
-    pairs = warehouse.read(ASSOCIATIONS, of_run).drop("run_id")
-    counting = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
-    is_lift = POLICIES[context.params.policy].association == "lift"
-    shelf = Shelf.of(products, pairs, None if is_lift else counting)
-    bundles: list[Row] = []
-    items: list[Row] = []
+    pairs = warehouse.read(ASSOCIATIONS, {"run_id": lease.run_id}).drop("run_id")
+    desk = desk_of(settings, context.params, products, pairs)
+    live = Live.of(*published_bundles(warehouse, context.params.scenario))
+    slates, choices = [], []
     with tqdm(total=customers.height, unit="customer", disable=None) as progress:
         for start in range(0, customers.height, CUSTOMERS_AT_ONCE):
             some = customers.slice(start, CUSTOMERS_AT_ONCE)
-            of_bundles, of_items = _solve(settings, context, lease, shelf, products, pairs, some)
-            bundles += of_bundles
-            items += of_items
+            for slate, own in _solved(settings, context, lease, desk, some, live):
+                slates.append(slate)
+                choices.append(own)
             progress.update(some.height)
+    slates, changes = _changed(slates, choices, desk, live, context.params.max_change_share)
+    capacity = capacity_of(slates, desk, context.params)
+    coupled = _coupled(settings, context, desk, slates, live, capacity)
+    bundles, items = _rows(settings, context, lease, products, pairs, customers, coupled.slates)
     if not any(row["candidates"] for row in bundles):
         raise DataError(f"run {lease.run_id} has no candidates: run propose_candidates for {context.as_of} first")
-    frame = _typed(BUNDLES, bundles)
+    frame = BUNDLES.frame(bundles)
     warehouse.replace_run(BUNDLES, frame, lease)
-    written = warehouse.replace_run(BUNDLE_ITEMS, _typed(BUNDLE_ITEMS, items), lease)
-    gaps = _typed(CATALOGUE_GAPS, list(_catalogue_gaps(settings, context, lease, shelf, products, frame)))
+    written = warehouse.replace_run(BUNDLE_ITEMS, BUNDLE_ITEMS.frame(items), lease)
+    prices = shadow_prices(coupled, desk.shelf, capacity)
+    if not context.params.couples_stock:
+        prices = prices.clear()  # nothing was promised
+    warehouse.replace_run(SHADOW_PRICES, prices, lease)
+    gaps = CATALOGUE_GAPS.frame(list(_catalogue_gaps(settings, context, lease, desk.shelf, products, frame)))
     warehouse.replace_run(CATALOGUE_GAPS, gaps, lease)
-    counts = _counts(frame, gaps)
+    stock = {
+        "stock_limited_products": prices.height,
+        "stock_gap_pct": round(gap_pct(coupled.value, coupled.upper_bound), 6),
+        "stock_scarce_products": prices.filter(pl.col("shadow_price") > 0).height,
+    }
+    counts = {**_counts(frame, gaps), **changes, **stock}
     warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": counts})
     return {"run_id": lease.run_id, "customers": customers.height, "items": written, **counts}
 
 
-def _solve(
+def _solved(
+    settings: Settings, context: Context, lease: Lease, desk: Desk, customers: pl.DataFrame, live: Live
+) -> Iterator[tuple[Slate, list[Option]]]:
+    """Yield the slate of each customer with history and candidates, and what it would be were live bundles kept."""
+    warm = customers.filter(pl.col("baskets") > 0)["customer_id"].to_list()
+    slates = slates_of(Warehouse(settings, "ml"), lease.run_id, desk.shelf, warm)
+    is_bounded = context.params.max_change_share < 1
+
+    def solved(slate: Slate) -> tuple[Slate, list[Option]]:
+        problem = slate.problem(desk)
+        solutions = solve_slate(problem, desk.search, desk.bundles)
+        before = live.positions(slate)
+        own = options(problem, solutions, before, desk) if is_bounded else []
+        return slate.with_solutions(solutions, before), own
+
+    yield from in_threads(solved, slates, settings.threads)
+
+
+def _changed(
+    slates: list[Slate], choices: list[list[Option]], desk: Desk, live: Live, max_change_share: float
+) -> tuple[list[Slate], dict[str, int]]:
+    """Hold the slates to the change budget."""
+    standing = sum(len(live.positions(slate)) for slate in slates)
+    if max_change_share >= 1 or not standing:
+        return slates, {"live_bundles": standing}
+    chosen, budget = within_change_budget(choices, int(max_change_share * standing))
+    held = [
+        slate
+        if set(option.bundles) == set(slate.bundles)
+        else slate.held_to(option.bundles, desk, "change_budget", live.positions(slate))
+        for slate, option in zip(slates, chosen, strict=True)
+    ]
+    return held, {"live_bundles": standing, "replaced_bundles": budget.replaced, "forced_replacements": budget.forced}
+
+
+def _coupled(
+    settings: Settings, context: Context, desk: Desk, slates: list[Slate], live: Live, capacity: Ints
+) -> Coupled:
+    if not context.params.couples_stock:
+        value = sum(solution.objective for slate in slates for solution in slate.solutions)
+        return Coupled(slates, np.zeros(len(desk.shelf.product_ids)), value, value)
+    params = StockParams(threads=settings.threads, max_nodes=settings.optimizer.max_nodes, seed=context.params.seed)
+    before: list[Sequence[Bundle | None]] = [live.positions(slate) for slate in slates]
+    return couple(slates, desk, capacity, params, before)
+
+
+def _rows(
     settings: Settings,
     context: Context,
     lease: Lease,
-    shelf: Shelf,
     products: pl.DataFrame,
     pairs: pl.DataFrame,
     customers: pl.DataFrame,
+    slates: list[Slate],
 ) -> tuple[list[Row], list[Row]]:
-    """Return the rows of some customers; those without history or candidates get the reason instead of a bundle."""
-    warehouse, params = Warehouse(settings, "ml"), context.params
-    wanted = customers["customer_id"].to_list()
-    found = warehouse.read(CANDIDATES, {"run_id": lease.run_id, "customer_id": wanted})
-    warm = customers.filter(pl.col("baskets") > 0).select("customer_id")
-    known = found.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
-    groups = (
-        known.join(warm, on="customer_id", how="semi")
-        .sort("customer_id", "candidate_rank")
-        .partition_by("customer_id", maintain_order=True)
-    )
-    policy, limits = POLICIES[params.policy], limits_of(params)
-    problems = (
-        shelf.problem(policy, shelf.codes(group["product_id"]), group["preference"].to_numpy(), limits)
-        for group in groups
-    )
-    solutions = solve_many(problems, params.solver, params.bundles_per_customer, settings.threads)
-    solved = list(zip(groups, solutions, strict=True))
-    facts = _facts(settings, context, products, pairs, solved)
+    """Return the rows of all customers; those without history or candidates get the reason instead of a bundle."""
     candidate_set = f"top_{settings.candidates.per_customer}"
     bundles: list[Row] = []
     items: list[Row] = []
-    for group, answers in solved:
-        of_bundles, of_items = rows_of(group, answers, facts, params, candidate_set)
-        bundles += of_bundles
-        items += of_items
-    proposed = dict(found.group_by("customer_id").len().iter_rows())
+    for start in range(0, len(slates), CUSTOMERS_AT_ONCE):
+        some = slates[start : start + CUSTOMERS_AT_ONCE]
+        facts = _facts(settings, context, products, pairs, some)
+        for slate in some:
+            of_bundles, of_items = rows_of(slate, facts, context.params, candidate_set)
+            bundles += of_bundles
+            items += of_items
     answered = {row["customer_id"] for row in bundles}
-    for customer, baskets in customers.select("customer_id", "baskets").iter_rows():
-        if customer not in answered:
-            why = abstain("no_candidates" if baskets else "cold_customer")
-            bundles.append(
-                abstention_row(customer, why, proposed.get(customer, 0), context.as_of, params, candidate_set)
-            )
+    missing = customers.filter(~pl.col("customer_id").is_in(answered))
+    of_missing = {"run_id": lease.run_id, "customer_id": missing["customer_id"].to_list()}
+    found = Warehouse(settings, "ml").read(CANDIDATES, of_missing, ["customer_id", "product_id"])
+    proposed = dict(found.group_by("customer_id").len().iter_rows())
+    for customer, baskets in missing.select("customer_id", "baskets").iter_rows():
+        why = abstain("no_candidates" if baskets else "cold_customer")
+        number = proposed.get(customer, 0)
+        bundles.append(abstention_row(customer, why, number, context.as_of, context.params, candidate_set))
     return bundles, items
 
 
@@ -130,9 +176,9 @@ def _facts(
     context: Context,
     products: pl.DataFrame,
     pairs: pl.DataFrame,
-    solved: list[tuple[pl.DataFrame, list[Solution]]],
+    slates: Sequence[Slate],
 ) -> Facts:
-    chosen, chosen_pairs = chosen_products(solved)
+    chosen, chosen_pairs = chosen_products(slates)
     wanted = {"as_of": context.as_of, "customer_id": chosen["customer_id"].unique().to_list()}
     columns = ["customer_id", "product_id", "baskets", "days_since_last"]
     bought = Warehouse(settings, "ml").read(CUSTOMER_PRODUCTS, wanted, columns)
@@ -199,7 +245,3 @@ def _counts(bundles: pl.DataFrame, gaps: pl.DataFrame) -> dict[str, Any]:
         "abstentions": abstained.height,
         **{f"abstained_{why}": number for why, number in sorted(Counter(abstained["fallback_reason"]).items())},
     }
-
-
-def _typed(table: Table, rows: list[Row]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={name: kind for name, kind in table.columns.items() if name != "run_id"})

@@ -15,6 +15,8 @@ from ml.policies.shelf import offerable, shortlist
 from ml.preference.contract import PreferenceModel
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
+from ml.publishing.published import published_bundles
+from ml.scenarios.live import Live
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, PRODUCTS
 from ml.tracking import Tracking
@@ -55,7 +57,7 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 
     model = load_model(preference.folder)
-    parts = list(_scored(settings, context, baskets, products, customers, model))
+    parts = list(_scored(settings, context, baskets, products, customers, model, _asked(warehouse, context, customers)))
     candidates = pl.concat(parts)
     files = {path.name: path.read_bytes() for path in association.folder.iterdir()}
     pairs = load_cooccurrence(files).frame(POLICIES[context.params.policy].association)
@@ -73,6 +75,17 @@ def run(settings: Settings, context: Context) -> Counts:
     }
 
 
+def _asked(warehouse: Warehouse, context: Context, customers: pl.Series) -> pl.DataFrame:
+    """Return what the form wants in bundles, for everybody, and what live bundles hold where only some may go."""
+    params = context.params
+    named = pl.DataFrame({"product_id": [*params.must_include, *params.pinned]}, schema={"product_id": pl.String})
+    asked = pl.DataFrame({"customer_id": customers}).join(named.unique(), how="cross")
+    if params.max_change_share >= 1:
+        return asked
+    live = Live.of(*published_bundles(warehouse, params.scenario)).products()
+    return pl.concat([asked, live]).unique()
+
+
 def _scored(
     settings: Settings,
     context: Context,
@@ -80,6 +93,7 @@ def _scored(
     products: pl.DataFrame,
     customers: pl.Series,
     model: PreferenceModel,
+    asked: pl.DataFrame,
 ) -> Iterator[pl.DataFrame]:
     """Yield the shortlists of a thousand customers at a time."""
     wanted = settings.candidates
@@ -90,11 +104,12 @@ def _scored(
         for start in range(0, customers.len(), CUSTOMERS_AT_ONCE):
             some = customers.slice(start, CUSTOMERS_AT_ONCE)
             requests = pl.DataFrame({"customer_id": some}).with_columns(cut=context.as_of + timedelta(days=1))
-            found = propose(baskets, offered, requests, params)
+            found = propose(baskets, offered, requests, params, asked)
             preference = pl.Series(model.score(baskets, products, found))
             scored = found.select("customer_id", "product_id", "sources", preference=preference).with_columns(
-                is_bought_before=pl.col("sources").list.contains("bought")
+                is_bought_before=pl.col("sources").list.contains("bought"),
+                is_asked=pl.col("sources").list.contains("asked"),
             )
             shorter = shortlist(scored.join(in_stock, on="product_id"), wanted.per_customer)
-            yield shorter.drop("is_bought_before", "is_in_stock")
+            yield shorter.drop("is_bought_before", "is_in_stock", "is_asked")
             progress.update(some.len())

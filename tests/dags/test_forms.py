@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
@@ -7,6 +8,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from ml.__main__ import parser
 from ml.params import RunParams
 from shared.forms import form, stage_arguments
+from shared.stages import StageOperator
 
 DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles")
 DECLARATION = json.loads((Path(__file__).resolve().parents[2] / "ml" / "parameters.json").read_text())
@@ -39,6 +41,14 @@ def test_every_parameter_is_asked_for_by_some_dag() -> None:
         ("recommend_bundles", "bundle_size", 1),
         ("recommend_bundles", "bundle_size", 3.5),
         ("recommend_bundles", "bundle_size", "3"),
+        ("recommend_bundles", "bundle_size", 9),
+        ("recommend_bundles", "exclude", "milk"),
+        ("recommend_bundles", "exclude", [1029743]),
+        ("recommend_bundles", "pinned", {"milk": "tea"}),
+        ("recommend_bundles", "must_include", [["milk"]]),
+        ("recommend_bundles", "promise_quantile", 1),
+        ("recommend_bundles", "max_change_share", 1.5),
+        ("recommend_bundles", "couples_stock", "true"),
         ("recommend_bundles", "solver", "oracle"),
         ("recommend_bundles", "policy", None),
         ("recommend_bundles", "budget_cents", 0),
@@ -63,7 +73,33 @@ def test_the_forms_values_arrive_at_the_stage_as_typed(dag_id: str) -> None:
         assert type(getattr(options, name)) is type(getattr(defaults, name)), name
 
 
-def _rendered(argument: str, values: dict[str, object]) -> str:
-    from jinja2 import Environment
+AWKWARD = (
+    "a,b", 'say "no"', "it's", "back\\slash", "ü 日本 🍞", "two\nlines", "{{ 7 * 7 }}", "{% raw %}", "%s", "$(id)",
+    "`id`", "-x", "--exclude", "<b>&amp;", "None", "null", "[]", "0",
+)  # fmt: skip
+"""Identifiers that some step on the way from a form to a stage could take for something else."""
 
-    return Environment(autoescape=False).from_string(argument).render(params=values)
+
+def test_product_identifiers_arrive_as_they_were_typed_whatever_they_hold() -> None:
+    assert _received(exclude=list(AWKWARD)).exclude == AWKWARD
+
+
+def test_empty_lines_and_an_emptied_box_mean_nothing() -> None:
+    params = _received(exclude=["milk", "", "tea", ""], pinned=None, must_include=[""])
+    assert (params.exclude, params.pinned, params.must_include) == (("milk", "tea"), (), ())
+
+
+def _received(**asked: object) -> RunParams:
+    """Return what a stage is run with after the form was filled in, sent as JSON, and rendered."""
+    dag_form = form("recommend_bundles")
+    sent: dict[str, Any] = json.loads(json.dumps(asked))
+    values = {name: param.resolve(sent[name]) if name in sent else param.resolve() for name, param in dag_form.items()}
+    line = [_rendered(argument, values) for argument in stage_arguments(dag_form)]
+    options = parser().parse_args(["optimise_bundles", "--as-of", "2017-12-03", *line])
+    return RunParams(**{name: getattr(options, name) for name in RunParams.__dataclass_fields__})
+
+
+def _rendered(argument: str, values: dict[str, object]) -> str:
+    """Return the argument as the task renders it, with Airflow's own environment."""
+    rendered: list[str] = StageOperator(task_id="tested", argv=[]).render_template([argument], {"params": values})
+    return rendered[0]

@@ -1,13 +1,29 @@
 """What stands in the migrated database: descriptions, indexes, rights."""
 
+from datetime import date
+
+import polars as pl
 import psycopg2
 import pytest
 
+from ml import tables
 from ml.settings import Settings
 from ml.sources.contract import TABLES
-from ml.warehouse import Warehouse
+from ml.warehouse import Lease, Warehouse
 
 Connection = psycopg2.extensions.connection
+RESULTS = {t.name: t for t in vars(tables).values() if isinstance(t, tables.Table) and t.schema == "ml"}
+TYPES = {
+    tables.TEXT: "text",
+    tables.INT: "integer",
+    tables.BIG: "bigint",
+    tables.REAL: "double precision",
+    tables.DAY: "date",
+    tables.FLAG: "boolean",
+    tables.TEXTS: "text[]",
+}
+KEPT = {"policy_metrics", "why_not"}
+"""Result tables without partitions, whose rows stay."""
 
 
 def rows(owner: Connection, statement: str) -> list[tuple[object, ...]]:
@@ -40,6 +56,74 @@ def test_the_tables_of_the_raw_contract_are_those_of_the_database(owner: Connect
     assert found == stated
 
 
+def test_the_result_tables_of_the_code_are_those_of_the_database(owner: Connection) -> None:
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for table, *column in rows(
+        owner,
+        "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
+        " array_position(i.indkey::int2[], a.attnum)"
+        " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " join pg_index as i on i.indrelid = c.oid and i.indisprimary"
+        " where c.relnamespace = 'ml'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition"
+        " order by c.relname, a.attnum",
+    ):
+        found.setdefault(str(table), []).append(tuple(column))
+    stated = {
+        name: [
+            (
+                column,
+                TYPES[kind],  # type: ignore[index]
+                column not in table.optional,
+                table.key.index(column) if column in table.key else None,
+            )
+            for column, kind in table.columns.items()
+        ]
+        for name, table in RESULTS.items()
+    }
+    assert found == stated
+
+
+def test_each_run_has_a_partition_of_every_result_table_and_all_go_together(
+    settings: Settings, owner: Connection
+) -> None:
+    old, newer = opened(settings, 3), opened(settings, 4)
+
+    def partitions(lease: Lease) -> set[str]:
+        names = {f"{name}_r{lease.run_id}": name for name in RESULTS}
+        there = rows(owner, "select relname from pg_class where relnamespace = 'ml'::regnamespace and relispartition")
+        return {names[str(name)] for (name,) in there if name in names}
+
+    assert partitions(old) == partitions(newer) == set(RESULTS) - KEPT
+    Warehouse(settings, "ml").call("ops.note_run", run_id=old.run_id, patch={"status": "failed"})
+    assert Warehouse(settings, "publisher").call("ops.drop_old_runs", scope="personal", keep=2) == [(1,)]
+    assert partitions(old) == set()
+    assert partitions(newer) == set(RESULTS) - KEPT
+
+
+def test_answers_about_a_run_are_replaced_by_ml_and_outlive_its_partitions(settings: Settings) -> None:
+    ml, lease = Warehouse(settings, "ml"), opened(settings, 5)
+    answer = {"customer_id": "ann", "product_key": "jam + tea", "product_ids": ["jam", "tea"], "best_objective": 0.2}
+    verdict = {"verdict": "infeasible", "binding": ["budget"], "detail": "too dear"}
+    unknown = dict.fromkeys(("bundle_rank", "objective", "cost_of_forcing"))
+    frame = pl.DataFrame([{**answer, **verdict, **unknown}], infer_schema_length=None)
+    for _ in range(2):
+        ml.replace_run(tables.WHY_NOT, frame, lease)
+    ml.call("ops.note_run", run_id=lease.run_id, patch={"status": "failed"})
+    opened(settings, 6)
+    assert Warehouse(settings, "publisher").call("ops.drop_old_runs", scope="personal", keep=2) == [(1,)]
+    kept = ml.read(tables.WHY_NOT, {"run_id": lease.run_id})
+    assert kept.select("verdict", "binding").rows() == [("infeasible", ["budget"])]
+    with ml.transaction() as connection:
+        connection.cursor().execute("delete from ml.why_not where run_id = %s", (lease.run_id,))
+    assert ml.read(tables.WHY_NOT).is_empty()
+
+
+def opened(settings: Settings, day: int) -> Lease:
+    facts = {"as_of": date(2017, 12, day), "started_by": "t", "seed": 1, "params": {}, "git_commit": ""}
+    ((run_id, epoch),) = Warehouse(settings, "ml").call("ops.open_run", scope="personal", **facts)
+    return Lease("personal", run_id, epoch)
+
+
 def test_the_bundles_of_a_customer_are_found_by_index(settings: Settings, owner: Connection) -> None:
     run_id, _ = Warehouse(settings, "ml").call(
         "ops.open_run", scope="personal", as_of="2017-12-01", started_by="i", seed=1, params={}, git_commit=""
@@ -47,7 +131,8 @@ def test_the_bundles_of_a_customer_are_found_by_index(settings: Settings, owner:
     with owner.cursor() as cursor:
         cursor.execute(
             "insert into ml.bundles"
-            " select %s, 'b' || n, 'c' || n, 1, 'p', 's', 'k', 9, 3, 1, 1, 0, 'optimal', 0.1, 1, 1, 1"
+            " select %s, 'b' || n, 'c' || n, 1, 'p', 's', 'k', 9, 3, 1, 1, 0, 'optimal', 0.1, 1, 1, 1,"
+            " null, null, null, null, null, null, false"
             " from generate_series(1, 5000) as n",
             (run_id,),
         )
@@ -76,6 +161,9 @@ def test_the_bundles_of_a_customer_are_found_by_index(settings: Settings, owner:
         ("publisher", "update ops.published set run_id = 1"),
         ("transformer", "insert into raw.lead_times values ('p', 1, null, 1)"),
         ("transformer", "delete from ml.bundles"),
+        ("transformer", "delete from ml.why_not"),
+        ("publisher", "delete from ml.why_not"),
+        ("analyst", "select * from ml.why_not"),
         ("analyst", "select * from ml.bundles"),
         ("analyst", "select * from raw.customers"),
         ("analyst", "select * from ops.runs"),
@@ -107,6 +195,13 @@ def test_the_functions_cannot_be_misled_by_a_search_path(owner: Connection) -> N
             "policy_metrics values (999999, 'p', 'm', 'v', 0, 0, 0, null, null, null, null, 1, 'today', 'today')",
             psycopg2.errors.ForeignKeyViolation,
         ),
+        (
+            "why_not values (999999, 'c', 'a + b', '{a,b}', 'offered', 1, 1, 1, 0, '{}', 'it is offered')",
+            psycopg2.errors.ForeignKeyViolation,
+        ),
+        ("shadow_prices values (999999, 'p', 1, 1, 1, 1, 1, 1, 0)", psycopg2.errors.CheckViolation),
+        ("catalogue_bundles values (999999, 1, '{a,b}', 2, 1, 1, 1, 1, 1, 0)", psycopg2.errors.CheckViolation),
+        ("given_bundle_ranks values (999999, 'c', 'b', 1, 1, 0, 1)", psycopg2.errors.CheckViolation),
     ],
 )
 def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings, row: str, refused: type) -> None:

@@ -35,13 +35,21 @@ def publish(owner: Connection, day: int) -> int:
         ((run_id,),) = cursor.fetchall()
         cursor.execute(
             "insert into ml.bundles values (%s, 'b1', 'c1', 1, 'expected_joint_purchase', 'exact', 'all', 9, 2, .1, .1,"
-            " 0, 'optimal', .1, 250, 249, 24.9, null, null, 'cost unknown', 'often together', null)",
+            " 0, 'optimal', .1, 250, 249, 24.9, null, null, 'cost unknown', 'often together', null, 'stock', true)",
             (run_id,),
         )
         cursor.execute(
             "insert into ml.bundle_items values (%s, 'b1', 1, 'p03', .3, 100, 99, '{history}'),"
             " (%s, 'b1', 2, 'p05', .2, 150, 150, '{history}')",
             (run_id, run_id),
+        )
+        cursor.execute(
+            "insert into ml.shadow_prices values (%s, 'p03', 10, 8, 4, 1.5, .4, .15, .25);"
+            "insert into ml.catalogue_bundles values (%s, 1, '{p05,p03}', 2, 250, 7, 2.5, 2.5, 3, 16.7, 'liked by 7');"
+            "insert into ml.given_bundle_ranks values (%s, 'c1', 'breakfast', 1, .2, .1, 475);"
+            "insert into ml.why_not values (%s, 'c1', 'p03 + p09', '{p03,p09}', 'infeasible', null, null, .1, null,"
+            " '{budget}', 'too dear')",
+            (run_id,) * 4,
         )
         cursor.execute("update ops.runs set status = 'published' where run_id = %s", (run_id,))
         cursor.execute(
@@ -89,6 +97,24 @@ def test_the_analyst_reads_marts_and_nothing_behind_them(shop: Settings, owner: 
             connection.cursor() as cursor,
         ):
             cursor.execute(f"select * from {hidden} limit 1")
+
+
+def test_the_analyst_reads_what_the_optimizer_answers_beyond_the_bundles(shop: Settings, owner: Connection) -> None:
+    before, run_id = publish(owner, 20), publish(owner, 21)
+    analyst = Warehouse(shop, "analyst")
+
+    def shown(mart: str, *columns: str) -> list[tuple[object, ...]]:
+        return analyst.read_view(f"marts.{mart}", columns=[*columns, "run_id"]).rows()
+
+    assert shown("fct_bundles", "held_back_by", "is_kept") == [("stock", True, run_id)]
+    assert shown("fct_shadow_prices", "title", "capacity_units", "shadow_price") == [("Product 3", 8, 0.25, run_id)]
+    assert shown("fct_catalogue_bundles", "products", "list_price") == [("Product 5 + Product 3", "2.50", run_id)]
+    assert shown("fct_given_bundle_ranks", "given_bundle_id", "list_price") == [("breakfast", "4.75", run_id)]
+    answers = analyst.read_view("marts.fct_why_not", {"run_id": [before, run_id]}, order_by=["run_id"])
+    assert answers.select("products", "binding", "is_published", "as_of").rows() == [
+        ("Product 3 + Product 9", ["budget"], False, AS_OF + timedelta(days=20)),
+        ("Product 3 + Product 9", ["budget"], True, AS_OF + timedelta(days=21)),
+    ]
 
 
 def test_the_models_role_reads_the_features(shop: Settings) -> None:

@@ -3,39 +3,60 @@
 import numpy as np
 import pytest
 
-from ml.optimizer.objective import (
-    dense_pairs,
-    favourite_times_association,
-    independent_purchase,
-    joint_purchase,
-    pairwise_sum,
-)
+from ml.optimizer.objective import Objective, dense_pairs, pair_values
+from ml.optimizer.rules import UNKNOWN_MARGIN
+
+ALL = list(Objective)
+
+
+def one(objective: Objective, left: float, right: float, association: float, margin: float = 0.0) -> float:
+    values = pair_values(objective, np.array([left]), np.array([right]), np.array([association]), np.array([margin]))
+    return float(values[0])
 
 
 def test_joint_purchase_is_capped_by_the_rarer_product() -> None:
-    assert joint_purchase(np.array([0.5]), np.array([0.1]), np.array([1.2]))[0] == pytest.approx(0.06)
-    assert joint_purchase(np.array([0.5]), np.array([0.1]), np.array([9.0]))[0] == 0.1
+    assert one(Objective.EXPECTED_JOINT_PURCHASE, 0.5, 0.1, 1.2) == pytest.approx(0.06)
+    assert one(Objective.EXPECTED_JOINT_PURCHASE, 0.5, 0.1, 9.0) == 0.1
 
 
 @pytest.mark.parametrize(
     ("objective", "wanted"),
     [
-        (joint_purchase, 0.12 * 2),
-        (independent_purchase, 0.12),
-        (pairwise_sum, 0.7 * 2),
-        (favourite_times_association, 0.4 * 2),
+        (Objective.EXPECTED_JOINT_PURCHASE, 0.12 * 2),
+        (Objective.INDEPENDENT_PURCHASE, 0.12),
+        (Objective.PAIRWISE_SUM, 0.7 * 2),
+        (Objective.FAVOURITE_TIMES_ASSOCIATION, 0.4 * 2),
+        (Objective.EXPECTED_INCREMENTAL_MARGIN, (0.24 - 0.12) * (70 + 50)),
     ],
 )
-def test_each_objective_on_one_pair(objective, wanted: float) -> None:
-    values = dense_pairs(objective, np.array([0.4, 0.3]), np.array([[5.0, 2.0], [2.0, 5.0]]))
+def test_each_objective_on_one_pair(objective: Objective, wanted: float) -> None:
+    association = np.array([[5.0, 2.0], [2.0, 5.0]])
+    values = dense_pairs(objective, np.array([0.4, 0.3]), association, np.array([70, 50]))
     assert values == pytest.approx(np.array([[0, wanted], [wanted, 0]]))
 
 
-@pytest.mark.parametrize("objective", [joint_purchase, independent_purchase, pairwise_sum, favourite_times_association])
-def test_a_pair_without_evidence_is_worth_nothing(objective) -> None:
-    assert (dense_pairs(objective, np.array([0.4, 0.3]), np.zeros((2, 2))) == 0).all()
+@pytest.mark.parametrize("objective", ALL)
+def test_a_pair_without_evidence_is_worth_nothing(objective: Objective) -> None:
+    assert one(objective, 0.4, 0.3, 0.0, 100) == 0.0
+
+
+@pytest.mark.parametrize("objective", ALL)
+def test_no_pair_is_worth_less_than_nothing(objective: Objective) -> None:
+    rng = np.random.default_rng(1)
+    left, right, association = rng.random(500), rng.random(500), rng.gamma(1, 1, 500)
+    assert pair_values(objective, left, right, association, rng.normal(0, 100, 500)).min() >= 0
+
+
+def test_what_is_bought_together_less_than_by_chance_earns_no_increment() -> None:
+    assert one(Objective.EXPECTED_INCREMENTAL_MARGIN, 0.4, 0.3, 0.9, 100) == 0.0
+
+
+def test_a_product_of_unknown_margin_earns_nothing_in_any_pair() -> None:
+    margin = np.array([70, UNKNOWN_MARGIN, 50])
+    values = dense_pairs(Objective.EXPECTED_INCREMENTAL_MARGIN, np.full(3, 0.3), np.full((3, 3), 2.0), margin)
+    assert values[0, 2] > 0
+    assert values[0, 1] == values[1, 2] == 0.0
 
 
 def test_the_commissioning_formula_on_its_worked_example() -> None:
-    association = np.array([0.197288])
-    assert pairwise_sum(np.array([0.6]), np.array([0.4]), association)[0] == pytest.approx(0.197288)
+    assert one(Objective.PAIRWISE_SUM, 0.6, 0.4, 0.197288) == pytest.approx(0.197288)

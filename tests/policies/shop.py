@@ -10,6 +10,7 @@ PAIRS = pl.DataFrame(
         "product_b": ["butter", "jam", "jam"],
         "pair_baskets": [40, 10, 4],
         "expected_baskets": [10.0, 10.0, 1.0],
+        "lift_high": [5.0, 1.8, 0.9],
         "association": [3.0, 1.0, 0.5],
     }
 )

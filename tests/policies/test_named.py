@@ -19,5 +19,6 @@ def test_the_limits_are_those_of_the_form() -> None:
         bundle_size=2, budget_cents=700, max_per_category=2, cost_per_product=0.01, min_joint_probability=0.02
     )
     limits = limits_of(params)
+    assert not limits.needs_wanted and limits_of(RunParams(must_include=("a",))).needs_wanted
     assert (limits.min_size, limits.max_size, limits.budget_cents) == (2, 2, 700)
     assert (limits.max_per_category, limits.cost_per_product, limits.min_joint_probability) == (2, 0.01, 0.02)

@@ -5,7 +5,10 @@ import polars as pl
 import pytest
 
 from ml.association.cooccurrence import CooccurrenceParams
-from ml.optimizer.problem import UNLIMITED, Limits
+from ml.optimizer.limits import Limits
+from ml.optimizer.market import Crowd, Pairs, statement_of
+from ml.optimizer.problem import UNLIMITED
+from ml.optimizer.rules import NO_BUDGET
 from ml.optimizer.solve import solve
 from ml.policies.named import OURS, POLICIES
 from ml.policies.shelf import Shelf, offerable, shortlist
@@ -74,7 +77,7 @@ def test_the_catalogue_bound_is_what_the_whole_shelf_can_give() -> None:
 
 def scored(rows: list[tuple[str, str, float, bool, bool]]) -> pl.DataFrame:
     names = ["customer_id", "product_id", "preference", "is_bought_before", "is_in_stock"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    return pl.DataFrame(rows, schema=names, orient="row").with_columns(is_asked=pl.lit(False))
 
 
 def test_places_are_kept_for_what_was_never_bought() -> None:
@@ -96,6 +99,51 @@ def test_what_is_not_in_stock_comes_last_but_is_kept_where_there_is_room() -> No
     rows = [("ann", "gone", 0.9, True, False), ("ann", "a", 0.5, True, True), ("ann", "b", 0.4, False, True)]
     assert shortlist(scored(rows), 2)["product_id"].to_list() == ["a", "b"]
     assert shortlist(scored(rows), 5)["product_id"].to_list() == ["gone", "a", "b"]
+
+
+def test_what_was_asked_for_is_kept_before_anything_else() -> None:
+    rows = scored([("ann", "a", 0.9, True, True), ("ann", "b", 0.8, True, True), ("ann", "c", 0.01, False, False)])
+    asked = rows.with_columns(is_asked=pl.col("product_id") == "c")
+    assert shortlist(asked, 2)["product_id"].to_list() == ["a", "c"]
+
+
+def test_substitutes_are_those_bought_together_less_than_by_chance() -> None:
+    shelf = Shelf.of(products(), PAIRS)
+    problem = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, Limits(complements_only=True))
+    assert problem.violations((1, 2)) == ("substitute",)
+    assert problem.violations((0, 2)) == ()
+
+
+def test_what_the_form_says_of_products_reaches_the_problem() -> None:
+    shelf = Shelf.of(products(), PAIRS)
+    roles = shelf.roles(["jam"], ["bread"], ["butter", "unknown"])
+    problem = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, Limits(needs_wanted=True), roles)
+    assert problem.violations((0, 2)) == ()
+    assert problem.violations((1, 3)) == ("must_include", "pinned", "excluded")
+
+
+def test_the_shop_as_arrays_gives_the_same_problem() -> None:
+    """The compiled builder of many customers against the problem of one."""
+    limits = Limits(complements_only=True, min_joint_probability=0.01)
+    shelf = Shelf.of(products(), PAIRS)
+    crowd = Crowd(
+        np.array([[0, 1, 2, 3, -1]], np.int32),
+        np.append(CHANCE, 0.0)[None, :],
+        np.zeros((1, 5)),
+        np.zeros((1, 5), np.uint8),
+        np.zeros((1, 5), np.int64),
+        np.zeros(1, np.int64),
+        np.full(1, NO_BUDGET),
+    )
+    market = shelf.market(POLICIES[OURS], limits)
+    wanted = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, limits).statement
+    made = statement_of(
+        market, crowd, Pairs.of(market, crowd), 0, np.arange(4), 4, np.zeros(4), np.empty(5, np.int64),
+        np.empty((4, 4)), np.zeros((4, 4)),
+    )  # fmt: skip
+    assert made.pair == pytest.approx(wanted.pair)
+    assert made.joint == pytest.approx(wanted.joint)
+    assert made.linear == pytest.approx(wanted.linear)
 
 
 def test_customers_have_shortlists_of_their_own_and_ties_go_by_product() -> None:

@@ -109,15 +109,39 @@ DEFECTS = {
     "budget_is_kept": lambda run: run,
     "offered_bundle_reaches_the_threshold": changed("bundles", first, joint_probability=0.005),
     "optimal_means_the_bound_is_met": changed("bundles", first, upper_bound=0.06),
-    "product_is_offered_once_to_a_customer": changed("items", pl.col("product_id") == "s", product_id="p"),
+    "margin_floor_is_kept": lambda run: run,
+    "bundle_spans_enough_categories": lambda run: run,
+    "anchor_is_there": lambda run: run,
+    "must_include_is_there": lambda run: run,
+    "pinned_is_there": lambda run: run,
+    "excluded_is_not_there": lambda run: run,
+    "bundles_of_a_customer_overlap_within_the_limit": changed("items", pl.col("product_id") == "s", product_id="p"),
     "item_was_a_candidate": without("candidates", tomato),
     "category_quota_is_kept": changed("products", tomato, category="pasta"),
 }
 
 
+ASKED = {
+    "budget_is_kept": {"budget_cents": 400},
+    "margin_floor_is_kept": {"min_margin_cents": 1},
+    "bundle_spans_enough_categories": {"min_categories": 3},
+    "anchor_is_there": {"needs_anchor": True},
+    "must_include_is_there": {"must_include": ("p",)},
+    "pinned_is_there": {"pinned": ("s",)},
+    "excluded_is_not_there": {"exclude": ("t",)},
+}
+"""Rules that the sound run breaks as soon as the form asks for more."""
+
+
 def test_a_sound_run_passes_every_rule() -> None:
     checks = business_rules(sound_run(), PARAMS)
     assert [check.name for check in checks if not check.is_passed] == []
+
+
+def test_two_bundles_may_share_what_the_form_lets_them_share() -> None:
+    run = DEFECTS["bundles_of_a_customer_overlap_within_the_limit"](sound_run())
+    names = {check.name for check in business_rules(run, replace(PARAMS, max_overlap=1)) if not check.is_passed}
+    assert "bundles_of_a_customer_overlap_within_the_limit" not in names
 
 
 def test_every_rule_has_a_planted_defect() -> None:
@@ -126,7 +150,7 @@ def test_every_rule_has_a_planted_defect() -> None:
 
 @pytest.mark.parametrize("rule", DEFECTS)
 def test_a_planted_defect_is_found_and_named(rule: str) -> None:
-    params = replace(PARAMS, budget_cents=400) if rule == "budget_is_kept" else PARAMS
+    params = replace(PARAMS, **ASKED.get(rule, {}))
     found = {check.name: check for check in business_rules(DEFECTS[rule](sound_run()), params)}
     assert found[rule].failures > 0
     assert found[rule].detail, "a failed check shows an example"

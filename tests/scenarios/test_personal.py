@@ -2,12 +2,14 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
 from ml.optimizer.solve import Solution, abstain
 from ml.params import RunParams
 from ml.scenarios.personal import Facts, chosen_products, rows_of
+from ml.scenarios.slates import Slate
 from ml.tables import BUNDLE_ITEMS, BUNDLES
 from tests.policies.shop import products
 
@@ -29,8 +31,13 @@ def facts(**changes: list[object]) -> Facts:
     return Facts(AS_OF, rows, {("ann", "bread"): (12, 3)}, {("bread", "jam"): PAIR})
 
 
+def slate(solutions: list[Solution]) -> Slate:
+    none = np.zeros(3)
+    return Slate(CANDIDATES, none.astype(int), none, none.astype(bool)).with_solutions(solutions)
+
+
 def rows(solutions: list[Solution], given: Facts | None = None):
-    return rows_of(CANDIDATES, solutions, given or facts(), RunParams(), "top_140")
+    return rows_of(slate(solutions), given or facts(), RunParams(), "top_140")
 
 
 def test_a_bundle_has_price_expected_revenue_certificate_and_reason() -> None:
@@ -101,6 +108,6 @@ def test_a_product_without_a_title_is_named_by_its_category_or_itself() -> None:
 
 
 def test_chosen_products_and_pairs_are_listed_once() -> None:
-    items, pairs = chosen_products([(CANDIDATES, [BUNDLE]), (CANDIDATES, [abstain("no_candidates")])])
+    items, pairs = chosen_products([slate([BUNDLE]), slate([abstain("no_candidates")])])
     assert items.rows() == [("ann", "bread"), ("ann", "jam")]
     assert pairs.rows() == [("bread", "jam")]

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ml.settings import CandidateSettings, OptimizerSettings, PreferenceSettings, Settings, TrackingSettings
-from ml.tables import BASKETS, CUSTOMER_PRODUCTS, CUSTOMERS, PRODUCTS, Table
+from ml.tables import BASKETS, CUSTOMER_PRODUCTS, CUSTOMERS, GIVEN_BUNDLES, PRODUCTS, Table
 
 AS_OF = date(2017, 12, 3)
 DAYS, CUSTOMERS_WITH_HISTORY, PRODUCT_COUNT = 150, 60, 24
@@ -99,8 +99,21 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _create(settings, PRODUCTS, products())
     _create(settings, CUSTOMER_PRODUCTS, _filled(CUSTOMER_PRODUCTS, own.to_dict(as_series=False)))
     _create(settings, CUSTOMERS, _filled(CUSTOMERS, people.to_dict(as_series=False)))
+    given = {"given_bundle_id": ["breakfast"], "product_ids": [["p00", "p01"]], "bundle_size": [2]}
+    _create(settings, GIVEN_BUNDLES, _filled(GIVEN_BUNDLES, given))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)
+
+
+def set_stock(settings: Settings, units: int | None) -> None:
+    """Say how many units of each product there are on the day; None for no count."""
+    where = settings.warehouse
+    address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_transformer"
+    with adbc.connect(f"{address} password='{where.password('transformer')}'") as connection:
+        with connection.cursor() as cursor:
+            value = "null" if units is None else f"{units:d}"
+            cursor.execute(f"update features.ftr_products set available_units = {value}")
+        connection.commit()
 
 
 def _filled(table: Table, given: dict[str, list[object]]) -> pl.DataFrame:

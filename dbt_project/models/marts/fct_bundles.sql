@@ -47,6 +47,8 @@ shown as (
         bundles.joint_probability,
         bundles.reason,
         bundles.fallback_reason,
+        bundles.held_back_by,
+        bundles.is_kept,
         bundles.policy,
         bundles.solver,
         bundles.status,

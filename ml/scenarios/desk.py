@@ -1,0 +1,48 @@
+"""What a run decides with, read once; and its customers, a thousand at a time."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ml.association.cooccurrence import CooccurrenceParams
+from ml.errors import DataError
+from ml.params import RunParams
+from ml.policies.named import POLICIES, limits_of, search_of
+from ml.policies.shelf import Shelf
+from ml.scenarios.slates import Desk, Slate
+from ml.settings import Settings
+from ml.tables import CANDIDATES
+from ml.warehouse import Warehouse
+
+CUSTOMERS_AT_ONCE = 1000
+
+
+def desk_of(settings: Settings, params: RunParams, products: pl.DataFrame, pairs: pl.DataFrame) -> Desk:
+    """Return what all customers of a run have in common.
+
+    Raises
+    ------
+    DataError
+        When the policy weighs margins and no product has a known cost.
+    """
+    policy = POLICIES[params.policy]
+    if params.policy == "expected_incremental_margin" and products["margin_cents"].null_count() == products.height:
+        raise DataError("policy expected_incremental_margin needs costs, and no product has one: see raw.products")
+    counting = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
+    shelf = Shelf.of(products, pairs, None if policy.association == "lift" else counting)
+    return Desk(
+        shelf,
+        policy,
+        limits_of(params),
+        shelf.roles(params.must_include, params.pinned, params.exclude),
+        search_of(params, settings.optimizer.max_nodes),
+        params.bundles_per_customer,
+    )
+
+
+def slates_of(warehouse: Warehouse, run_id: int, shelf: Shelf, customers: Sequence[str]) -> list[Slate]:
+    """Return the customers' candidates of a run, those on the shelf, by customer; without bundles yet."""
+    found = warehouse.read(CANDIDATES, {"run_id": run_id, "customer_id": list(customers)})
+    known = found.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
+    groups = known.sort("customer_id", "candidate_rank").partition_by("customer_id", maintain_order=True)
+    return [Slate.of(group, shelf) for group in groups]

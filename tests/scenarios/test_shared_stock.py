@@ -1,0 +1,81 @@
+"""Slates from shared stock: nobody is promised what is not there, and the rows say what held them back."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from ml.optimizer.limits import Limits
+from ml.optimizer.problem import UNLIMITED
+from ml.optimizer.stock import StockParams
+from ml.scenarios.shared_stock import capacities, couple, promised, shadow_prices
+from tests.scenarios.shop import customers, desk
+
+LIMITS = Limits(max_size=3)
+PARAMS = StockParams(seed=1)
+
+
+def test_scarce_stock_is_shared_and_certified() -> None:
+    rng = np.random.default_rng(1)
+    shop = desk(rng, LIMITS, available_units=[5] * 6 + [None] * 6)
+    slates = customers(rng, shop, 40)
+    capacity = capacities(shop.shelf.available_units, 0, None, np.ones(12), 80)
+    assert (promised(slates, 12) > capacity).any(), "the test needs scarcity"
+    coupled = couple(slates, shop, capacity, PARAMS, [[]] * 40)
+    assert (promised(coupled.slates, 12) <= capacity).all()
+    assert coupled.value == pytest.approx(sum(one.objective for slate in coupled.slates for one in slate.solutions))
+    assert coupled.value <= coupled.upper_bound
+    assert coupled.value >= 0.9 * coupled.upper_bound
+    assert coupled.prices[:6].max() > 0 and (coupled.prices[6:] == pytest.approx(0.0, abs=1e-9))
+    for slate, before in zip(coupled.slates, slates, strict=True):
+        for solution, cause in zip(slate.solutions, slate.held_back_by, strict=True):
+            assert solution.upper_bound >= solution.objective
+            assert (cause == "stock") == (solution.status == "feasible")
+        assert len(slate.bundles) == len({items for items in slate.bundles})
+        if not slate.bundles:
+            assert slate.solutions[0].fallback_reason == "no_stock_left"
+            assert slate.solutions[0].upper_bound == before.solutions[0].upper_bound
+
+
+def test_enough_stock_changes_nothing_and_costs_nothing() -> None:
+    rng = np.random.default_rng(2)
+    shop = desk(rng, LIMITS, available_units=[200] * 12)
+    slates = customers(rng, shop, 20)
+    coupled = couple(slates, shop, np.full(12, 40), PARAMS, [[]] * 20)
+    assert coupled.slates == slates
+    assert coupled.value == coupled.upper_bound
+    assert (coupled.prices == 0).all()
+
+
+def test_bundles_that_stay_take_their_units_first() -> None:
+    rng = np.random.default_rng(3)
+    shop = desk(rng, Limits(max_size=2), bundles=1)
+    slates = customers(rng, shop, 30)
+    code = slates[-1].codes[slates[-1].bundles[0][0]]
+    capacity = np.full(12, 60)
+    capacity[code] = 1
+    kept = slates[-1].with_solutions(slates[-1].solutions, slates[-1].bundles)
+    coupled = couple([*slates[:-1], kept], shop, capacity, PARAMS, [[]] * 29 + [kept.bundles])
+    assert coupled.slates[-1].bundles == kept.bundles
+    assert promised(coupled.slates, 12)[code] == 1
+
+
+def test_capacity_is_stock_less_reserve_or_as_many_offers_as_the_stock_can_bear() -> None:
+    available = np.array([5, 0, UNLIMITED, 2])
+    assert capacities(available, 0, None, np.ones(4), 9).tolist() == [5, 0, 9, 2]
+    assert capacities(available, 3, None, np.ones(4), 9).tolist() == [2, 0, 9, 0]
+    offers = capacities(available, 0, 0.95, np.full(4, 0.1), 100)
+    assert offers[1:3].tolist() == [0, 100]
+    for place, units in ((0, 5), (3, 2)):
+        assert binom.cdf(units, offers[place], 0.1) >= 0.95 > binom.cdf(units, offers[place] + 1, 0.1)
+
+
+def test_rows_tell_both_uses_of_stock_for_counted_products_alone() -> None:
+    rng = np.random.default_rng(4)
+    shop = desk(rng, LIMITS, available_units=[10] * 6 + [None] * 6)
+    slates = customers(rng, shop, 10)
+    capacity = capacities(shop.shelf.available_units, 1, None, np.ones(12), 20)
+    rows = shadow_prices(couple(slates, shop, capacity, PARAMS, [[]] * 10), shop.shelf, capacity)
+    assert rows.height == 6
+    assert (rows["promised_units"] <= rows["capacity_units"]).all()
+    assert (rows["expected_units"] <= rows["promised_units"]).all()
+    assert rows["promised_share"].to_list() == pytest.approx((rows["promised_units"] / 10).to_list())
