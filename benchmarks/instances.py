@@ -194,7 +194,7 @@ def _likeness(embedding: Reals, codes: NDArray[np.integer]) -> Reals:
 def _strongest(embedding: Reals) -> SymmetricPairs:
     """Return the cosines of each product with the most alike; a pair counts when it is among them on either side."""
     cosine = _likeness(embedding, np.arange(len(embedding)))
-    kept = np.argpartition(cosine, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    kept = np.argpartition(-cosine, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     rows, columns = np.repeat(np.arange(len(kept)), NEIGHBOURS), kept.ravel()
     codes = np.unique(np.minimum(rows, columns) * len(embedding) + np.maximum(rows, columns))
     first, second = (side.astype(np.int32) for side in np.divmod(codes, len(embedding)))

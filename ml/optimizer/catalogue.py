@@ -29,6 +29,8 @@ class Catalogue:
         (products,), as in :class:`ml.optimizer.problem.BundleProblem`.
     first, second
         (pairs,) positions of the two products; a pair that is not listed is worth 0.
+    is_substitute
+        (pairs,) whether the two are substitutes for each other.
     """
 
     price_cents: NDArray[np.int64]
@@ -36,6 +38,7 @@ class Catalogue:
     available_units: NDArray[np.int64]
     first: NDArray[np.integer]
     second: NDArray[np.integer]
+    is_substitute: NDArray[np.bool_]
 
     @property
     def products(self) -> int:
@@ -55,8 +58,8 @@ class Catalogue:
         pair_values, joint
             (pairs,) objective and joint probability of each listed pair.
         limits
-            As for the candidates; of these, size, budget, quota, cost and least joint probability are kept to here. The
-            others are relaxed, which leaves the bound valid and looser.
+            As for the candidates; of these, size, budget, quota, substitutes, cost and least joint probability are
+            kept to here. The others are relaxed, which leaves the bound valid and looser.
         objective
             Value of the bundle in hand; 0 for an abstention.
 
@@ -70,7 +73,8 @@ class Catalogue:
         budget = NO_BUDGET if limits.budget_cents is None else limits.budget_cents
         is_open = (self.available_units != 0) & (self.price_cents <= budget)
         ranks = limits.max_size - 1
-        half = 0.5 * _best_pairs(self.first, self.second, pair_values, is_open, ranks).sum(axis=1)
+        allowed = np.where(self.is_substitute & limits.complements_only, 0.0, pair_values)
+        half = 0.5 * _best_pairs(self.first, self.second, allowed, is_open, ranks).sum(axis=1)
         reach = np.where(is_open, half - limits.cost_per_product, -np.inf)
         largest = np.sort(reach)[::-1][: limits.max_size]
         is_optional = np.arange(len(largest)) >= limits.min_size
@@ -92,6 +96,8 @@ class Catalogue:
         inside = (rows >= 0) & (columns >= 0)
         rows, columns = rows[inside], columns[inside]
         values, chances = np.zeros((len(kept), len(kept))), np.zeros((len(kept), len(kept)))
+        alike = np.zeros((len(kept), len(kept)), bool)
+        alike[rows, columns] = alike[columns, rows] = self.is_substitute[inside]
         values[rows, columns] = values[columns, rows] = pair_values[inside]
         chances[rows, columns] = chances[columns, rows] = joint[inside]
         return BundleProblem(
@@ -108,8 +114,8 @@ class Catalogue:
                 min_categories=1,
                 needs_anchor=False,
                 needs_wanted=False,
-                complements_only=False,
             ),
+            is_substitute=alike,
         )
 
 

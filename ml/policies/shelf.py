@@ -216,7 +216,9 @@ class Shelf:
         objective
             Value of the bundle in hand, 0 for an abstention.
         """
-        catalogue = Catalogue(self.price_cents, self.category, self.available_units, self.first, self.second)
+        catalogue = Catalogue(
+            self.price_cents, self.category, self.available_units, self.first, self.second, self.is_substitute
+        )
         left, right = preference[self.first], preference[self.second]
         known = np.where(self.margin_cents == UNKNOWN_MARGIN, -np.inf, self.margin_cents.astype(float))
         margin = known[self.first] + known[self.second]

@@ -1,5 +1,7 @@
 """The bound over a whole catalogue against the dense bound and against trying everything."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,10 @@ from tests.optimizer.problems import by_trying_everything, random_limits, random
 
 def catalogue_of(problem: BundleProblem) -> tuple[Catalogue, np.ndarray, np.ndarray]:
     first, second = np.nonzero(np.triu(problem.joint, 1))
-    facts = Catalogue(problem.price_cents, problem.category, problem.available_units, first, second)
+    alike = np.zeros((problem.candidates,) * 2, bool) if problem.is_substitute is None else problem.is_substitute
+    facts = Catalogue(
+        problem.price_cents, problem.category, problem.available_units, first, second, alike[first, second]
+    )
     return facts, problem.pair_values[first, second], problem.joint[first, second]
 
 
@@ -28,6 +33,19 @@ def test_the_catalogue_bound_is_the_optimum_over_all_products() -> None:
             bound = catalogue.bound(problem.preference, values, joint, problem.limits, objective)
             assert bound == pytest.approx(best, abs=1e-12)
             assert bound >= objective
+
+
+def test_substitutes_do_not_meet_in_the_catalogue_either() -> None:
+    rng = np.random.default_rng(14)
+    for _ in range(60):
+        limits = Limits(max_size=3, max_per_category=2, complements_only=True)
+        problem = random_problem(rng, 9, limits)
+        substitute = np.triu((rng.random((9, 9)) < 0.3) & (problem.joint > 0), 1)  # only seen pairs are known
+        problem = replace(problem, is_substitute=substitute | substitute.T)
+        catalogue, values, joint = catalogue_of(problem)
+        bound = catalogue.bound(problem.preference, values, joint, limits, 0.0)
+        best = max(by_trying_everything(problem), 0.0)
+        assert bound == pytest.approx(best, abs=1e-12)
 
 
 def test_what_the_candidates_leave_out_shows_as_a_gap() -> None:
@@ -59,7 +77,7 @@ def test_pairs_only_ask_for_no_triples() -> None:
 
 def test_an_empty_catalogue_adds_nothing() -> None:
     none, nothing = np.zeros(0, np.int64), np.zeros(0)
-    empty = Catalogue(none, none.astype(np.int32), none, none, none)
+    empty = Catalogue(none, none.astype(np.int32), none, none, none, none.astype(bool))
     assert empty.bound(nothing, nothing, nothing, Limits(), 0.0) == 0.0
 
 
