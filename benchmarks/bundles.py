@@ -32,7 +32,7 @@ PRICE_CENTS = 300
 
 
 def main() -> None:
-    """Fit, compare the policies, race the solvers, report."""
+    """Fit, compare the policies, report."""
     options = arguments(__doc__)
     settings = Settings()
     shop = _shop(options.quick)

@@ -261,7 +261,7 @@ create table ml.why_not (
 comment on table ml.why_not is 'One row a question why a customer is not offered some products together.';
 comment on column ml.why_not.run_id is 'Run that was asked about.';
 comment on column ml.why_not.customer_id is 'Customer.';
-comment on column ml.why_not.product_key is 'Product identifiers, sorted and joined by '' + ''.';
+comment on column ml.why_not.product_key is 'Product identifiers, sorted, as a JSON array.';
 comment on column ml.why_not.product_ids is 'Products asked about.';
 comment on column ml.why_not.verdict is
 'offered: a bundle holds them; ranked_lower: others are worth more; infeasible: they break a constraint; not_a_candidate: one of them was not considered.';

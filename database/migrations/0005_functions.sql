@@ -111,14 +111,14 @@ create function ops.record_why_not(run_id bigint, customer_id text, answer jsonb
 language sql security definer set search_path = pg_catalog, ops, pg_temp
 as $$
     insert into ml.why_not as w
-    select record_why_not.run_id, record_why_not.customer_id, array_to_string(a.product_ids, ' + '), a.product_ids,
+    select record_why_not.run_id, record_why_not.customer_id, to_jsonb(a.product_ids)::text, a.product_ids,
         a.verdict, a.bundle_rank, a.objective, a.best_objective, a.cost_of_forcing, a.binding, a.detail
     from jsonb_to_record(record_why_not.answer) as a (
         product_ids text[], verdict text, bundle_rank integer, objective double precision,
         best_objective double precision, cost_of_forcing double precision, binding text[], detail text
     )
     on conflict (run_id, customer_id, product_key) do update set
-        verdict = excluded.verdict, bundle_rank = excluded.bundle_rank, objective = excluded.objective,
+        product_ids = excluded.product_ids, verdict = excluded.verdict, bundle_rank = excluded.bundle_rank, objective = excluded.objective,
         best_objective = excluded.best_objective, cost_of_forcing = excluded.cost_of_forcing,
         binding = excluded.binding, detail = excluded.detail;
 $$;

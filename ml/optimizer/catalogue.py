@@ -77,13 +77,11 @@ class Catalogue:
         half = 0.5 * _best_pairs(self.first, self.second, allowed, is_open, ranks).sum(axis=1)
         reach = np.where(is_open, half - limits.cost_per_product, -np.inf)
         largest = np.sort(reach)[::-1][: limits.max_size]
-        is_optional = np.arange(len(largest)) >= limits.min_size
-        largest = np.where(is_optional, np.maximum(largest, 0.0), largest)
-        kept = np.flatnonzero(reach + largest[:ranks].sum() > objective)
+        kept = np.flatnonzero(reach + _at_best(largest[:ranks], limits.min_size - 1) > objective)
         if len(kept) < limits.min_size:
             return objective
         if len(kept) > LARGEST_DENSE:
-            return max(objective, float(largest.sum()))
+            return max(objective, _at_best(largest, limits.min_size))
         among = self._among(kept, preference, pair_values, joint, limits)
         return upper_bound(among, objective, MAX_NODES)
 
@@ -117,6 +115,11 @@ class Catalogue:
             ),
             is_substitute=alike,
         )
+
+
+def _at_best(descending: Reals, needed: int) -> float:
+    """Return the sum of numbers of which those after the first ``needed`` may be left out."""
+    return float(descending[:needed].sum() + np.maximum(descending[needed:], 0.0).sum())
 
 
 @njit(cache=True, nogil=True)

@@ -5,15 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.optimizer.exact import solve_exact
+from ml.optimizer.exact import MAX_NODES, solve_exact
 from ml.optimizer.problem import UNLIMITED, BundleProblem
 
 Lift = Callable[[BundleProblem], BundleProblem]
 
-MAX_NODES = 5000
 
-
-def conflict(problem: BundleProblem) -> str:
+def conflict(problem: BundleProblem, max_nodes: int = MAX_NODES) -> str:
     """Return the reason why no bundle is feasible.
 
     A conflict is a set of constraints that cannot all be met, while any of them left out the others can: it is what a
@@ -25,31 +23,33 @@ def conflict(problem: BundleProblem) -> str:
     str
         "no_candidates" when there is no bundle even without constraints; "below_threshold" when the joint probability
         alone stands in the way; else "infeasible:" and the conflicts, separated by ",", each with its constraints
-        joined by "+".
+        joined by "+"; "infeasible" alone where the cap on nodes left them open.
     """
     active = [name for name, _ in LIFTS]
-    if not _has_bundle(problem, []):
+    if not _has_bundle(problem, [], max_nodes):
         return "no_candidates"
     conflicts: list[list[str]] = []
-    while not _has_bundle(problem, active):
+    while not _has_bundle(problem, active, max_nodes):
         core = list(active)
         for name in active:
             others = [other for other in core if other != name]
-            if not _has_bundle(problem, others):
+            if not _has_bundle(problem, others, max_nodes):
                 core = others
         conflicts.append(core)
         active = [name for name in active if name not in core]
     if conflicts == [["joint_probability"]]:
         return "below_threshold"
+    if not conflicts:
+        return "infeasible"  # a cap on the search kept the culprit from being named
     return "infeasible:" + ",".join("+".join(core) for core in conflicts)
 
 
-def _has_bundle(problem: BundleProblem, active: list[str]) -> bool:
+def _has_bundle(problem: BundleProblem, active: list[str], max_nodes: int) -> bool:
     """Return whether a bundle meets the active constraints, or at least cannot be ruled out within the cap."""
     for name, lift in LIFTS:
         if name not in active:
             problem = lift(problem)
-    proof = solve_exact(problem, MAX_NODES)
+    proof = solve_exact(problem, max_nodes)
     return bool(proof.items) or proof.bound > -np.inf
 
 

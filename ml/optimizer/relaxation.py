@@ -62,7 +62,8 @@ def multipliers(st, promise):  # type: ignore[no-untyped-def]
     for i in range(n):
         largest = max(largest, abs(promise[i]))
         dearest += st.price[i] / n
-        richest += abs(st.margin[i]) / n
+        if st.is_open[i]:  # a margin that is not known is a number out of all proportion
+            richest += abs(st.margin[i]) / n
     step_money = 0.25 * largest / max(dearest, 1.0)
     step_reward = 0.25 * largest / max(richest, 1.0) if rules.has_margin_floor else 0.0
     money, reward, best_money, best_reward, least = 0.0, 0.0, 0.0, 0.0, np.inf

@@ -62,7 +62,7 @@ class Solution:
     objective
         Value of the bundle; 0 for an abstention, the value of showing nothing.
     upper_bound
-        No feasible bundle of the problem is worth more; computed apart from what found the bundle.
+        No feasible bundle of the problem is worth more; proven by the tree search, whoever found the bundle.
     gap_pct
         100 (upper_bound - objective) / upper_bound, from 0 to 100.
     status
@@ -71,7 +71,7 @@ class Solution:
         Estimated probability that one basket holds the whole bundle.
     fallback_reason
         None, or why there is no bundle: no_candidates, infeasible:<constraints>, below_threshold, not_worth_showing,
-        not_found.
+        not_found, no_more (after other bundles of a slate).
     """
 
     items: Bundle
@@ -89,7 +89,7 @@ def solve(problem: BundleProblem, search: Search = EXACT) -> Solution:
         return abstain("no_candidates")
     if search.solver == "exact":
         proof = solve_exact(problem, search.max_nodes)
-        return _certified(problem, proof.items, proof.bound)
+        return _certified(problem, proof.items, proof.bound, search.max_nodes)
     items = _heuristic(problem, search)
     return certify(problem, items, search.max_nodes)
 
@@ -105,7 +105,7 @@ def certify(problem: BundleProblem, items: Bundle, max_nodes: int = MAX_NODES) -
     if problem.candidates < problem.limits.min_size:
         return abstain("no_candidates")
     objective = problem.value(items) if items else float("-inf")
-    return _certified(problem, items, upper_bound(problem, objective, max_nodes))
+    return _certified(problem, items, upper_bound(problem, objective, max_nodes), max_nodes)
 
 
 def gap_pct(objective: float, bound: float) -> float:
@@ -163,11 +163,14 @@ def _heuristic(problem: BundleProblem, search: Search) -> Bundle:
     return (solve_annealing if search.solver == "annealing" else solve_genetic)(problem, search.seed)
 
 
-def _certified(problem: BundleProblem, items: Bundle, bound: float) -> Solution:
+def _certified(problem: BundleProblem, items: Bundle, bound: float, max_nodes: int) -> Solution:
     if not items:
         if bound > 0.0:
             return abstain("not_found", bound)
-        return abstain("not_worth_showing" if bound > float("-inf") else conflict(problem))
+        if bound > float("-inf"):
+            return abstain("not_worth_showing")
+        # Only a customer without any bundle needs to be told why; a slate may simply end.
+        return abstain("no_more" if problem.earlier else conflict(problem, max_nodes))
     broken = problem.violations(items)
     if broken:
         raise ConfigError(f"bundle {items} breaks {', '.join(broken)}: the solver does not keep to the problem")

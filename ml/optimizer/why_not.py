@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ml.optimizer.exact import count_better
+from ml.optimizer.exact import count_better, solve_exact
 from ml.optimizer.problem import Bundle, BundleProblem
 from ml.optimizer.solve import EXACT, Search, solve
 
@@ -61,8 +61,9 @@ def why_not(problem: BundleProblem, items: Bundle, is_offered: bool, search: Sea
     pinned[list(items)] = True
     if problem.is_pinned is not None:
         pinned |= problem.is_pinned
-    forced = solve(replace(problem, is_pinned=pinned), replace(search, solver="exact"))
-    cost = best - forced.objective if forced.items else None
+    forcing = replace(problem, is_pinned=pinned)
+    forced = solve_exact(forcing, search.max_nodes).items
+    cost = best - problem.value(forced) if forced else None
     binding = problem.violations(items)
     if binding:
         return WhyNot("infeasible", None, objective, best, cost, binding)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.association.cooccurrence import CooccurrenceParams, shrunk_lift
 from ml.association.symmetric import SymmetricPairs
+from ml.errors import DataError
 from ml.optimizer.catalogue import Catalogue
 from ml.optimizer.limits import Limits
 from ml.optimizer.market import Market
@@ -133,11 +134,22 @@ class Shelf:
         return np.array([self.code.get(product, -1) for product in product_ids.to_list()], np.int64)
 
     def roles(self, must_include: Sequence[str], pinned: Sequence[str], exclude: Sequence[str]) -> Roles:
-        """Return what a form asks of products; identifiers that are not on the shelf are nobody's."""
+        """Return what a form asks of products.
+
+        Raises
+        ------
+        DataError
+            When a product is not on the shelf: unknown, without a price, not bundleable or sold too rarely.
+        """
+        unknown = sorted({*must_include, *pinned, *exclude} - set(self.code))
+        if unknown:
+            raise DataError(
+                f"must_include, pinned, exclude: not offered by the shop: {', '.join(unknown)}; see dim_products"
+            )
 
         def flags(product_ids: Sequence[str]) -> Flags:
             held = np.zeros(len(self.product_ids), bool)
-            held[[self.code[product] for product in product_ids if product in self.code]] = True
+            held[[self.code[product] for product in product_ids]] = True
             return held
 
         return Roles(flags(must_include), flags(pinned), flags(exclude))

@@ -1,4 +1,4 @@
-"""Personal bundles: a few disjoint bundles for each customer, or one row that says why there is none."""
+"""Personal bundles: a few bundles for each customer, or one row that says why there is none."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -119,9 +119,8 @@ def couple(
     assigned, then the second, and so on, each round from what the rounds before it left.
     """
     products = len(desk.shelf.product_ids)
-    value = sum(solution.objective for slate in slates for solution in slate.solutions)
     if (promised(slates, products) <= capacity).all():
-        return Coupled(list(slates), np.zeros(products), value, value)
+        return uncoupled(slates, products)
     left, held = _kept_first(slates, capacity)
     market = desk.shelf.market(desk.policy, desk.limits)
     prices, value, bound = np.zeros(products), 0.0, 0.0
@@ -130,6 +129,8 @@ def couple(
         value, bound = value + kept_value, bound + kept_value
     for _ in range(desk.bundles):
         wanting = [place for place, slate in enumerate(slates) if slate.bundles and len(held[place]) < desk.bundles]
+        if not wanting:
+            break
         crowd = _crowd([slates[place] for place in wanting], [held[place] for place in wanting], desk)
         whole, shards = assign(market, lambda crowd=crowd: [crowd], left, params)  # type: ignore[misc]
         (assigned,) = shards
@@ -147,6 +148,13 @@ def couple(
         for slate, own, before in zip(slates, held, live, strict=True)
     ]
     return Coupled(coupled, prices, value, max(bound, value))
+
+
+def uncoupled(slates: Sequence[Slate], products: int) -> Coupled:
+    """Return slates as they are: stock costs nothing, and each bundle's own bound bounds the whole."""
+    solutions = [solution for slate in slates for solution in slate.solutions if solution.items]
+    value, bound = sum(one.objective for one in solutions), sum(one.upper_bound for one in solutions)
+    return Coupled(list(slates), np.zeros(products), value, bound)
 
 
 def _kept_first(slates: Sequence[Slate], capacity: Ints) -> tuple[Ints, list[list[Bundle]]]:

@@ -153,15 +153,17 @@ def options(
         The slate without regard to what is live.
     live
         Positions of each live bundle, None where a product is no candidate any more. Those that break a constraint
-        today cannot stay.
+        today, or are not worth showing, cannot stay; nor can two that share more than is allowed now.
     """
     chosen = tuple(solution.items for solution in best if solution.items)
     found = {_gone(live, chosen): Option(_gone(live, chosen), sum(one.objective for one in best), chosen)}
-    able = [items for items in live if items is not None and problem.is_feasible(items)]
+    able = [items for items in live if items is not None and problem.is_feasible(items) and problem.value(items) > 0]
     able = sorted(dict.fromkeys(able), key=lambda items: (-problem.value(items), items))[: desk.bundles]
     for size in range(1, len(able) + 1):
         subsets = combinations(able, size) if len(able) <= MOST_SUBSETS else [tuple(able[:size])]
         for kept in subsets:
+            if _overlap(kept) > desk.limits.max_overlap:
+                continue
             rest = replace(problem, earlier=kept)
             new = solve_slate(rest, desk.search, desk.bundles - size) if desk.bundles > size else []
             bundles = (*kept, *(solution.items for solution in new if solution.items))
@@ -180,6 +182,11 @@ def within_change_budget(choices: Sequence[Sequence[Option]], budget: int) -> tu
     value: Reals = np.array([option.value for option in flat])
     result = choose_replacements(starts, replaced, value, budget)
     return [flat[place] for place in result.chosen], result
+
+
+def _overlap(bundles: Sequence[Bundle]) -> int:
+    """Return the most products that two of the bundles share."""
+    return max((len(set(one) & set(other)) for one, other in combinations(bundles, 2)), default=0)
 
 
 def _gone(live: Sequence[Bundle | None], bundles: Sequence[Bundle]) -> int:

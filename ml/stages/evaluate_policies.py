@@ -199,8 +199,8 @@ def _race(shop: Shop, counts: Cooccurrence, shortlisted: pl.DataFrame, seed: int
     shelf = Shelf.of(shop.products, counts.frame(POLICIES[OURS].association), counts.params)
     customers = held_out_customers(shelf, shortlisted)[:RACED_CUSTOMERS]
     problems = [shelf.problem(POLICIES[OURS], one.codes, one.preference, RACE_LIMITS) for one in customers]
-    if not any(solve(problem).items for problem in problems):
-        log.warning("no race of the solvers: none of %s customers has a bundle worth anything", len(problems))
+    if not any(solve(problem).status == "optimal" for problem in problems):
+        log.warning("no race of the solvers: none of %s customers has a bundle that is proven best", len(problems))
         return pl.DataFrame()
     return pl.DataFrame([asdict(point) for point in race(problems, RACE_BUDGETS_MS, seed)])
 

@@ -24,7 +24,7 @@ from ml.publishing.published import published_bundles
 from ml.scenarios.desk import CUSTOMERS_AT_ONCE, desk_of, slates_of
 from ml.scenarios.live import Live
 from ml.scenarios.personal import Facts, Row, abstention_row, chosen_products, rows_of
-from ml.scenarios.shared_stock import Coupled, Ints, capacity_of, couple, shadow_prices
+from ml.scenarios.shared_stock import Coupled, Ints, capacity_of, couple, shadow_prices, uncoupled
 from ml.scenarios.slates import Desk, Option, Slate, options, within_change_budget
 from ml.settings import Settings
 from ml.tables import (
@@ -83,12 +83,12 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse.replace_run(SHADOW_PRICES, prices, lease)
     gaps = CATALOGUE_GAPS.frame(list(_catalogue_gaps(settings, context, lease, desk.shelf, products, frame)))
     warehouse.replace_run(CATALOGUE_GAPS, gaps, lease)
-    stock = {
-        "stock_limited_products": prices.height,
-        "stock_gap_pct": round(gap_pct(coupled.value, coupled.upper_bound), 6),
-        "stock_scarce_products": prices.filter(pl.col("shadow_price") > 0).height,
-    }
-    counts = {**_counts(frame, gaps), **changes, **stock}
+    kept = sum(sum(slate.is_kept) for slate in coupled.slates)
+    counts = {**_counts(frame, gaps), **changes, "replaced_bundles": changes["live_bundles"] - kept}
+    if context.params.couples_stock:
+        counts["stock_counted_products"] = prices.height
+        counts["stock_gap_pct"] = round(gap_pct(coupled.value, coupled.upper_bound), 6)
+        counts["stock_scarce_products"] = prices.filter(pl.col("shadow_price") > 0).height
     warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": counts})
     return {"run_id": lease.run_id, "customers": customers.height, "items": written, **counts}
 
@@ -125,15 +125,14 @@ def _changed(
         else slate.held_to(option.bundles, desk, "change_budget", live.positions(slate))
         for slate, option in zip(slates, chosen, strict=True)
     ]
-    return held, {"live_bundles": standing, "replaced_bundles": budget.replaced, "forced_replacements": budget.forced}
+    return held, {"live_bundles": standing, "forced_replacements": budget.forced}
 
 
 def _coupled(
     settings: Settings, context: Context, desk: Desk, slates: list[Slate], live: Live, capacity: Ints
 ) -> Coupled:
     if not context.params.couples_stock:
-        value = sum(solution.objective for slate in slates for solution in slate.solutions)
-        return Coupled(slates, np.zeros(len(desk.shelf.product_ids)), value, value)
+        return uncoupled(slates, len(desk.shelf.product_ids))
     params = StockParams(threads=settings.threads, max_nodes=settings.optimizer.max_nodes, seed=context.params.seed)
     before: list[Sequence[Bundle | None]] = [live.positions(slate) for slate in slates]
     return couple(slates, desk, capacity, params, before)

@@ -11,7 +11,7 @@ from ml.optimizer.catalogue import Catalogue
 from ml.optimizer.limits import Limits
 from ml.optimizer.problem import BundleProblem
 from ml.optimizer.solve import gap_pct, solve
-from tests.optimizer.problems import by_trying_everything, random_limits, random_problem
+from tests.optimizer.problems import by_trying_everything, random_limits, random_problem, three_products
 
 
 def catalogue_of(problem: BundleProblem) -> tuple[Catalogue, np.ndarray, np.ndarray]:
@@ -46,6 +46,17 @@ def test_substitutes_do_not_meet_in_the_catalogue_either() -> None:
         bound = catalogue.bound(problem.preference, values, joint, limits, 0.0)
         best = max(by_trying_everything(problem), 0.0)
         assert bound == pytest.approx(best, abs=1e-12)
+
+
+def test_an_optional_product_of_negative_reach_is_left_out_once() -> None:
+    """Three products, of which two go together: no fourth, and the third costs a tenth."""
+    pairs = np.zeros((3, 3))
+    pairs[0, 1] = pairs[1, 0] = 1.0
+    limits = Limits(min_size=3, max_size=4, cost_per_product=0.1, max_per_category=4)
+    facts = {"pair_values": pairs, "joint": pairs, "preference": np.ones(3)}
+    problem = three_products(limits, **facts)
+    catalogue, values, joint = catalogue_of(problem)
+    assert catalogue.bound(problem.preference, values, joint, limits, 0.69) == pytest.approx(0.7)
 
 
 def test_what_the_candidates_leave_out_shows_as_a_gap() -> None:

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from ml.association.cooccurrence import CooccurrenceParams
+from ml.errors import DataError
 from ml.optimizer.limits import Limits
 from ml.optimizer.market import Crowd, Pairs, statement_of
 from ml.optimizer.problem import UNLIMITED
@@ -116,10 +117,15 @@ def test_substitutes_are_those_bought_together_less_than_by_chance() -> None:
 
 def test_what_the_form_says_of_products_reaches_the_problem() -> None:
     shelf = Shelf.of(products(), PAIRS)
-    roles = shelf.roles(["jam"], ["bread"], ["butter", "unknown"])
+    roles = shelf.roles(["jam"], ["bread"], ["butter"])
     problem = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, Limits(needs_wanted=True), roles)
     assert problem.violations((0, 2)) == ()
     assert problem.violations((1, 3)) == ("must_include", "pinned", "excluded")
+
+
+def test_a_product_that_the_shop_does_not_offer_is_refused_by_name() -> None:
+    with pytest.raises(DataError, match=r"pinned.*nothing"):
+        Shelf.of(products(), PAIRS).roles([], ["nothing"], ["bread"])
 
 
 def test_the_shop_as_arrays_gives_the_same_problem() -> None:

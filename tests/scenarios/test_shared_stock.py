@@ -42,7 +42,7 @@ def test_enough_stock_changes_nothing_and_costs_nothing() -> None:
     slates = customers(rng, shop, 20)
     coupled = couple(slates, shop, np.full(12, 40), PARAMS, [[]] * 20)
     assert coupled.slates == slates
-    assert coupled.value == coupled.upper_bound
+    assert coupled.value == pytest.approx(coupled.upper_bound)
     assert (coupled.prices == 0).all()
 
 
@@ -57,6 +57,19 @@ def test_bundles_that_stay_take_their_units_first() -> None:
     coupled = couple([*slates[:-1], kept], shop, capacity, PARAMS, [[]] * 29 + [kept.bundles])
     assert coupled.slates[-1].bundles == kept.bundles
     assert promised(coupled.slates, 12)[code] == 1
+
+
+def test_a_round_in_which_nobody_wants_more_ends_the_assignment() -> None:
+    rng = np.random.default_rng(7)
+    shop = desk(rng, Limits(max_size=2), bundles=2)
+    slates = [slate.with_solutions(slate.solutions, slate.bundles) for slate in customers(rng, shop, 3)]
+    code = int(np.argmax(promised(slates, 12)))
+    capacity = np.full(12, 60)
+    capacity[code] = promised(slates, 12)[code] - 1
+    coupled = couple(slates, shop, capacity, PARAMS, [slate.bundles for slate in slates])
+    assert (promised(coupled.slates, 12) <= capacity).all()
+    assert np.isfinite(coupled.prices).all() and np.isfinite(coupled.upper_bound)
+    assert coupled.value <= coupled.upper_bound + 1e-12
 
 
 def test_capacity_is_stock_less_reserve_or_as_many_offers_as_the_stock_can_bear() -> None:

@@ -1,6 +1,6 @@
 """Slates under a change budget: what may stay, what it costs, what the certificates say."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -36,6 +36,21 @@ def test_a_live_bundle_that_is_not_allowed_today_cannot_stay() -> None:
     gone = slate.positions(["p00", "p01"])
     found = options(slate.problem(shop), slate.solutions, [gone, None], shop)
     assert {option.replaced for option in found} == {2}
+
+
+def test_live_bundles_that_are_worth_nothing_or_overlap_too_much_do_not_stay() -> None:
+    rng = np.random.default_rng(6)
+    shop = desk(rng, Limits(max_size=2, cost_per_product=0.02))
+    (slate,) = customers(rng, shop, 1)
+    problem = slate.problem(shop)
+    poor = next(pair for pair in combinations(range(8), 2) if problem.is_feasible(pair) and problem.value(pair) <= 0)
+    assert all(poor not in option.bundles for option in options(problem, slate.solutions, [poor], shop))
+    rich = sorted(combinations(range(8), 2), key=lambda pair: -problem.value(pair))
+    one, other = next((a, b) for a in rich for b in rich if a != b and set(a) & set(b) and problem.value(b) > 0)
+    for option in options(problem, slate.solutions, [one, other], shop):
+        held = slate.held_to(option.bundles, shop, "change_budget", [one, other])
+        assert not {one, other} <= set(option.bundles)
+        assert all(solution.items for solution in held.solutions)
 
 
 def test_the_change_budget_is_kept_and_the_choice_is_the_best_of_all() -> None:

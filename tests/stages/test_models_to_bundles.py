@@ -320,7 +320,7 @@ def test_nobody_is_promised_what_another_was_promised(scarce: Settings, trained:
     }
     assert prices["promised_units"].max() == 3
     assert prices["shadow_price"].max() > 0  # type: ignore[operator]
-    assert counts["stock_limited_products"] == prices.height
+    assert counts["stock_counted_products"] == prices.height
     assert 0 <= float(counts["stock_gap_pct"]) < 30
     assert bundles.filter(pl.col("held_back_by") == "stock").height > 0
     assert (bundles["upper_bound"] >= bundles["objective"]).all()
