@@ -95,7 +95,7 @@ comment on column ml.bundles.reason is 'Reason in words.';
 comment on column ml.bundles.fallback_reason is 'Why there is no bundle.';
 comment on column ml.bundles.held_back_by is
 'Why the bundle is not the customer''s best one alone: stock or change_budget; null: nothing held it back.';
-comment on column ml.bundles.is_kept is 'The bundle was live before and stays.';
+comment on column ml.bundles.is_kept is 'The bundle was live before and stays; told of runs with a change budget only.';
 
 create table ml.bundle_items (
     run_id bigint not null,

@@ -59,7 +59,9 @@ def run(settings: Settings, context: Context) -> Counts:
     customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
     pairs = warehouse.read(ASSOCIATIONS, {"run_id": lease.run_id}).drop("run_id")
     desk = desk_of(settings, context.params, products, pairs)
-    live = Live.of(*published_bundles(warehouse, context.params.scenario))
+    # Without a change budget a run does not depend on what is published: the same day gives the same rows.
+    is_bounded = context.params.max_change_share < 1
+    live = Live.of(*published_bundles(warehouse, context.params.scenario)) if is_bounded else Live({})
     slates, choices = [], []
     with tqdm(total=customers.height, unit="customer", disable=None) as progress:
         for start in range(0, customers.height, CUSTOMERS_AT_ONCE):
