@@ -93,23 +93,32 @@ class Pairs(NamedTuple):
 
     @classmethod
     def of(cls, market: Market, crowd: Crowd) -> "Pairs":
-        """Look them up."""
-        place = np.full(len(market.price), -1, np.int64)
+        """Look them up.
+
+        Each pair is looked for in the row of the product with fewer of them: the favourites that stand among
+        everybody's candidates have the longest rows (Chiba and Nishizeki 1985, SIAM J. Comput. 14).
+        """
+        degree = np.diff(market.starts)
+        row, other = np.repeat(np.arange(len(degree)), degree), market.neighbours
+        is_looked_for = (degree[row] < degree[other]) | ((degree[row] == degree[other]) & (row < other))
+        edges = np.flatnonzero(is_looked_for).astype(np.int32)
+        begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(row[edges], minlength=len(degree)))])
+        rows = begin, other[edges], edges
         starts = np.zeros(len(crowd.product) + 1, np.int64)
         nothing = np.empty(0, np.int16)
-        _list_pairs(market, crowd, place, starts, nothing, nothing, np.empty(0, np.int32))
+        _list_pairs(len(degree), rows, crowd.product, starts, nothing, nothing, np.empty(0, np.int32))
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(starts[:-1])])
         first, second = np.empty(starts[-1], np.int16), np.empty(starts[-1], np.int16)
         edge = np.empty(starts[-1], np.int32)
-        _list_pairs(market, crowd, place, starts, first, second, edge)
+        _list_pairs(len(degree), rows, crowd.product, starts, first, second, edge)
         return cls(starts, first, second, edge)
 
 
 @njit(cache=True, nogil=True)
-def _list_pairs(market, crowd, place, starts, first, second, edge):  # type: ignore[no-untyped-def]
+def _list_pairs(products, rows, product, starts, first, second, edge):  # type: ignore[no-untyped-def]
     """Write each customer's pairs from ``starts[u]`` on; without room for them, count them in ``starts``."""
-    product, is_counting = crowd.product, len(first) == 0
-    begin, neighbours = market.starts, market.neighbours
+    begin, neighbours, edges = rows
+    is_counting, place = len(first) == 0, np.full(products, -1, np.int64)
     for u in range(len(product)):
         m = 0
         while m < product.shape[1] and product[u, m] >= 0:
@@ -119,9 +128,9 @@ def _list_pairs(market, crowd, place, starts, first, second, edge):  # type: ign
         for a in range(m):
             for entry in range(begin[product[u, a]], begin[product[u, a] + 1]):
                 b = place[neighbours[entry]]
-                if b > a:
+                if b >= 0:
                     if not is_counting:
-                        first[at], second[at], edge[at] = a, b, entry
+                        first[at], second[at], edge[at] = min(a, b), max(a, b), edges[entry]
                     at += 1
         if is_counting:
             starts[u] = at
