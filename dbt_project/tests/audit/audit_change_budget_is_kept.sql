@@ -1,0 +1,72 @@
+-- One row where more of the bundles that people read now are gone than the run may replace. Which are gone is seen
+-- by comparing the products, not by what the run says it kept. Two kinds of them are no choice of the run: those it
+-- declares as forced, and those that hold a product of which every unit was promised to others.
+{{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
+
+with
+
+audited as (
+
+    select * from {{ source('ops', 'runs') }}
+    where run_id = {{ audited_run() }}
+
+),
+
+held as (
+
+    select
+        bundles.run_id,
+        bundles.customer_id,
+        bundles.bundle_id,
+        array_agg(items.product_id order by items.product_id) as product_ids
+    from {{ source('ml', 'bundles') }} as bundles
+    inner join {{ source('ml', 'bundle_items') }} as items
+        on bundles.run_id = items.run_id and bundles.bundle_id = items.bundle_id
+    where
+        bundles.run_id = {{ audited_run() }}
+        or bundles.run_id = (
+            select published.run_id
+            from {{ source('ops', 'published') }} as published
+            inner join audited on published.scope = audited.scope
+        )
+    group by bundles.run_id, bundles.customer_id, bundles.bundle_id
+
+),
+
+sold_out as (
+
+    select coalesce(array_agg(product_id), '{}') as product_ids
+    from {{ source('ml', 'shadow_prices') }}
+    where run_id = {{ audited_run() }} and promised_units >= capacity_units
+
+),
+
+counted as (
+
+    select
+        count(*) as live_bundles,
+        count(*) filter (
+            where offered.bundle_id is null and not live.product_ids && sold_out.product_ids
+        ) as gone_bundles
+    from held as live
+    cross join sold_out
+    left join held as offered
+        on
+            live.customer_id = offered.customer_id
+            and live.product_ids = offered.product_ids
+            and offered.run_id = {{ audited_run() }}
+    where live.run_id <> {{ audited_run() }}
+
+)
+
+select
+    counted.live_bundles,
+    counted.gone_bundles,
+    audited.counts ->> 'forced_replacements' as forced_bundles,
+    audited.params ->> 'max_change_share' as max_change_share
+from counted
+cross join audited
+where
+    (audited.params ->> 'max_change_share')::numeric < 1
+    and counted.gone_bundles - coalesce((audited.counts ->> 'forced_replacements')::bigint, 0)
+    > floor((audited.params ->> 'max_change_share')::numeric * counted.live_bundles)

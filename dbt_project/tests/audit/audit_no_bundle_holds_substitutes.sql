@@ -1,0 +1,22 @@
+-- Bundles of a run of complements that hold two products which are bought together less than chance would have it:
+-- the whole interval of their lift lies below 1.
+{{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
+
+select
+    first_items.bundle_id,
+    pairs.product_a,
+    pairs.product_b,
+    pairs.lift_high
+from {{ source('ml', 'associations') }} as pairs
+inner join {{ source('ml', 'bundle_items') }} as first_items
+    on pairs.run_id = first_items.run_id and pairs.product_a = first_items.product_id
+inner join {{ source('ml', 'bundle_items') }} as second_items
+    on
+        first_items.run_id = second_items.run_id
+        and first_items.bundle_id = second_items.bundle_id
+        and pairs.product_b = second_items.product_id
+where
+    pairs.run_id = {{ audited_run() }}
+    and pairs.product_a <> pairs.product_b
+    and pairs.lift_high < 1
+    and {{ audited_param('complements_only') }}::boolean
