@@ -59,13 +59,38 @@ def reason(items: Sequence[ItemFacts], pairs: dict[tuple[int, int], PairFacts]) 
     pairs
         Evidence by the positions of two items, lower first; pairs without evidence are left out.
     """
-    sentences = [_pair(items, at, pairs[at]) for at in combinations(range(len(items)), 2) if at in pairs]
-    sentences.append("; ".join(_history(item) for item in items))
+    sentences = _evidence([item.name for item in items], pairs)
+    return _text([*sentences, "; ".join(_history(item) for item in items)])
+
+
+def listed_reason(
+    names: Sequence[str], pairs: dict[tuple[int, int], PairFacts], wanting: int, best: int, customers: int
+) -> str:
+    """Return the reason of a bundle on the list for everybody.
+
+    Parameters
+    ----------
+    names
+        Of its products, in order.
+    pairs
+        As for :func:`reason`.
+    wanting, best, customers
+        For how many customers it is worth showing, for how many of these it is the best of the list, and of how many.
+    """
+    served = f"worth showing to {wanting} of {_counted(customers, 'customer')}, the best of the list for {best} of them"
+    return _text([served, *_evidence(names, pairs)])
+
+
+def _text(sentences: Sequence[str]) -> str:
     return ". ".join(sentence[0].upper() + sentence[1:] for sentence in sentences if sentence) + "."
 
 
-def _pair(items: Sequence[ItemFacts], at: tuple[int, int], facts: PairFacts) -> str:
-    names = f"{items[at[0]].name} and {items[at[1]].name}"
+def _evidence(names: Sequence[str], pairs: dict[tuple[int, int], PairFacts]) -> list[str]:
+    return [_pair(names, at, pairs[at]) for at in combinations(range(len(names)), 2) if at in pairs]
+
+
+def _pair(all_names: Sequence[str], at: tuple[int, int], facts: PairFacts) -> str:
+    names = f"{all_names[at[0]]} and {all_names[at[1]]}"
     times = f"{facts.lift:.1f} times what the buyers' habits explain ({facts.lift_low:.1f} to {facts.lift_high:.1f})"
     return f"{names} were bought together in {_counted(facts.pair_baskets, 'basket')}, {times}"
 

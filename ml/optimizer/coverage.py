@@ -1,4 +1,4 @@
-"""Bundles that a shop lists for everybody: the K that together hold something good for each customer.
+"""Bundles that a shop lists for everybody: the K of a pool that together hold something good for each customer.
 
 A list is worth, summed over the customers, what its best bundle is worth to each: facility location, which is monotone
 and submodular. Greedy choice reaches 1 - 1/e of the optimum (Nemhauser, Wolsey and Fisher 1978, An analysis of
@@ -6,7 +6,7 @@ approximations for maximizing submodular set functions, Math. Program. 14). Here
 Accelerated greedy algorithms for maximizing submodular set functions), improved by exchanges of one bundle (Whitaker
 1983, A fast algorithm for the greedy interchange for large-scale clustering and median location problems, INFOR 21),
 and certified by the Lagrangian bound of Cornuejols, Fisher and Nemhauser (1977, Location of bank accounts to optimize
-float, Manag. Sci. 23).
+float, Manag. Sci. 23). Choice and certificate are about the bundles of the pool; of others they say nothing.
 """
 
 from dataclasses import dataclass
@@ -43,9 +43,9 @@ class Coverage:
     value
         Sum over the customers of the largest worth on the list; the sum of the gains.
     upper_bound
-        No K bundles have a larger value.
+        No K rows of the matrix have a larger value. Bundles that are no row of it are not spoken of.
     gap_pct
-        What may be missing, in per cent of the bound.
+        What may be missing to the best K rows, in per cent of the bound.
     exchanges
         How many bundles were exchanged after the greedy choice.
     """
