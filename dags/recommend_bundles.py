@@ -1,8 +1,8 @@
 """Recommend bundles: from fresh features and champion models to the published run.
 
 **Reads** schema `features`; the champion models in MLflow.
-**Writes** a run of its own in schema `ml` (candidates, associations, bundles, items, shadow prices of stock, catalogue
-gaps, the list for everybody, ranks of given bundles); then moves `ops.published`.
+**Writes** a run of its own in schema `ml` (candidates, scored products of given bundles, associations, bundles, items,
+shadow prices of stock, catalogue gaps, the list for everybody, ranks of given bundles); then moves `ops.published`.
 **Starts** when `models` were trained or confirmed for a day, or by hand with the form.
 **Ends** by announcing the asset `bundles`. Where a newer day is published already, the run
 is not shown: the pointer stays, and `publish_bundles` is skipped.

@@ -158,11 +158,9 @@ GIVEN_BUNDLES = _features(
     {"given_bundle_id": TEXT, "product_ids": TEXTS, "bundle_size": INT},
 )
 
-CANDIDATES = _results(
-    "candidates",
-    ("customer_id", "product_id"),
-    {"customer_id": TEXT, "product_id": TEXT, "preference": REAL, "sources": TEXTS, "candidate_rank": INT},
-)
+_SCORED: dict[str, DataType] = {"customer_id": TEXT, "product_id": TEXT, "preference": REAL, "sources": TEXTS}
+CANDIDATES = _results("candidates", ("customer_id", "product_id"), {**_SCORED, "candidate_rank": INT})
+GIVEN_CANDIDATES = _results("given_candidates", ("customer_id", "product_id"), _SCORED)
 ASSOCIATIONS = _results(
     "associations",
     ("product_a", "product_b"),
@@ -264,7 +262,6 @@ CATALOGUE_BUNDLES = _results(
         **dict.fromkeys(("gain", "coverage", "upper_bound", "gap_pct"), REAL),
         "reason": TEXT,
     },
-    "reason",
 )
 GIVEN_BUNDLE_RANKS = _results(
     "given_bundle_ranks",
@@ -273,10 +270,11 @@ GIVEN_BUNDLE_RANKS = _results(
         "customer_id": TEXT,
         "given_bundle_id": TEXT,
         "bundle_rank": INT,
-        "objective": REAL,
-        "joint_probability": REAL,
+        **dict.fromkeys(("objective", "joint_probability"), REAL),
         "list_price_cents": INT,
+        "unranked_reason": TEXT,
     },
+    "bundle_rank objective joint_probability list_price_cents unranked_reason",
 )
 WHY_NOT = _results(
     "why_not",

@@ -92,6 +92,7 @@ class Stack:
         """Return a hash of everything a run holds, without the number of the run itself."""
         tables = (
             "candidates",
+            "given_candidates",
             "associations",
             "bundles",
             "bundle_items",

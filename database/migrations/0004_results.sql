@@ -20,6 +20,22 @@ comment on column ml.candidates.preference is 'Calibrated probability that the c
 comment on column ml.candidates.sources is 'Who proposed it.';
 comment on column ml.candidates.candidate_rank is '1 = highest preference.';
 
+create table ml.given_candidates (
+    run_id bigint not null,
+    customer_id text not null,
+    product_id text not null,
+    preference double precision not null check (preference >= 0 and preference <= 1),
+    sources text[] not null,
+    primary key (run_id, customer_id, product_id)
+) partition by list (run_id);
+comment on table ml.given_candidates is
+'One row a product of the shop''s own bundles that is no candidate of the customer: scored so that those bundles can be valued, unknown to the optimizer.';
+comment on column ml.given_candidates.run_id is 'Run that wrote the row; the partition key.';
+comment on column ml.given_candidates.customer_id is 'Customer.';
+comment on column ml.given_candidates.product_id is 'Product.';
+comment on column ml.given_candidates.preference is 'Calibrated probability that the customer''s next basket holds the product.';
+comment on column ml.given_candidates.sources is 'Who proposed it.';
+
 create table ml.associations (
     run_id bigint not null,
     product_a text not null,
@@ -32,7 +48,7 @@ create table ml.associations (
     association double precision not null check (association >= 0),
     primary key (run_id, product_a, product_b)
 ) partition by list (run_id);
-comment on table ml.associations is 'One row a pair of products among the candidates with evidence.';
+comment on table ml.associations is 'One row a pair with evidence among the candidates and the products of the shop''s own bundles.';
 comment on column ml.associations.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.associations.product_a is 'First product, the smaller key.';
 comment on column ml.associations.product_b is 'Second product.';
@@ -204,10 +220,11 @@ create table ml.catalogue_bundles (
     coverage double precision not null,
     upper_bound double precision not null,
     gap_pct double precision not null,
-    reason text,
+    reason text not null,
     primary key (run_id, bundle_rank)
 ) partition by list (run_id);
-comment on table ml.catalogue_bundles is 'One row a bundle that the shop lists for everybody.';
+comment on table ml.catalogue_bundles is
+'One row a bundle that the shop lists for everybody, chosen among those that customers get in the run (2,000 at most).';
 comment on column ml.catalogue_bundles.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.catalogue_bundles.bundle_rank is 'Place on the list; 1 was chosen first.';
 comment on column ml.catalogue_bundles.product_ids is 'Products of the bundle.';
@@ -217,31 +234,37 @@ comment on column ml.catalogue_bundles.customers is 'Customers for whom it is th
 comment on column ml.catalogue_bundles.gain is 'What it adds to the coverage of the bundles before it.';
 comment on column ml.catalogue_bundles.coverage is
 'Sum over customers of the value of the best bundle of the list so far.';
-comment on column ml.catalogue_bundles.upper_bound is 'Proven: no list of as many bundles covers more.';
+comment on column ml.catalogue_bundles.upper_bound is
+'Proven: no list of as many bundles covers more, where all are of those the list was chosen among.';
 comment on column ml.catalogue_bundles.gap_pct is
 '(upper_bound - coverage of the whole list) / upper_bound in percent; the same in every row.';
-comment on column ml.catalogue_bundles.reason is 'Reason in words.';
+comment on column ml.catalogue_bundles.reason is 'Whom it serves and what speaks for its pairs, in words.';
 
 create table ml.given_bundle_ranks (
     run_id bigint not null,
     customer_id text not null,
     given_bundle_id text not null,
-    bundle_rank integer not null,
-    objective double precision not null,
-    joint_probability double precision not null check (joint_probability >= 0 and joint_probability <= 1),
-    list_price_cents integer not null,
-    primary key (run_id, customer_id, given_bundle_id)
+    bundle_rank integer,
+    objective double precision,
+    joint_probability double precision check (joint_probability >= 0 and joint_probability <= 1),
+    list_price_cents integer,
+    unranked_reason text,
+    primary key (run_id, customer_id, given_bundle_id),
+    check ((bundle_rank is null) = (unranked_reason is not null)),
+    check (bundle_rank is null or (objective > 0 and joint_probability is not null and list_price_cents is not null))
 ) partition by list (run_id);
 comment on table ml.given_bundle_ranks is
-'One row a customer and bundle that the shop already sells, ranked for the customer.';
+'One row a customer with candidates and bundle that the shop already sells: its rank for the customer, or why it has none.';
 comment on column ml.given_bundle_ranks.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.given_bundle_ranks.customer_id is 'Customer.';
 comment on column ml.given_bundle_ranks.given_bundle_id is 'Key of the bundle in the shop''s data.';
-comment on column ml.given_bundle_ranks.bundle_rank is '1 = best for the customer.';
-comment on column ml.given_bundle_ranks.objective is 'Value for the customer.';
+comment on column ml.given_bundle_ranks.bundle_rank is '1 = best for the customer; null: see unranked_reason.';
+comment on column ml.given_bundle_ranks.objective is 'Value for the customer; null where it cannot be a bundle of the run.';
 comment on column ml.given_bundle_ranks.joint_probability is
-'Estimated probability that the next basket holds all products.';
-comment on column ml.given_bundle_ranks.list_price_cents is 'Sum of list prices.';
+'Estimated probability that the next basket holds all products; null where it cannot be a bundle of the run.';
+comment on column ml.given_bundle_ranks.list_price_cents is 'Sum of list prices; null where a product is not offered.';
+comment on column ml.given_bundle_ranks.unranked_reason is
+'not_offered:<products>, too_many_products, not_a_candidate:<products>, infeasible:<constraints> or not_worth_showing; null where it has a rank.';
 
 -- No partitions: each row answers what somebody asked about a run, and answers stay when the run's bundles are dropped.
 create table ml.why_not (
@@ -280,4 +303,5 @@ grant select on all tables in schema ml to bundles_transformer, bundles_publishe
 
 -- migrate:down
 drop table ml.why_not, ml.given_bundle_ranks, ml.catalogue_bundles, ml.shadow_prices, ml.catalogue_gaps,
-    ml.policy_metrics, ml.bundle_items, ml.bundles, ml.associations, ml.candidates;
+    ml.policy_metrics, ml.bundle_items, ml.bundles, ml.associations,
+    ml.given_candidates, ml.candidates;

@@ -1,7 +1,8 @@
-"""Bundles for everybody: which ones the shop should list, and what those it has are worth to each customer."""
+"""Bundles for everybody: which ones the shop should list, of those that its customers get."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from scipy import sparse
 from ml.optimizer.coverage import cover
 from ml.optimizer.given import given_values
 from ml.policies.shelf import Shelf
+from ml.reasons import PairFacts, listed_reason
 from ml.scenarios.slates import Desk, Slate
 
 Row = dict[str, Any]
+Worths = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Rows of the pool that a customer may have, and what each is worth."""
 
 MOST_POOLED = 2000
-"""Bundles that compete for a place on the list: those that most customers get, then those worth most."""
-BEST_GIVEN = 5
-"""Given bundles kept for each customer."""
+"""Bundles that compete for a place on the list: those that most customers get, then those worth most. The certificate
+speaks of lists made of these; one with other bundles could cover more than its bound."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Pool:
             codes[row, : len(bundle)] = bundle
         return cls(codes)
 
-    def worths(self, slate: Slate, desk: Desk) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def worths(self, slate: Slate, desk: Desk) -> Worths:
         """Return which bundles the customer may have, of candidates alone, and what each is worth."""
         place = np.full(len(desk.shelf.product_ids) + 1, -1, np.int64)  # the last one stands for no product
         place[slate.codes] = np.arange(len(slate.codes))
@@ -63,14 +66,18 @@ def offered_pool(bundles: pl.DataFrame, items: pl.DataFrame, shelf: Shelf) -> Po
 
 
 def catalogue_rows(
-    pool: Pool, worths: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], bundles: int, desk: Desk
+    pool: Pool, worths: Sequence[Worths], bundles: int, desk: Desk, products: pl.DataFrame, pairs: pl.DataFrame
 ) -> list[Row]:
     """Return the rows of ``ml.catalogue_bundles`` without the run: the list that covers the customers best.
+
+    ``upper_bound`` and ``gap_pct`` compare it with every list of as many bundles of the pool, and with no others.
 
     Parameters
     ----------
     worths
         Of each customer, from :meth:`Pool.worths`.
+    products, pairs
+        Rows of ``features.ftr_products`` and ``ml.associations``, for the reasons.
     """
     customer = np.repeat(np.arange(len(worths)), [len(own) for own, _ in worths])
     rows = np.concatenate([own for own, _ in worths]) if worths else np.empty(0, np.int64)
@@ -82,52 +89,52 @@ def catalogue_rows(
     own = matrix[found.chosen].toarray()
     best = np.where(own.max(axis=0) > 0, own.argmax(axis=0), -1)
     coverage = np.maximum.accumulate(own, axis=0).sum(axis=1)
+    listed = [[desk.shelf.product_ids[code] for code in pool.codes[place] if code >= 0] for place in found.chosen]
+    evidence = Evidence.of(listed, products, pairs)
     result = []
-    for rank, place in enumerate(found.chosen):
-        codes = pool.codes[place][pool.codes[place] >= 0]
+    for rank, product_ids in enumerate(listed):
+        customers = int((best == rank).sum())
         result.append(
             {
                 "bundle_rank": rank + 1,
-                "product_ids": [desk.shelf.product_ids[code] for code in codes],
-                "bundle_size": len(codes),
-                "list_price_cents": int(desk.shelf.price_cents[codes].sum()),
-                "customers": int((best == rank).sum()),
+                "product_ids": product_ids,
+                "bundle_size": len(product_ids),
+                "list_price_cents": sum(int(desk.shelf.price_cents[desk.shelf.code[one]]) for one in product_ids),
+                "customers": customers,
                 "gain": float(coverage[rank] - (coverage[rank - 1] if rank else 0.0)),
                 "coverage": float(coverage[rank]),
                 "upper_bound": max(found.upper_bound, float(coverage[-1])),
                 "gap_pct": 100.0 * max(0.0, 1.0 - float(coverage[-1]) / found.upper_bound),
-                "reason": None,
+                "reason": evidence.reason(product_ids, int((own[rank] > 0).sum()), customers, len(worths)),
             }
         )
     return result
 
 
-def given_rows(slate: Slate, pool: Pool, names: Sequence[str], desk: Desk) -> list[Row]:
-    """Return a customer's rows of ``ml.given_bundle_ranks`` without the run: the best of the given bundles."""
-    able, values = pool.worths(slate, desk)
-    problem, rows = slate.problem(desk), []
-    for rank, place in enumerate(np.lexsort((able, -values))[:BEST_GIVEN], start=1):
-        codes = pool.codes[able[place]][pool.codes[able[place]] >= 0]
-        items = tuple(int(item) for item in np.flatnonzero(np.isin(slate.codes, codes)))
-        rows.append(
-            {
-                "customer_id": slate.customer_id,
-                "given_bundle_id": names[able[place]],
-                "bundle_rank": rank,
-                "objective": float(values[place]),
-                "joint_probability": problem.joint_probability(items),
-                "list_price_cents": int(desk.shelf.price_cents[codes].sum()),
-            }
+@dataclass(frozen=True)
+class Evidence:
+    """Names of the listed products, and what is known of their pairs, the smaller identifier first."""
+
+    names: Mapping[str, str]
+    pairs: Mapping[tuple[str, str], PairFacts]
+
+    @classmethod
+    def of(cls, listed: Sequence[Sequence[str]], products: pl.DataFrame, pairs: pl.DataFrame) -> "Evidence":
+        """Return what is known of the listed bundles."""
+        held = pl.DataFrame({"product_id": sorted({product for own in listed for product in own})})
+        named = products.join(held, on="product_id").select(
+            "product_id", pl.coalesce("title", "category", "product_id").alias("name")
         )
-    return rows
+        known = pairs.join(held, left_on="product_a", right_on="product_id", how="semi").join(
+            held, left_on="product_b", right_on="product_id", how="semi"
+        )
+        facts = known.select("product_a", "product_b", "pair_baskets", "lift", "lift_low", "lift_high")
+        return cls(dict(named.iter_rows()), {row[:2]: PairFacts(*row[2:]) for row in facts.iter_rows()})
 
-
-def known_bundles(given: pl.DataFrame, desk: Desk, largest: int) -> tuple[Pool, list[str]]:
-    """Return the given bundles all of whose products are on the shelf, and their names."""
-    names, bundles = [], []
-    for name, product_ids in given.sort("given_bundle_id").select("given_bundle_id", "product_ids").iter_rows():
-        codes = [desk.shelf.code.get(product, -1) for product in product_ids]
-        if min(codes) >= 0 and len(codes) <= largest:
-            names.append(name)
-            bundles.append(codes)
-    return Pool.of(bundles), names
+    def reason(self, product_ids: Sequence[str], wanting: int, best: int, customers: int) -> str:
+        """Return why a bundle is on the list: whom it serves, and what speaks for its pairs."""
+        places = combinations(range(len(product_ids)), 2)
+        keys = {at: tuple(sorted((product_ids[at[0]], product_ids[at[1]]))) for at in places}
+        known = {at: self.pairs[low, high] for at, (low, high) in keys.items() if (low, high) in self.pairs}
+        names = [self.names.get(product, product) for product in product_ids]
+        return listed_reason(names, known, wanting, best, customers)

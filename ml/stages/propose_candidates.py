@@ -1,4 +1,8 @@
-"""Score each customer's candidates, and write them with the association of every pair that has evidence."""
+"""Score each customer's candidates, and write them with the association of every pair that has evidence.
+
+The products of the shop's own bundles are scored too; they are kept beside the candidates, so that what is given to the
+optimizer does not depend on them.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,9 +20,10 @@ from ml.preference.contract import PreferenceModel
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
 from ml.publishing.published import published_bundles
+from ml.scenarios.given import beside, given_products, without_given
 from ml.scenarios.live import Live
 from ml.settings import Settings
-from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, PRODUCTS
+from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
 from ml.tracking import Tracking
 from ml.training import Shop
 from ml.warehouse import Warehouse
@@ -28,7 +33,7 @@ CUSTOMERS_AT_ONCE = 1000
 
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Write ``ml.candidates`` and ``ml.associations`` of the run.
+    """Write ``ml.candidates``, ``ml.given_candidates`` and ``ml.associations`` of the run.
 
     The champions are resolved here, once a run, and noted with it.
 
@@ -57,11 +62,14 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 
     model = load_model(preference.folder)
-    parts = list(_scored(settings, context, baskets, products, customers, model, _asked(warehouse, context, customers)))
-    candidates = pl.concat(parts)
+    offered = offerable(products)["product_id"]
+    given = given_products(warehouse.read(GIVEN_BUNDLES, day), offered, context.params.bundle_size)
+    asked = _asked(warehouse, context, customers)
+    parts = list(_scored(settings, context, baskets, products, customers, model, asked, given))
+    candidates, beside_them = (pl.concat(frames) for frames in zip(*parts, strict=True))
     files = {path.name: path.read_bytes() for path in association.folder.iterdir()}
     pairs = load_cooccurrence(files).frame(POLICIES[context.params.policy].association)
-    among = candidates.select("product_id").unique()
+    among = pl.concat([candidates.select("product_id"), given]).unique()
     pairs = pairs.join(among, left_on="product_a", right_on="product_id", how="semi").join(
         among, left_on="product_b", right_on="product_id", how="semi"
     )
@@ -69,6 +77,7 @@ def run(settings: Settings, context: Context) -> Counts:
         "run_id": lease.run_id,
         "customers": customers.len(),
         "candidates": warehouse.replace_run(CANDIDATES, candidates, lease),
+        "given_candidates": warehouse.replace_run(GIVEN_CANDIDATES, beside_them, lease),
         "associations": warehouse.replace_run(ASSOCIATIONS, pairs, lease),
         "fewest_candidates": int(candidates.group_by("customer_id").len()["len"].to_numpy().min(initial=2**31)),
         "products_without_price": products.filter("is_bundleable").height - offerable(products).height,
@@ -94,8 +103,9 @@ def _scored(
     customers: pl.Series,
     model: PreferenceModel,
     asked: pl.DataFrame,
-) -> Iterator[pl.DataFrame]:
-    """Yield the shortlists of a thousand customers at a time."""
+    given: pl.DataFrame,
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield the shortlists of a thousand customers at a time, and the given products that they lack."""
     wanted = settings.candidates
     params = CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased)
     offered = offerable(products)
@@ -104,12 +114,17 @@ def _scored(
         for start in range(0, customers.len(), CUSTOMERS_AT_ONCE):
             some = customers.slice(start, CUSTOMERS_AT_ONCE)
             requests = pl.DataFrame({"customer_id": some}).with_columns(cut=context.as_of + timedelta(days=1))
-            found = propose(baskets, offered, requests, params, asked)
+            own = asked.join(requests, on="customer_id", how="semi")
+            whole = pl.concat([own, requests.select("customer_id").join(given, how="cross")]).unique()
+            found = propose(baskets, offered, requests, params, whole)
             preference = pl.Series(model.score(baskets, products, found))
-            scored = found.select("customer_id", "product_id", "sources", preference=preference).with_columns(
-                is_bought_before=pl.col("sources").list.contains("bought"),
-                is_asked=pl.col("sources").list.contains("asked"),
+            scored = found.select("customer_id", "product_id", "sources", preference=preference)
+            searched = without_given(scored, own).with_columns(
+                is_bought_before=pl.col("sources").list.contains("bought")
             )
-            shorter = shortlist(scored.join(in_stock, on="product_id"), wanted.per_customer)
-            yield shorter.drop("is_bought_before", "is_in_stock", "is_asked")
+            shorter = shortlist(searched.join(in_stock, on="product_id"), wanted.per_customer)
+            yield (
+                shorter.drop("is_bought_before", "is_in_stock", "is_asked"),
+                beside(scored, shorter, given, wanted.per_customer),
+            )
             progress.update(some.len())

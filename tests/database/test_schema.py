@@ -200,10 +200,19 @@ def test_the_functions_cannot_be_misled_by_a_search_path(owner: Connection) -> N
             psycopg2.errors.ForeignKeyViolation,
         ),
         ("shadow_prices values (999999, 'p', 1, 1, 1, 1, 1, 1, 0)", psycopg2.errors.CheckViolation),
-        ("catalogue_bundles values (999999, 1, '{a,b}', 2, 1, 1, 1, 1, 1, 0)", psycopg2.errors.CheckViolation),
+        ("catalogue_bundles values (999999, 1, '{a,b}', 2, 1, 1, 1, 1, 1, 0, 'why')", psycopg2.errors.CheckViolation),
         ("given_bundle_ranks values (999999, 'c', 'b', 1, 1, 0, 1)", psycopg2.errors.CheckViolation),
     ],
 )
 def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings, row: str, refused: type) -> None:
     with pytest.raises(refused), Warehouse(settings, "ml").transaction() as connection:
         connection.cursor().execute(f"insert into ml.{row}")
+
+
+@pytest.mark.parametrize(
+    "row", ["null, .2, .1, 475, null", "1, .2, .1, 475, 'infeasible:budget'", "1, null, null, 475, null"]
+)
+def test_a_given_bundle_has_a_rank_with_its_value_or_a_reason(owner: Connection, row: str) -> None:
+    ((run_id,),) = rows(owner, "select run_id from ops.open_run('personal', '2024-03-31', 'given', 1, '{}', 'abc')")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="given_bundle_ranks"), owner.cursor() as cursor:
+        cursor.execute(f"insert into ml.given_bundle_ranks values ({run_id}, 'c', 'b', {row})")

@@ -83,6 +83,7 @@ def products(shop: Settings, plant: Plant) -> None:
     plant("stock_levels", [{"product_id": n, "on_hand_units": 0 if n == "sold_out" else 9, **counted} for n in names])
     # Three baskets of each: as many as the tiny shop asks of a product.
     at = {"ordered_at": f"{AS_OF} 08:00:00+00"}
+    plant("given_bundles", [{"bundle_id": "breakfast", "product_id": name} for name in ("milk", "bread")])
     plant("orders", [{"order_id": f"o{n}", "customer_id": name, **at} for n, name in enumerate(("ann", "bob", "eve"))])
     lines = [
         (order, line, name) for order in range(3) for line, name in enumerate(("milk", "bread", "scarce"), start=1)
@@ -100,6 +101,7 @@ class Run:
 
     def __init__(self, owner: Connection, started_by: str, **asked: object) -> None:
         self.owner = owner
+        self.answered: set[str] = set()
         query = "select run_id from ops.open_run('personal', %s, %s, 1, %s, 'abc')"
         params = json.dumps(asdict(RunParams(**asked)))  # type: ignore[arg-type]
         ((self.run_id,),) = self._rows(query, (AS_OF, started_by, params))
@@ -141,6 +143,15 @@ class Run:
             ],
         )
 
+        self.given(facts["customer_id"])
+
+    def given(self, customer: str) -> None:
+        """Say of the shop's own bundle why it has no rank, once a customer."""
+        if customer not in self.answered:
+            reason = {"given_bundle_id": "breakfast", "unranked_reason": "not_worth_showing"}
+            self.insert("given_bundle_ranks", [{"customer_id": customer, **reason}])
+            self.answered.add(customer)
+
     def stock(self, product: str, available: int, capacity: int, promised: int, shadow_price: float = 0.0) -> None:
         units = {"available_units": available, "capacity_units": capacity, "promised_units": promised}
         shares = {"expected_units": 0.1, "promised_share": promised / available, "expected_share": 0.1 / available}
@@ -158,7 +169,7 @@ class Run:
 
     def listed(self, rank: int, coverage: float, upper_bound: float, gap: float) -> None:
         bundle = {"product_ids": ["milk", "bread"], "bundle_size": 2, "list_price_cents": 300, "customers": 1}
-        certificate = {"gain": 0.0, "coverage": coverage, "upper_bound": upper_bound, "gap_pct": gap}
+        certificate = {"gain": 0.0, "coverage": coverage, "upper_bound": upper_bound, "gap_pct": gap, "reason": "liked"}
         self.insert("catalogue_bundles", [{"bundle_rank": rank, **bundle, **certificate}])
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -181,7 +192,7 @@ def test_a_sound_run_passes_every_check(shop: Settings, products: None, owner: C
     run.listed(2, coverage=3.0, upper_bound=4.0, gap=25.0)
     checks = audit(shop, AS_OF, run.run_id)
     assert [check for check in checks if not check.is_passed] == []
-    assert len(checks) == 25
+    assert len(checks) == 26
 
 
 def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: None, owner: Connection) -> None:
@@ -218,6 +229,7 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
         "audit_item_is_not_on_the_list_of_exclusions": 1,
         "audit_abstention_stands_alone_and_says_why": 2,
         "audit_every_customer_is_answered": 1,
+        "audit_given_bundle_is_ranked_or_says_why": 1,
         "audit_item_has_its_bundle": 1,
         "audit_association_is_finite_and_ordered": 1,
         "audit_no_product_is_over_promised": 1,

@@ -99,7 +99,9 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _create(settings, PRODUCTS, products())
     _create(settings, CUSTOMER_PRODUCTS, _filled(CUSTOMER_PRODUCTS, own.to_dict(as_series=False)))
     _create(settings, CUSTOMERS, _filled(CUSTOMERS, people.to_dict(as_series=False)))
-    given = {"given_bundle_id": ["breakfast"], "product_ids": [["p00", "p01"]], "bundle_size": [2]}
+    bundles = {"breakfast": ["p00", "p01"], "rest": ["p20", "p21", "p23"], "unpriced": ["p00", "p22"]}
+    sizes = [len(own) for own in bundles.values()]
+    given = {"given_bundle_id": [*bundles], "product_ids": [*bundles.values()], "bundle_size": sizes}
     _create(settings, GIVEN_BUNDLES, _filled(GIVEN_BUNDLES, given))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)

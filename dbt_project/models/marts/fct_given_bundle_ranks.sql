@@ -1,4 +1,4 @@
--- One row per customer and bundle of the shop's own, as the published run ranks them for the customer.
+-- One row per customer and bundle of the shop's own: its rank in the published run, or why it has none.
 with
 
 ranks as (
@@ -24,6 +24,7 @@ shown as (
         ranks.objective,
         ranks.joint_probability,
         {{ decimal_money('ranks.list_price_cents') }} as list_price,
+        ranks.unranked_reason,
         ranks.run_id,
         runs.as_of
     from ranks
