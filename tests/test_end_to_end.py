@@ -32,6 +32,10 @@ def test_one_trigger_leads_to_published_bundles(stack: Stack) -> None:
     assert items >= 2 * bundles
     assert strangers == 0
     assert stack.rows(f"select count(*) from ops.audits where run_id = {run_id} and not is_passed") == [(0,)]
+    ((given, ranked),) = stack.rows(
+        "select count(*), count(bundle_rank) from marts.fct_given_bundle_ranks", role="analyst"
+    )
+    assert given > ranked > 0
     ((metrics,),) = stack.rows("select count(*) from marts.fct_policy_metrics", role="analyst")
     assert metrics > 0
 
