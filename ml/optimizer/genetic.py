@@ -10,9 +10,10 @@ and the population stays diverse.
 import numpy as np
 from numba import njit
 
-from ml.optimizer.annealing import draw, ledger, remember, seeded, split, unlikely, violation
+from ml.optimizer.draws import draw, seeded
 from ml.optimizer.problem import Bundle, BundleProblem
 from ml.optimizer.rules import IS_ALLOWED, LARGEST_SIZE, NEVER
+from ml.optimizer.violations import ledger, remember, split, unlikely, violation
 
 GENERATIONS = 200
 POPULATION = 200

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from ml.optimizer import rules
-from ml.optimizer.annealing import ledger, solve_annealing, unlikely, violation
+from ml.optimizer.annealing import solve_annealing
 from ml.optimizer.exact import solve_exact
 from ml.optimizer.genetic import solve_genetic
 from ml.optimizer.limits import Limits
 from ml.optimizer.problem import UNLIMITED, Bundle, BundleProblem
+from ml.optimizer.violations import ledger, unlikely, violation
 
 Solver = Callable[[BundleProblem, int], Bundle]
 SOLVERS = (solve_annealing, solve_genetic)
