@@ -14,6 +14,7 @@ from ml.errors import DataError
 from ml.optimizer.annealing import anneal
 from ml.optimizer.exact import SEEDS, best_bundle, solve_exact
 from ml.optimizer.genetic import evolve
+from ml.optimizer.greedy import greedy
 from ml.optimizer.incumbent import start
 from ml.optimizer.problem import BundleProblem
 from ml.optimizer.relaxation import multipliers, optimistic
@@ -132,18 +133,18 @@ def _exact(problem: BundleProblem, _seed: int) -> Run:
     return run
 
 
-def _greedy_once(problem: BundleProblem, _seed: int) -> Run:
+def _greedy(problem: BundleProblem, _seed: int) -> Run:
     def run(_effort: int, found: Found) -> bool:
-        greedy(problem.statement, 1, found)
-        return True
+        greedy(problem.statement, found)
+        return True  # it has one way to go, from every product at once
 
     return run
 
 
-def _greedy(problem: BundleProblem, _seed: int) -> Run:
+def _starts(problem: BundleProblem, _seed: int) -> Run:
     def run(effort: int, found: Found) -> bool:
-        greedy(problem.statement, effort + 1, found)
-        return effort + 1 >= problem.candidates
+        starts(problem.statement, effort, found)
+        return effort >= problem.candidates
 
     return run
 
@@ -169,8 +170,8 @@ _STEPS = 64
 SOLVERS: Mapping[str, Callable[[BundleProblem, int], Run]] = MappingProxyType(
     {
         "exact": _exact,
-        "greedy, one start": _greedy_once,
-        "greedy, many starts": _greedy,
+        "greedy": _greedy,
+        "greedy starts, exchanges": _starts,
         "annealing": _annealing,
         "genetic": _genetic,
     }
@@ -178,8 +179,8 @@ SOLVERS: Mapping[str, Callable[[BundleProblem, int], Run]] = MappingProxyType(
 
 
 @njit(cache=True, nogil=True)
-def greedy(st, seeds, found):  # type: ignore[no-untyped-def]
-    """Return the value of the best of ``seeds`` greedy bundles; see :func:`ml.optimizer.incumbent.start`."""
+def starts(st, seeds, found):  # type: ignore[no-untyped-def]
+    """Return the value of what the exact solver starts from: see :func:`ml.optimizer.incumbent.start`."""
     order = np.argsort(st.category, kind="mergesort")
     promise, half = np.empty(len(st.linear)), np.empty(len(st.linear))
     optimistic(st, order, promise, half)
