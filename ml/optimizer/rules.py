@@ -58,7 +58,7 @@ CONSTRAINTS = (
 
 
 class Rules(NamedTuple):
-    """The limits as numbers; see :class:`ml.optimizer.problem.Limits`."""
+    """The limits as numbers; see :class:`ml.optimizer.limits.Limits`."""
 
     min_size: int
     max_size: int
