@@ -65,7 +65,7 @@ class World:
             preference,
             own,
             (IS_ANCHOR * is_anchor).astype(np.uint8),
-            np.zeros((customers, 1), np.int8) + np.zeros(shape, np.int8),
+            np.zeros(shape, np.int64),
             (0.6 * price).astype(np.int64),
             price.astype(np.int64),
         )
