@@ -314,7 +314,7 @@ def live(owner: Connection, products: None) -> None:
 
 @pytest.mark.parametrize(
     ("share", "forced", "found"),
-    [(0.75, 0, {}), (0.74, 0, {"audit_change_budget_is_kept": 1}), (0.74, 1, {})],
+    [(0.75, 0, {}), (0.74, 2, {"audit_change_budget_is_kept": 1}), (0.0, 3, {})],
 )
 def test_no_more_live_bundles_go_than_the_run_may_replace(
     shop: Settings, live: None, owner: Connection, share: float, forced: int, found: dict[str, int]

@@ -1,6 +1,6 @@
 -- One row where more of the bundles that people read now are gone than the run may replace. Which are gone is seen
--- by comparing the products, not by what the run says it kept. Two kinds of them are no choice of the run: those it
--- declares as forced, and those that hold a product of which every unit was promised to others.
+-- by comparing the products, not by what the run says it kept. What the run declares as forced comes out of the budget
+-- first and may exceed it. Those that hold a product of which every unit was promised to others do not count.
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 
 with
@@ -68,5 +68,7 @@ from counted
 cross join audited
 where
     (audited.params ->> 'max_change_share')::numeric < 1
-    and counted.gone_bundles - coalesce((audited.counts ->> 'forced_replacements')::bigint, 0)
-    > floor((audited.params ->> 'max_change_share')::numeric * counted.live_bundles)
+    and counted.gone_bundles > greatest(
+        floor((audited.params ->> 'max_change_share')::numeric * counted.live_bundles),
+        (audited.counts ->> 'forced_replacements')::numeric
+    )
