@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from ml.optimizer.given import given_values
-from ml.policies.shelf import Shelf
 from ml.scenarios.slates import Desk, Slate
 
 Row = dict[str, Any]
@@ -114,19 +113,24 @@ def _given_bundle(name: str, product_ids: tuple[str, ...], desk: Desk) -> GivenB
     return GivenBundle(name, product_ids, price, TOO_MANY if len(product_ids) > desk.limits.max_size else None)
 
 
-def widened(slate: Slate, beside: pl.DataFrame, shelf: Shelf) -> Slate:
-    """Return a customer with rows of ``ml.given_candidates`` among the candidates; without bundles."""
-    columns = ["customer_id", "product_id", "preference", "sources"]
-    return Slate.of(pl.concat([slate.candidates.select(columns), beside.select(columns)]), shelf)
+def given_rows(slate: Slate, more: pl.DataFrame, given: Sequence[GivenBundle], desk: Desk) -> list[Row]:
+    """Return a customer's rows of ``ml.given_bundle_ranks`` without the run: one for each given bundle.
 
-
-def given_rows(slate: Slate, given: Sequence[GivenBundle], desk: Desk) -> list[Row]:
-    """Return a customer's rows of ``ml.given_bundle_ranks`` without the run: one for each given bundle."""
-    place = {product: number for number, product in enumerate(slate.candidates["product_id"])}
+    Parameters
+    ----------
+    slate
+        The customer's candidates.
+    more
+        The customer's rows of ``ml.given_candidates``.
+    """
+    codes = np.concatenate([slate.codes, desk.shelf.codes(more["product_id"])])
+    preference = np.concatenate([slate.preference, more["preference"].to_numpy()])
+    is_anchor = np.concatenate([slate.is_anchor, more["sources"].list.contains("bought").to_numpy()])
+    problem = desk.shelf.problem(desk.policy, codes, preference, desk.limits, desk.roles, is_anchor)
+    place = {desk.shelf.product_ids[code]: number for number, code in enumerate(codes)}
     reasons = [bundle.unranked_reason or _missing(bundle, place) for bundle in given]
     able = [number for number, reason in enumerate(reasons) if reason is None]
     items = [tuple(sorted(place[product] for product in given[number].product_ids)) for number in able]
-    problem = slate.problem(desk)
     values = given_values(problem, items)
     worth: dict[int, tuple[float, float]] = {}
     for number, own, value in zip(able, items, values.tolist(), strict=True):

@@ -7,7 +7,7 @@ from ml.optimizer.solve import in_threads
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
 from ml.scenarios.desk import CUSTOMERS_AT_ONCE, desk_of, slates_of
-from ml.scenarios.given import GivenBundle, Row, given_bundles, given_rows, widened
+from ml.scenarios.given import GivenBundle, Row, given_bundles, given_rows
 from ml.scenarios.listed import Pool, Worths, catalogue_rows, offered_pool
 from ml.scenarios.slates import Desk, Slate
 from ml.settings import Settings
@@ -86,7 +86,7 @@ def _valued(
         if not given:
             return worths, []
         more = of_customer.get((slate.customer_id,), beside.clear())
-        return worths, given_rows(widened(slate, more, desk.shelf), given, desk)
+        return worths, given_rows(slate, more, given, desk)
 
     found = list(in_threads(valued, slates_of(warehouse, run_id, desk.shelf, customers), settings.threads))
     return [own for own, _ in found if own is not None], [row for _, rows in found for row in rows]

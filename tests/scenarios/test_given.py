@@ -1,17 +1,23 @@
 """The shop's own bundles: each has a rank or a reason for each customer, and none of them changes what is searched."""
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
 import pytest
 
 from ml.optimizer.limits import Limits
-from ml.scenarios.given import beside, given_bundles, given_products, given_rows, widened, without_given
+from ml.scenarios.given import beside, given_bundles, given_products, given_rows, without_given
+from ml.scenarios.slates import Desk, Slate
 from ml.tables import GIVEN_BUNDLE_RANKS, GIVEN_CANDIDATES
 from tests.scenarios.shop import customers, desk
 
 NAMES = [f"p{number:02d}" for number in range(12)]
+
+NO_MORE = GIVEN_CANDIDATES.frame([])
+
+
+def held(shop: Desk, slate: Slate) -> list[str]:
+    """Return the products that are candidates of a customer."""
+    return sorted(shop.shelf.product_ids[code] for code in slate.codes)
 
 
 def table(**bundles: list[str]) -> pl.DataFrame:
@@ -29,15 +35,15 @@ def test_every_given_bundle_has_a_rank_and_value_or_a_reason() -> None:
     rng = np.random.default_rng(3)
     shop = desk(rng, Limits(max_size=3, cost_per_product=0.01))
     (slate,) = customers(rng, shop, 1, candidates=9)
-    own = sorted(slate.candidates["product_id"])
+    own = held(shop, slate)
     (other, *_) = sorted(set(NAMES) - set(own))
     bundles = {f"pair {n}": own[n : n + 2] for n in range(8)} | {f"three {n}": own[n : n + 3] for n in range(7)}
     odd = {"large": own[:4], "other": [own[0], other], "single": own[:1], "unknown": ["p77", own[0], "p78"]}
     given = given_bundles(table(**bundles, **odd), shop)
-    rows = {row["given_bundle_id"]: row for row in given_rows(slate, given, shop)}
+    rows = {row["given_bundle_id"]: row for row in given_rows(slate, NO_MORE, given, shop)}
     assert set(rows) == {*bundles, *odd}
     problem = slate.problem(shop)
-    value = {name: problem.value(slate.positions(held) or ()) for name, held in bundles.items()}
+    value = {name: problem.value(slate.positions(pair) or ()) for name, pair in bundles.items()}
     ranked = sorted((name for name in bundles if value[name] > 0), key=lambda name: (-value[name], name))
     assert 3 < len(ranked) < len(bundles)
     for rank, name in enumerate(ranked, start=1):
@@ -61,27 +67,28 @@ def test_every_given_bundle_has_a_rank_and_value_or_a_reason() -> None:
 
 def test_a_given_bundle_says_which_constraints_it_breaks() -> None:
     rng = np.random.default_rng(4)
-    shop = desk(rng, Limits(budget_cents=100, needs_anchor=True), available_units=[0, 9, *[None] * 10])
+    shop = desk(rng, Limits(budget_cents=100), available_units=[0, 9, *[None] * 10])
     (slate,) = customers(rng, shop, 1, candidates=12)
-    new = replace(slate, is_anchor=np.zeros(12, bool))
-    rows = given_rows(new, given_bundles(table(soup=["p00", "p01"]), shop), shop)
-    assert [row["unranked_reason"] for row in rows] == ["infeasible:budget+anchor+stock"]
-    assert rows[0]["objective"] is None
+    (row,) = given_rows(slate, NO_MORE, given_bundles(table(soup=["p00", "p01"]), shop), shop)
+    assert row["unranked_reason"] == "infeasible:budget+stock"
+    assert row["objective"] is row["joint_probability"] is None
 
 
 def test_products_beside_the_candidates_make_a_given_bundle_comparable() -> None:
     rng = np.random.default_rng(5)
-    shop = desk(rng, Limits(max_size=2))
+    shop = desk(rng, Limits(max_size=2, needs_anchor=True))
     (slate,) = customers(rng, shop, 1, candidates=6)
-    own, other = slate.candidates["product_id"][0], sorted(set(NAMES) - set(slate.candidates["product_id"]))[0]
-    given = given_bundles(table(both=[own, other]), shop)
-    more = pl.DataFrame(
-        {"customer_id": [slate.customer_id], "product_id": [other], "preference": [0.5], "sources": [["asked"]]}
-    )
-    wide = widened(slate, more, shop.shelf)
-    (row,) = given_rows(wide, given, shop)
-    assert row["unranked_reason"] in (None, "not_worth_showing")
-    assert row["objective"] == pytest.approx(wide.problem(shop).value(wide.positions([own, other]) or ()))
+    one, other = sorted(set(NAMES) - set(held(shop, slate)))[:2]
+    given = given_bundles(table(both=[one, other]), shop)
+    assert given_rows(slate, NO_MORE, given, shop)[0]["unranked_reason"] == f"not_a_candidate:{one}+{other}"
+    for sources, is_allowed in ((["asked"], False), (["bought", "asked"], True)):
+        more = pl.DataFrame(
+            {"customer_id": "c000", "product_id": [one, other], "preference": [0.5, 0.4], "sources": [["new"], sources]}
+        )
+        (row,) = given_rows(slate, more, given, shop)
+        alone = shop.shelf.problem(shop.policy, shop.shelf.codes(more["product_id"]), np.array([0.5, 0.4]), shop.limits)
+        assert row["objective"] == (pytest.approx(alone.value((0, 1))) if is_allowed else None)
+        assert (row["unranked_reason"] == "infeasible:anchor") != is_allowed
 
 
 def test_only_bundles_that_somebody_can_have_are_scored() -> None:
