@@ -202,6 +202,7 @@ BUNDLES = _results(
         "fallback_reason": TEXT,
         "held_back_by": TEXT,
         "is_kept": FLAG,
+        "lost_to": TEXTS,
     },
     "margin_cents expected_margin_cents margin_note reason fallback_reason held_back_by",
 )

@@ -41,7 +41,7 @@ def test_optional_columns_may_be_null() -> None:
 
 def test_a_bundle_need_not_be_held_back_but_says_whether_it_is_kept() -> None:
     assert "held_back_by" in BUNDLES.optional
-    assert "is_kept" not in BUNDLES.optional
+    assert "is_kept" not in BUNDLES.optional and "lost_to" not in BUNDLES.optional
 
 
 def test_an_answer_about_products_that_no_bundle_can_hold_conforms() -> None:

@@ -84,6 +84,7 @@ create table ml.bundles (
     fallback_reason text,
     held_back_by text check (held_back_by in ('stock', 'change_budget')),
     is_kept boolean not null,
+    lost_to text[] not null default '{}' check (lost_to <@ '{stock,change_budget}'),
     primary key (run_id, bundle_id)
 ) partition by list (run_id);
 comment on table ml.bundles is 'One row a bundle, or a customer''s abstention.';
@@ -92,7 +93,7 @@ comment on column ml.bundles.bundle_id is 'Key of the bundle within the run.';
 comment on column ml.bundles.customer_id is 'For whom.';
 comment on column ml.bundles.bundle_rank is '1 = best; 0 = abstention.';
 comment on column ml.bundles.policy is 'Objective maximised.';
-comment on column ml.bundles.solver is 'Who searched.';
+comment on column ml.bundles.solver is 'Who searched; stock_coupled: the bundle comes from the assignment of shared stock.';
 comment on column ml.bundles.candidate_set is 'Name of the set the certificate speaks of.';
 comment on column ml.bundles.candidates is 'Size of that set.';
 comment on column ml.bundles.bundle_size is 'Products in the bundle.';
@@ -112,6 +113,8 @@ comment on column ml.bundles.fallback_reason is 'Why there is no bundle.';
 comment on column ml.bundles.held_back_by is
 'Why the bundle is not the customer''s best one alone: stock or change_budget; null: nothing held it back.';
 comment on column ml.bundles.is_kept is 'The bundle was live before and stays; told of runs with a change budget only.';
+comment on column ml.bundles.lost_to is
+'What took each bundle that the customer would have had besides: stock or change_budget; on the row of the last bundle that is left, or the abstention.';
 
 create table ml.bundle_items (
     run_id bigint not null,
@@ -207,7 +210,7 @@ comment on column ml.shadow_prices.expected_units is 'Units that these offers ar
 comment on column ml.shadow_prices.promised_share is 'promised_units / available_units.';
 comment on column ml.shadow_prices.expected_share is 'expected_units / available_units.';
 comment on column ml.shadow_prices.shadow_price is
-'What one more unit would add to the objective of all customers; at least 0.';
+'What one more offer with the product would add to the objective of all customers; at least 0.';
 
 create table ml.catalogue_bundles (
     run_id bigint not null,
@@ -272,7 +275,12 @@ create table ml.why_not (
     customer_id text not null,
     product_key text not null,
     product_ids text[] not null,
-    verdict text not null check (verdict in ('offered', 'ranked_lower', 'infeasible', 'not_a_candidate')),
+    verdict text not null check (
+        verdict in (
+            'offered', 'part_of_offered', 'ranked_lower', 'overlaps', 'out_of_stock', 'change_budget', 'not_worth_showing',
+            'not_found', 'infeasible', 'not_a_candidate'
+        )
+    ),
     bundle_rank integer,
     objective double precision,
     best_objective double precision not null,
@@ -287,8 +295,8 @@ comment on column ml.why_not.customer_id is 'Customer.';
 comment on column ml.why_not.product_key is 'Product identifiers, sorted, as a JSON array.';
 comment on column ml.why_not.product_ids is 'Products asked about.';
 comment on column ml.why_not.verdict is
-'offered: a bundle holds them; ranked_lower: others are worth more; infeasible: they break a constraint; not_a_candidate: one of them was not considered.';
-comment on column ml.why_not.bundle_rank is 'Rank of the offered bundle; else 1 and how many allowed bundles are worth more; null where they cannot be one.';
+'offered: they are a bundle; part_of_offered: a bundle holds them and more; ranked_lower: others are worth more; overlaps: they share too much with a bundle that is offered; out_of_stock: one of them is not there, or promised to others; change_budget: live bundles stay instead; not_worth_showing: they are worth nothing, or too unlikely; not_found: the search did not come to them; infeasible: they break a constraint; not_a_candidate: one of them was not considered.';
+comment on column ml.why_not.bundle_rank is 'Rank of the offered bundle; else 1 and how many allowed bundles are worth more, as far as they were counted; null where they cannot be one.';
 comment on column ml.why_not.objective is 'Value of the products as a bundle; null where they cannot be one.';
 comment on column ml.why_not.best_objective is 'Value of the customer''s best bundle.';
 comment on column ml.why_not.cost_of_forcing is

@@ -35,6 +35,21 @@ class Proof(NamedTuple):
     nodes: int
 
 
+class Better(NamedTuple):
+    """How many bundles are worth more than a number.
+
+    Attributes
+    ----------
+    number
+        Those that were found.
+    is_exact
+        Whether these are all: neither the cap on the count nor the one on the work was reached.
+    """
+
+    number: int
+    is_exact: bool
+
+
 def solve_exact(problem: BundleProblem, max_nodes: int = MAX_NODES) -> Proof:
     """Return a best feasible bundle with its bound; a cap on the work leaves the bound looser, never wrong."""
     found = np.full(LARGEST_SIZE, -1, np.int64)
@@ -55,13 +70,14 @@ def upper_bound(problem: BundleProblem, objective: float = -np.inf, max_nodes: i
     return max(_finite(bound), objective)
 
 
-def count_better(problem: BundleProblem, objective: float, most: int, max_nodes: int = MAX_NODES) -> int:
+def count_better(problem: BundleProblem, objective: float, most: int, max_nodes: int = MAX_NODES) -> Better:
     """Return how many feasible bundles are worth more than ``objective``, counted up to ``most``."""
     found = np.full((most, LARGEST_SIZE), -1, np.int64)
     beaten = objective + SAME * abs(objective)
     scratch = np.empty((problem.limits.max_size - 1) * problem.candidates**2)
-    best_bundles(problem.statement, max_nodes, scratch, found, np.full(most, beaten))
-    return int((found[:, 0] >= 0).sum())
+    _, nodes = best_bundles(problem.statement, max_nodes, scratch, found, np.full(most, beaten))
+    number = int((found[:, 0] >= 0).sum())
+    return Better(number, number < most and nodes <= max_nodes)
 
 
 def _finite(bound: float) -> float:

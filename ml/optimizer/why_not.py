@@ -1,15 +1,12 @@
-"""Why a named bundle is not offered to a customer: what it is worth, its rank, or what it breaks, and its price."""
+"""What a named bundle would be for a customer: its value, its rank or what it breaks, and the price of forcing it."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-from ml.optimizer.exact import count_better, solve_exact
+from ml.optimizer.exact import Better, count_better, solve_exact
 from ml.optimizer.problem import Bundle, BundleProblem
 from ml.optimizer.solve import EXACT, Search, solve
-
-Verdict = Literal["offered", "ranked_lower", "infeasible"]
 
 MOST_COUNTED = 1000
 """Better bundles are counted up to so many."""
@@ -21,12 +18,10 @@ class WhyNot:
 
     Attributes
     ----------
-    verdict
-        "offered"; "ranked_lower": allowed, but others are worth more; "infeasible": it breaks a constraint.
-    rank
-        1 + how many feasible bundles are worth more, at most ``MOST_COUNTED + 1``; None for an infeasible one.
     objective
-        Its value, were it allowed.
+        Its value, were it allowed; None for products that no bundle can be made of.
+    better
+        How many feasible bundles are worth more, up to ``MOST_COUNTED``; None for a bundle that is not feasible.
     best_objective
         Value of the customer's best bundle.
     cost_of_forcing
@@ -35,25 +30,27 @@ class WhyNot:
         The constraints that it breaks.
     """
 
-    verdict: Verdict
-    rank: int | None
-    objective: float
+    objective: float | None
+    better: Better | None
     best_objective: float
     cost_of_forcing: float | None
     binding: tuple[str, ...]
 
+    @property
+    def rank(self) -> int | None:
+        """Return 1 + how many are worth more, as far as they were counted."""
+        return None if self.better is None else self.better.number + 1
 
-def why_not(problem: BundleProblem, items: Bundle, is_offered: bool, search: Search = EXACT) -> WhyNot:
-    """Return why ``items`` are, or are not, what the customer gets.
+
+def why_not(problem: BundleProblem, items: Bundle, search: Search = EXACT) -> WhyNot:
+    """Return what ``items`` would be to the customer.
 
     Parameters
     ----------
     problem
         Of the customer's first bundle.
     items
-        Positions among the candidates, ascending.
-    is_offered
-        Whether the bundle is among those published for the customer.
+        Positions among the candidates, ascending; no more than a bundle may hold.
     """
     objective = problem.value(items)
     best = solve(problem, replace(search, solver="exact")).objective
@@ -61,11 +58,8 @@ def why_not(problem: BundleProblem, items: Bundle, is_offered: bool, search: Sea
     pinned[list(items)] = True
     if problem.is_pinned is not None:
         pinned |= problem.is_pinned
-    forcing = replace(problem, is_pinned=pinned)
-    forced = solve_exact(forcing, search.max_nodes).items
+    forced = solve_exact(replace(problem, is_pinned=pinned), search.max_nodes).items
     cost = best - problem.value(forced) if forced else None
     binding = problem.violations(items)
-    if binding:
-        return WhyNot("infeasible", None, objective, best, cost, binding)
-    better = count_better(problem, objective, MOST_COUNTED, search.max_nodes)
-    return WhyNot("offered" if is_offered else "ranked_lower", better + 1, objective, best, cost, ())
+    better = None if binding else count_better(problem, objective, MOST_COUNTED, search.max_nodes)
+    return WhyNot(objective, better, best, cost, binding)

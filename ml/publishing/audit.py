@@ -81,9 +81,11 @@ Broken = Iterator[tuple[str, pl.DataFrame]]
 
 def _bundles(offered: pl.DataFrame, params: RunParams) -> Broken:
     """A bundle is what was asked for, and a certificate claims no more than its numbers carry."""
+    # Bundles that had to leave stock to others come from the assignment of stock, whatever solver was asked for.
+    solvers = [params.solver, "stock_coupled"] if params.couples_stock else [params.solver]
     yield (
         "run_was_made_as_asked",
-        offered.filter((pl.col("policy") != params.policy) | (pl.col("solver") != params.solver)).select(
+        offered.filter((pl.col("policy") != params.policy) | ~pl.col("solver").is_in(solvers)).select(
             "bundle_id", "policy", "solver"
         ),
     )

@@ -42,7 +42,6 @@ def desk_of(settings: Settings, params: RunParams, products: pl.DataFrame, pairs
 
 def slates_of(warehouse: Warehouse, run_id: int, shelf: Shelf, customers: Sequence[str]) -> list[Slate]:
     """Return the customers' candidates of a run, those on the shelf, by customer; without bundles yet."""
-    found = warehouse.read(CANDIDATES, {"run_id": run_id, "customer_id": list(customers)})
-    known = found.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
-    groups = known.sort("customer_id", "candidate_rank").partition_by("customer_id", maintain_order=True)
-    return [Slate.of(group, shelf) for group in groups]
+    columns = ["customer_id", "product_id", "preference", "sources", "candidate_rank"]
+    found = warehouse.read(CANDIDATES, {"run_id": run_id, "customer_id": list(customers)}, columns)
+    return Slate.each(found.sort("customer_id", "candidate_rank"), shelf)

@@ -29,9 +29,9 @@ class Live:
         )
         return cls(dict(held.select("customer_id", "product_id").iter_rows()))
 
-    def positions(self, slate: Slate) -> list[Bundle | None]:
+    def positions(self, slate: Slate) -> tuple[Bundle | None, ...]:
         """Return where the products of a customer's live bundles stand among the candidates; None where not all do."""
-        return [slate.positions(products) for products in self.bundles.get(slate.customer_id, [])]
+        return tuple(slate.positions(products) for products in self.bundles.get(slate.customer_id, []))
 
     def products(self) -> pl.DataFrame:
         """Return ``customer_id``, ``product_id`` of all that is in a live bundle, each once."""

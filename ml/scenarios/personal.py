@@ -20,6 +20,8 @@ NO_COST = "cost unknown"
 LESS_EARLIER, WITHIN_OVERLAP = "_without_earlier_bundles", "_within_overlap"
 """What the certificate of a later bundle is about: the candidates that the bundles before it left, or all of them
 within the overlap that is allowed."""
+STOCK_COUPLED = "stock_coupled"
+"""Solver of bundles that the assignment of shared stock chose, whatever the form asked for."""
 NO_BUNDLE = 0
 """Rank of the row that says why a customer has no bundle."""
 
@@ -58,7 +60,7 @@ def chosen_products(slates: Sequence[Slate]) -> tuple[pl.DataFrame, pl.DataFrame
     pairs: set[tuple[str, str]] = set()
     for slate in slates:
         for solution in slate.solutions:
-            products = sorted(slate.candidates["product_id"][list(solution.items)])
+            products = sorted(slate.product_ids(solution.items))
             items += [(slate.customer_id, product) for product in products]
             pairs.update(combinations(products, 2))
     return (
@@ -77,24 +79,26 @@ def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -
     candidate_set
         Name of the set that the first bundle's certificate speaks of; later ones speak of what it leaves.
     """
-    candidates, solutions = slate.candidates, slate.solutions
-    customer = candidates["customer_id"][0]
+    customer, candidates, is_kept = slate.customer_id, len(slate.product), slate.is_kept
     bundles, items = [], []
     offered = 0
-    for rank, solution in enumerate(solutions, start=1):
+    for rank, solution in enumerate(slate.solutions, start=1):
         if not solution.items:
-            bundles.append(abstention_row(customer, solution, candidates.height, facts.as_of, params, candidate_set))
+            bundles.append(abstention_row(customer, solution, candidates, facts.as_of, params, candidate_set))
             continue
         later = candidate_set + (WITHIN_OVERLAP if params.max_overlap else LESS_EARLIER)
         proven_on = candidate_set if rank == 1 else later
-        chosen = [candidates.row(position, named=True) for position in solution.items]
+        chosen: list[Row] = [
+            {"product_id": product, "preference": float(slate.preference[place]), "sources": slate.sources(place)}
+            for product, place in zip(slate.product_ids(solution.items), solution.items, strict=True)
+        ]
         chosen.sort(key=lambda row: (-row["preference"], row["product_id"]))
         bundle_id = _identifier(facts.as_of, customer, rank, [row["product_id"] for row in chosen])
         products = [facts.products[row["product_id"]] for row in chosen]
         price = sum(product["price_cents"] for product in products)
         bundles.append(
             {
-                **_certificate(solution, params, candidates.height - offered, proven_on),
+                **_certificate(solution, params, candidates - offered, proven_on),
                 "bundle_id": bundle_id,
                 "customer_id": customer,
                 "bundle_rank": rank,
@@ -105,9 +109,12 @@ def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -
                 **_margin(products, price, solution.joint_probability),
                 "reason": _reason(customer, chosen, facts),
                 "held_back_by": slate.held_back_by[rank - 1],
-                "is_kept": slate.is_kept[rank - 1],
+                "is_kept": is_kept[rank - 1],
+                "lost_to": [],
             }
         )
+        if slate.is_assigned:
+            bundles[-1]["solver"] = STOCK_COUPLED
         items += [
             {
                 "bundle_id": bundle_id,
@@ -121,6 +128,7 @@ def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -
             for position, (row, product) in enumerate(zip(chosen, products, strict=True), start=1)
         ]
         offered += 0 if params.max_overlap else len(chosen)
+    bundles[-1]["lost_to"] = list(slate.lost_to)
     return bundles, items
 
 
@@ -143,6 +151,7 @@ def abstention_row(
         "reason": None,
         "held_back_by": None,
         "is_kept": False,
+        "lost_to": [],
     }
 
 

@@ -1,7 +1,8 @@
 """Slates from stock that all customers share: nobody is promised what another was promised before."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,9 @@ from ml.scenarios.slates import Desk, Slate
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
+SHARD = 100_000
+"""Customers whose candidates are laid out for the assignment at a time: some 5 kB each."""
+
 
 @dataclass(frozen=True)
 class Coupled:
@@ -29,7 +33,8 @@ class Coupled:
     slates
         As given, where stock did not bind; else held to what is there.
     prices
-        (products,) shadow price of a unit, in the unit of the objective: the highest of all rounds.
+        (products,) shadow price of an offer that holds the product, in the unit of the objective: the highest of all
+        rounds. Where an offer promises a unit it is the price of a unit; under a promise quantile it is not.
     value, upper_bound
         Of the slates, and of any that the stock allows; bundle by bundle, each round given those before it.
     """
@@ -51,8 +56,10 @@ def capacities(available: Ints, reserve: int, quantile: float | None, highest: R
         Units of each product that are kept back.
     quantile
         None: an offer promises a unit. Else as many offers as sell at most the stock with this probability, when each
-        sells with the highest probability that any customer has for the product. True sales are no more than that in
-        distribution, so the promise holds.
+        sells one unit or none, with the highest probability that any customer has for the product. The promise holds
+        as far as customers buy independently of each other and each has one offer with the product: what moves all of
+        them at once, such as a promotion or a holiday, or two offers to one customer (``max_overlap`` above 0), makes
+        large sales more frequent than is reckoned with.
     highest
         (products,) that probability.
     most
@@ -73,7 +80,7 @@ def capacity_of(slates: Sequence[Slate], desk: Desk, params: RunParams) -> Ints:
     """Return (products,) how many offers of a run may hold each product; see :func:`capacities`."""
     highest = np.zeros(len(desk.shelf.product_ids))
     for slate in slates:
-        np.maximum.at(highest, slate.codes, slate.preference)
+        np.maximum.at(highest, slate.product, slate.preference)
     most = max(1, len(slates) * desk.bundles)
     return capacities(desk.shelf.available_units, params.reserve_units, params.promise_quantile, highest, most)
 
@@ -83,7 +90,7 @@ def shadow_prices(coupled: Coupled, shelf: Shelf, capacity: Ints) -> pl.DataFram
     available, expected = shelf.available_units, np.zeros(len(capacity))
     for slate in coupled.slates:
         for solution in slate.solutions:
-            expected[slate.codes[list(solution.items)]] += solution.joint_probability
+            expected[slate.product[list(solution.items)]] += solution.joint_probability
     units = promised(coupled.slates, len(capacity))
     frame = pl.DataFrame(
         {
@@ -105,18 +112,21 @@ def promised(slates: Sequence[Slate], products: int) -> Ints:
     units = np.zeros(products, np.int64)
     for slate in slates:
         for items in slate.bundles:
-            units[slate.codes[list(items)]] += 1
+            units[slate.product[list(items)]] += 1
     return units
 
 
-def couple(
-    slates: Sequence[Slate], desk: Desk, capacity: Ints, params: StockParams, live: Sequence[Sequence[Bundle | None]]
-) -> Coupled:
+def couple(slates: Sequence[Slate], desk: Desk, capacity: Ints, params: StockParams, shard: int = SHARD) -> Coupled:
     """Return slates that keep to the stock.
 
     Where the slates keep to it as they are, each customer's best is the best for all, and prices are 0. Otherwise
     bundles that stay from before take their units first, worthiest first; then the customers' first bundles are
     assigned, then the second, and so on, each round from what the rounds before it left.
+
+    Parameters
+    ----------
+    shard
+        Customers whose candidates are in memory as the assignment needs them.
     """
     products = len(desk.shelf.product_ids)
     if (promised(slates, products) <= capacity).all():
@@ -131,23 +141,55 @@ def couple(
         wanting = [place for place, slate in enumerate(slates) if slate.bundles and len(held[place]) < desk.bundles]
         if not wanting:
             break
-        crowd = _crowd([slates[place] for place in wanting], [held[place] for place in wanting], desk)
-        whole, shards = assign(market, lambda crowd=crowd: [crowd], left, params)  # type: ignore[misc]
-        (assigned,) = shards
-        for place, codes in zip(wanting, assigned.product, strict=True):
-            found = np.flatnonzero(np.isin(slates[place].codes, codes[codes >= 0]))
-            if len(found):
-                held[place].append(tuple(int(item) for item in found))
+        crowds = _Crowds(
+            [wanting[start : start + shard] for start in range(0, len(wanting), shard)], slates, held, desk
+        )
+        whole, shards = assign(market, crowds, left, params)
+        for part, assigned in zip(crowds.parts, shards, strict=True):
+            for place, codes in zip(part, assigned.product, strict=True):
+                found = np.flatnonzero(np.isin(slates[place].product, codes[codes >= 0]))
+                if len(found):
+                    held[place].append(tuple(int(item) for item in found))
         left = left - whole.promised
         prices = np.maximum(prices, whole.prices)
         value, bound = value + whole.value, bound + whole.upper_bound
         if not whole.promised.any():
             break
     coupled = [
-        slate if set(slate.bundles) == set(own) else slate.held_to(own, desk, "stock", before)
-        for slate, own, before in zip(slates, held, live, strict=True)
+        slate if set(slate.bundles) == set(own) else replace(slate.held_to(own, desk, "stock"), is_assigned=True)
+        for slate, own in zip(slates, held, strict=True)
     ]
     return Coupled(coupled, prices, value, max(bound, value))
+
+
+@dataclass(frozen=True)
+class _Crowds:
+    """The customers of one round as arrays, shard by shard; a single shard is laid out once and kept.
+
+    Attributes
+    ----------
+    parts
+        Places of each shard's customers among the slates.
+    slates, held
+        All of them, and what each holds so far.
+    """
+
+    parts: list[list[int]]
+    slates: Sequence[Slate]
+    held: Sequence[Sequence[Bundle]]
+    desk: Desk
+
+    def __call__(self) -> Iterator[Crowd]:
+        if len(self.parts) == 1:
+            return iter([self._only])
+        return (self._crowd(part) for part in self.parts)
+
+    @cached_property
+    def _only(self) -> Crowd:
+        return self._crowd(self.parts[0])
+
+    def _crowd(self, part: Sequence[int]) -> Crowd:
+        return _crowd([self.slates[place] for place in part], [self.held[place] for place in part], self.desk)
 
 
 def uncoupled(slates: Sequence[Slate], products: int) -> Coupled:
@@ -168,7 +210,7 @@ def _kept_first(slates: Sequence[Slate], capacity: Ints) -> tuple[Ints, list[lis
         if is_kept
     ]
     for _, place, items in sorted(kept, key=lambda entry: (-entry[0], entry[1])):
-        codes = slates[place].codes[list(items)]
+        codes = slates[place].product[list(items)]
         if (left[codes] > 0).all():
             left[codes] -= 1
             held[place].append(items)
@@ -177,7 +219,7 @@ def _kept_first(slates: Sequence[Slate], capacity: Ints) -> tuple[Ints, list[lis
 
 def _crowd(slates: Sequence[Slate], held: Sequence[Sequence[Bundle]], desk: Desk) -> Crowd:
     """Return the customers as arrays; candidates that the form or an unknown margin excludes are left out."""
-    width = max((len(slate.codes) for slate in slates), default=0)
+    width = max((len(slate.product) for slate in slates), default=0)
     shape = (len(slates), width)
     crowd = Crowd(
         np.full(shape, -1, np.int32),
@@ -190,13 +232,13 @@ def _crowd(slates: Sequence[Slate], held: Sequence[Sequence[Bundle]], desk: Desk
     )
     roles, has_floor = desk.roles, desk.limits.min_margin_cents is not None
     for row, (slate, bundles) in enumerate(zip(slates, held, strict=True)):
-        is_open = ~roles.is_excluded[slate.codes]
+        is_open = ~roles.is_excluded[slate.product]
         if has_floor:
-            is_open &= desk.shelf.margin_cents[slate.codes] != UNKNOWN_MARGIN
-        earlier = np.zeros(len(slate.codes), np.int64)
+            is_open &= desk.shelf.margin_cents[slate.product] != UNKNOWN_MARGIN
+        earlier = np.zeros(len(slate.product), np.int64)
         for number, items in enumerate(bundles):
             earlier[list(items)] |= 1 << number
-        codes = slate.codes[is_open]
+        codes = slate.product[is_open]
         role = (
             IS_ANCHOR * slate.is_anchor[is_open]
             + IS_WANTED * roles.is_wanted[codes]

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ml.candidates import BOUGHT, SOURCES
 from ml.optimizer.change_budget import Replacements, choose_replacements
 from ml.optimizer.limits import Limits
 from ml.optimizer.problem import Bundle, BundleProblem
-from ml.optimizer.solve import Search, Solution, certify, solve_slate
+from ml.optimizer.solve import Search, Solution, abstain, certify, solve_slate
 from ml.policies.named import Policy
 from ml.policies.shelf import Codes, Flags, Reals, Roles, Shelf
 
@@ -39,50 +40,79 @@ class Desk:
     bundles: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slate:
-    """One customer's candidates and bundles.
+    """One customer's candidates and bundles; a run keeps all of them, so it holds arrays and no frames.
 
     Attributes
     ----------
-    candidates
-        Rows of ``ml.candidates`` of the customer, all on the shelf.
-    codes, preference, is_anchor
-        (n,) product, probability, and whether the customer bought it before.
+    customer_id, shelf
+        Whose slate it is, and what the codes stand for.
+    product, preference, source
+        (n,) int32 code, probability, and who proposed the candidate: bits of :data:`ml.candidates.SOURCES`.
+    live
+        Positions of the bundles the customer had before; None for one that is not all among the candidates.
     solutions
         Bundles as positions in the candidates, best first; or one abstention.
-    is_kept, held_back_by
-        Of each solution: whether it was live before; None, "stock" or "change_budget" where one of these keeps the
-        customer from a better one.
+    held_back_by
+        Of each solution: None, "stock" or "change_budget" where one of these keeps the customer from a better one.
+    lost_to
+        The same, of each bundle that the customer would have had besides without regard to stock and live bundles.
+    is_assigned
+        Whether the bundles come from the assignment of shared stock, not from the run's solver.
     """
 
-    candidates: pl.DataFrame
-    codes: Codes
+    customer_id: str
+    shelf: Shelf = field(repr=False)
+    product: NDArray[np.int32]
     preference: Reals
-    is_anchor: Flags
+    source: NDArray[np.uint8]
+    live: tuple[Bundle | None, ...] = ()
     solutions: list[Solution] = field(default_factory=list)
-    is_kept: list[bool] = field(default_factory=list)
     held_back_by: list[str | None] = field(default_factory=list)
+    lost_to: tuple[str, ...] = ()
+    is_assigned: bool = False
 
     @classmethod
-    def of(cls, candidates: pl.DataFrame, shelf: Shelf) -> "Slate":
-        """Return the customer without bundles."""
-        return cls(
-            candidates,
-            shelf.codes(candidates["product_id"]),
-            candidates["preference"].to_numpy(),
-            candidates["sources"].list.contains("bought").to_numpy(),
-        )
+    def each(cls, candidates: pl.DataFrame, shelf: Shelf) -> "list[Slate]":
+        """Return the customers of rows of ``ml.candidates``, without bundles yet.
+
+        Products that are not on the shelf are left out, and so is a customer without any other. Rows of one customer
+        stand together.
+        """
+        codes = shelf.codes(candidates["product_id"])
+        known = candidates.filter(codes >= 0)
+        # Copies: a view of a frame's memory would keep the whole frame.
+        product, preference = codes[codes >= 0].astype(np.int32), known["preference"].to_numpy().copy()
+        source = np.zeros(len(product), np.uint8)
+        for bit, name in enumerate(SOURCES):
+            source |= known["sources"].list.contains(name).to_numpy().astype(np.uint8) << bit
+        runs = known.select(pl.col("customer_id").rle()).unnest("customer_id")
+        ends = runs["len"].cum_sum().to_list()
+        return [
+            cls(customer, shelf, product[first:end], preference[first:end], source[first:end])
+            for customer, first, end in zip(runs["value"].to_list(), [0, *ends], ends, strict=False)
+        ]
 
     @property
-    def customer_id(self) -> str:
-        """Return whose slate it is."""
-        return str(self.candidates["customer_id"][0])
+    def codes(self) -> Codes:
+        """Return (n,) the product code of each candidate."""
+        return self.product.astype(np.int64)
+
+    @property
+    def is_anchor(self) -> Flags:
+        """Return (n,) whether the customer bought the candidate before."""
+        return (self.source & BOUGHT) != 0
 
     @property
     def bundles(self) -> list[Bundle]:
         """Return the bundles, without an abstention."""
         return [solution.items for solution in self.solutions if solution.items]
+
+    @property
+    def is_kept(self) -> list[bool]:
+        """Return of each solution whether it was live before."""
+        return [bool(solution.items) and solution.items in self.live for solution in self.solutions]
 
     def problem(self, desk: Desk) -> BundleProblem:
         """Return the problem of the customer's first bundle."""
@@ -90,40 +120,59 @@ class Slate:
 
     def positions(self, product_ids: Sequence[str]) -> Bundle | None:
         """Return where products stand among the candidates, ascending; None when one does not."""
-        wanted = set(product_ids)
-        found = self.candidates["product_id"].is_in(list(wanted)).to_numpy().nonzero()[0]
-        return tuple(int(place) for place in found) if len(found) == len(wanted) else None
+        wanted = {self.shelf.code.get(product, -1) for product in product_ids}
+        found = np.flatnonzero(np.isin(self.product, list(wanted)))
+        return tuple(int(place) for place in found) if len(found) == len(set(product_ids)) else None
 
-    def with_solutions(self, solutions: list[Solution], live: Sequence[Bundle | None] = ()) -> "Slate":
+    def product_ids(self, items: Bundle) -> list[str]:
+        """Return the identifiers of candidates."""
+        return [self.shelf.product_ids[code] for code in self.product[list(items)]]
+
+    def sources(self, place: int) -> list[str]:
+        """Return who proposed a candidate."""
+        return [name for bit, name in enumerate(SOURCES) if self.source[place] >> bit & 1]
+
+    def with_solutions(self, solutions: list[Solution]) -> "Slate":
         """Return the slate with bundles that nothing holds back."""
-        is_kept = [bool(solution.items) and solution.items in live for solution in solutions]
-        return replace(self, solutions=solutions, is_kept=is_kept, held_back_by=[None] * len(solutions))
+        return replace(self, solutions=solutions, held_back_by=[None] * len(solutions), lost_to=(), is_assigned=False)
 
-    def held_to(self, bundles: Sequence[Bundle], desk: Desk, cause: str, live: Sequence[Bundle | None]) -> "Slate":
+    def held_to(self, bundles: Sequence[Bundle], desk: Desk, cause: str) -> "Slate":
         """Return the slate with these bundles, best first, each certified beside those before it.
 
-        One that is not proven best is marked as held back by ``cause``. Without any, the first solution's bound stays
-        with an abstention for that cause.
+        One that is not proven best is marked as held back by what held it back before, or else by ``cause``. One that
+        stands beside the same bundles as before keeps its certificate: ``cause`` did not touch it. Without any bundle,
+        the first solution's bound stays with an abstention for that cause.
         """
-        problem = self.problem(desk)
+        wanted = len(self.bundles) + len(self.lost_to)
+        missing = max(wanted - len(bundles), 0)
+        lost_to = (*self.lost_to, *[cause] * missing)[:missing]
         if not bundles:
-            return self._without_bundles(cause)
-        solutions: list[Solution] = []
+            return replace(self._without_bundles(cause), lost_to=lost_to)
+        before = dict(zip((solution.items for solution in self.solutions), self.held_back_by, strict=True))
+        problem = self.problem(desk)
+        solutions, held = [], []
         for items in sorted(bundles, key=lambda items: (-problem.value(items), items)):
-            solutions.append(certify(problem, items, desk.search.max_nodes))
+            same = self._beside(items, problem.earlier)
+            solution = same or certify(problem, items, desk.search.max_nodes)
+            blamed = before.get(items) or (None if same else cause)
+            solutions.append(solution)
+            held.append(None if solution.status == "optimal" else blamed)
             problem = problem.after(items)
-        is_held = [cause if solution.status == "feasible" else None for solution in solutions]
-        return replace(self.with_solutions(solutions, live), held_back_by=is_held)
+        return replace(self, solutions=solutions, held_back_by=held, lost_to=lost_to)
+
+    def _beside(self, items: Bundle, earlier: Sequence[Bundle]) -> Solution | None:
+        """Return the solution with these items when just these bundles stand before it."""
+        bundles = self.bundles
+        if items not in bundles or set(bundles[: bundles.index(items)]) != set(earlier):
+            return None
+        return self.solutions[bundles.index(items)]
 
     def _without_bundles(self, cause: str) -> "Slate":
         first = self.solutions[0]
-        if not first.items:
-            return self
-        empty = Solution((), 0.0, first.upper_bound, 100.0, "abstained", 0.0, f"no_{cause}_left")
-        return self.with_solutions([empty])
+        return self.with_solutions([abstain(f"no_{cause}_left", first.upper_bound)]) if first.items else self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Option:
     """A slate that a customer could have.
 
@@ -182,6 +231,28 @@ def within_change_budget(choices: Sequence[Sequence[Option]], budget: int) -> tu
     value: Reals = np.array([option.value for option in flat])
     result = choose_replacements(starts, replaced, value, budget)
     return [flat[place] for place in result.chosen], result
+
+
+def within_change_share(
+    slates: Sequence[Slate], choices: Sequence[Sequence[Option]], desk: Desk, standing: int, share: float
+) -> tuple[list[Slate], dict[str, int]]:
+    """Return the slates of a run that may replace a share of the live bundles, and the counts of live bundles.
+
+    Parameters
+    ----------
+    choices
+        Each customer's :func:`options`.
+    standing
+        Live bundles of all customers. Those of customers without a slate in this run go whatever is chosen, and so come
+        out of the budget first.
+    """
+    vanished = standing - sum(len(slate.live) for slate in slates)
+    chosen, result = within_change_budget(choices, max(int(share * standing) - vanished, 0))
+    held = [
+        slate if set(option.bundles) == set(slate.bundles) else slate.held_to(option.bundles, desk, "change_budget")
+        for slate, option in zip(slates, chosen, strict=True)
+    ]
+    return held, {"live_bundles": standing, "forced_replacements": vanished + result.forced}
 
 
 def _overlap(bundles: Sequence[Bundle]) -> int:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,6 @@ from tqdm import tqdm
 
 from ml.candidates import whole_catalogue
 from ml.errors import DataError
-from ml.optimizer.problem import Bundle
 from ml.optimizer.solve import OPTIMAL_GAP_PCT, abstain, gap_pct, in_threads, solve_slate
 from ml.optimizer.stock import StockParams
 from ml.params import Context, Counts
@@ -20,12 +20,12 @@ from ml.policies.named import POLICIES, limits_of
 from ml.policies.shelf import Shelf, offerable
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
-from ml.publishing.published import published_bundles
+from ml.publishing.published import NO_RUN, bundles_of, published_run, standing_bundles
 from ml.scenarios.desk import CUSTOMERS_AT_ONCE, desk_of, slates_of
 from ml.scenarios.live import Live
 from ml.scenarios.personal import Facts, Row, abstention_row, chosen_products, rows_of
 from ml.scenarios.shared_stock import Coupled, Ints, capacity_of, couple, shadow_prices, uncoupled
-from ml.scenarios.slates import Desk, Option, Slate, options, within_change_budget
+from ml.scenarios.slates import Desk, Option, Slate, options, within_change_share
 from ml.settings import Settings
 from ml.tables import (
     ASSOCIATIONS,
@@ -61,24 +61,28 @@ def run(settings: Settings, context: Context) -> Counts:
     desk = desk_of(settings, context.params, products, pairs)
     # Without a change budget a run does not depend on what is published: the same day gives the same rows.
     is_bounded = context.params.max_change_share < 1
-    live = Live.of(*published_bundles(warehouse, context.params.scenario)) if is_bounded else Live({})
-    slates, choices = [], []
+    live_run = published_run(warehouse, context.params.scenario) if is_bounded else NO_RUN
+    slates: list[Slate] = []
+    choices: list[list[Option]] = []
     with tqdm(total=customers.height, unit="customer", disable=None) as progress:
         for start in range(0, customers.height, CUSTOMERS_AT_ONCE):
             some = customers.slice(start, CUSTOMERS_AT_ONCE)
-            for slate, own in _solved(settings, context, lease, desk, some, live):
+            for slate, own in _solved(settings, lease, desk, some, live_run):
                 slates.append(slate)
                 choices.append(own)
             progress.update(some.height)
-    slates, changes = _changed(slates, choices, desk, live, context.params.max_change_share)
+    changes = {"live_bundles": 0}
+    if is_bounded:
+        standing, share = standing_bundles(warehouse, live_run), context.params.max_change_share
+        slates, changes = within_change_share(slates, choices, desk, standing, share)
+    del choices
     capacity = capacity_of(slates, desk, context.params)
-    coupled = _coupled(settings, context, desk, slates, live, capacity)
-    bundles, items = _rows(settings, context, lease, products, pairs, customers, coupled.slates)
-    if not any(row["candidates"] for row in bundles):
+    coupled = _coupled(settings, context, desk, slates, capacity)
+    frame, items = _rows(settings, context, lease, products, pairs, customers, coupled.slates)
+    if not frame["candidates"].to_numpy().max(initial=0):
         raise DataError(f"run {lease.run_id} has no candidates: run propose_candidates for {context.as_of} first")
-    frame = BUNDLES.frame(bundles)
     warehouse.replace_run(BUNDLES, frame, lease)
-    written = warehouse.replace_run(BUNDLE_ITEMS, BUNDLE_ITEMS.frame(items), lease)
+    written = warehouse.replace_run(BUNDLE_ITEMS, items, lease)
     prices = shadow_prices(coupled, desk.shelf, capacity)
     if not context.params.couples_stock:
         prices = prices.clear()  # nothing was promised
@@ -96,48 +100,30 @@ def run(settings: Settings, context: Context) -> Counts:
 
 
 def _solved(
-    settings: Settings, context: Context, lease: Lease, desk: Desk, customers: pl.DataFrame, live: Live
+    settings: Settings, lease: Lease, desk: Desk, customers: pl.DataFrame, live_run: int
 ) -> Iterator[tuple[Slate, list[Option]]]:
     """Yield the slate of each customer with history and candidates, and what it would be were live bundles kept."""
+    warehouse = Warehouse(settings, "ml")
     warm = customers.filter(pl.col("baskets") > 0)["customer_id"].to_list()
-    slates = slates_of(Warehouse(settings, "ml"), lease.run_id, desk.shelf, warm)
-    is_bounded = context.params.max_change_share < 1
+    slates = slates_of(warehouse, lease.run_id, desk.shelf, warm)
+    live = None if live_run == NO_RUN else Live.of(*bundles_of(warehouse, live_run, warm))
 
     def solved(slate: Slate) -> tuple[Slate, list[Option]]:
         problem = slate.problem(desk)
         solutions = solve_slate(problem, desk.search, desk.bundles)
+        if live is None:
+            return slate.with_solutions(solutions), []
         before = live.positions(slate)
-        own = options(problem, solutions, before, desk) if is_bounded else []
-        return slate.with_solutions(solutions, before), own
+        return replace(slate, live=before).with_solutions(solutions), options(problem, solutions, before, desk)
 
     yield from in_threads(solved, slates, settings.threads)
 
 
-def _changed(
-    slates: list[Slate], choices: list[list[Option]], desk: Desk, live: Live, max_change_share: float
-) -> tuple[list[Slate], dict[str, int]]:
-    """Hold the slates to the change budget."""
-    standing = sum(len(live.positions(slate)) for slate in slates)
-    if max_change_share >= 1 or not standing:
-        return slates, {"live_bundles": standing}
-    chosen, budget = within_change_budget(choices, int(max_change_share * standing))
-    held = [
-        slate
-        if set(option.bundles) == set(slate.bundles)
-        else slate.held_to(option.bundles, desk, "change_budget", live.positions(slate))
-        for slate, option in zip(slates, chosen, strict=True)
-    ]
-    return held, {"live_bundles": standing, "forced_replacements": budget.forced}
-
-
-def _coupled(
-    settings: Settings, context: Context, desk: Desk, slates: list[Slate], live: Live, capacity: Ints
-) -> Coupled:
+def _coupled(settings: Settings, context: Context, desk: Desk, slates: list[Slate], capacity: Ints) -> Coupled:
     if not context.params.couples_stock:
         return uncoupled(slates, len(desk.shelf.product_ids))
     params = StockParams(threads=settings.threads, max_nodes=settings.optimizer.max_nodes, seed=context.params.seed)
-    before: list[Sequence[Bundle | None]] = [live.positions(slate) for slate in slates]
-    return couple(slates, desk, capacity, params, before)
+    return couple(slates, desk, capacity, params)
 
 
 def _rows(
@@ -148,28 +134,28 @@ def _rows(
     pairs: pl.DataFrame,
     customers: pl.DataFrame,
     slates: list[Slate],
-) -> tuple[list[Row], list[Row]]:
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of all customers; those without history or candidates get the reason instead of a bundle."""
     candidate_set = f"top_{settings.candidates.per_customer}"
-    bundles: list[Row] = []
-    items: list[Row] = []
+    bundles, items = [BUNDLES.frame([])], [BUNDLE_ITEMS.frame([])]
     for start in range(0, len(slates), CUSTOMERS_AT_ONCE):
         some = slates[start : start + CUSTOMERS_AT_ONCE]
         facts = _facts(settings, context, products, pairs, some)
-        for slate in some:
-            of_bundles, of_items = rows_of(slate, facts, context.params, candidate_set)
-            bundles += of_bundles
-            items += of_items
-    answered = {row["customer_id"] for row in bundles}
-    missing = customers.filter(~pl.col("customer_id").is_in(answered))
+        rows = [rows_of(slate, facts, context.params, candidate_set) for slate in some]
+        # A frame of a thousand customers at a time: rows as dictionaries take ten times the memory.
+        bundles.append(BUNDLES.frame([row for own, _ in rows for row in own]))
+        items.append(BUNDLE_ITEMS.frame([row for _, own in rows for row in own]))
+    answered = pl.Series([slate.customer_id for slate in slates], dtype=pl.String)
+    missing = customers.filter(~pl.col("customer_id").is_in(answered.implode()))
     of_missing = {"run_id": lease.run_id, "customer_id": missing["customer_id"].to_list()}
     found = Warehouse(settings, "ml").read(CANDIDATES, of_missing, ["customer_id", "product_id"])
     proposed = dict(found.group_by("customer_id").len().iter_rows())
+    unanswered = []
     for customer, baskets in missing.select("customer_id", "baskets").iter_rows():
         why = abstain("no_candidates" if baskets else "cold_customer")
         number = proposed.get(customer, 0)
-        bundles.append(abstention_row(customer, why, number, context.as_of, context.params, candidate_set))
-    return bundles, items
+        unanswered.append(abstention_row(customer, why, number, context.as_of, context.params, candidate_set))
+    return pl.concat([*bundles, BUNDLES.frame(unanswered)]), pl.concat(items)
 
 
 def _facts(
@@ -231,6 +217,7 @@ def _catalogue_gaps(
 def _counts(bundles: pl.DataFrame, gaps: pl.DataFrame) -> dict[str, Any]:
     offered = bundles.filter(pl.col("status") != "abstained")
     abstained = bundles.filter(pl.col("status") == "abstained")
+    lost = Counter(bundles["lost_to"].explode().drop_nulls())
     mean_gap = float(offered["gap_pct"].mean() or 0)  # type: ignore[arg-type]
     return {
         "bundles": offered.height,
@@ -243,6 +230,7 @@ def _counts(bundles: pl.DataFrame, gaps: pl.DataFrame) -> dict[str, Any]:
         "catalogue_optimal_share": round(
             gaps.filter(pl.col("gap_pct") <= OPTIMAL_GAP_PCT).height / max(gaps.height, 1), 4
         ),
+        **{f"lost_to_{why}": lost.get(why, 0) for why in ("stock", "change_budget")},
         "abstentions": abstained.height,
         **{f"abstained_{why}": number for why, number in sorted(Counter(abstained["fallback_reason"]).items())},
     }

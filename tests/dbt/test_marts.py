@@ -35,7 +35,8 @@ def publish(owner: Connection, day: int) -> int:
         ((run_id,),) = cursor.fetchall()
         cursor.execute(
             "insert into ml.bundles values (%s, 'b1', 'c1', 1, 'expected_joint_purchase', 'exact', 'all', 9, 2, .1, .1,"
-            " 0, 'optimal', .1, 250, 249, 24.9, null, null, 'cost unknown', 'often together', null, 'stock', true)",
+            " 0, 'optimal', .1, 250, 249, 24.9, null, null, 'cost unknown', 'often together', null, 'stock', true,"
+            " '{stock}')",
             (run_id,),
         )
         cursor.execute(
@@ -106,7 +107,7 @@ def test_the_analyst_reads_what_the_optimizer_answers_beyond_the_bundles(shop: S
     def shown(mart: str, *columns: str) -> list[tuple[object, ...]]:
         return analyst.read_view(f"marts.{mart}", columns=[*columns, "run_id"]).rows()
 
-    assert shown("fct_bundles", "held_back_by", "is_kept") == [("stock", True, run_id)]
+    assert shown("fct_bundles", "held_back_by", "is_kept", "lost_to") == [("stock", True, ["stock"], run_id)]
     assert shown("fct_shadow_prices", "title", "capacity_units", "shadow_price") == [("Product 3", 8, 0.25, run_id)]
     assert shown("fct_catalogue_bundles", "products", "list_price") == [("Product 5 + Product 3", "2.50", run_id)]
     assert shown("fct_given_bundle_ranks", "given_bundle_id", "list_price") == [("breakfast", "4.75", run_id)]

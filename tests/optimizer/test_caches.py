@@ -59,9 +59,7 @@ def test_several_processes_may_clean_up_at_once(tmp_path: Path) -> None:
     assert names(tmp_path) == {f"compiled-own{number}" for number in range(8)}
 
 
-def test_a_folder_that_may_not_be_written_is_no_reason_to_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_may_not_be_written_is_no_reason_to_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 

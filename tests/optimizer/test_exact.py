@@ -85,7 +85,22 @@ def test_better_bundles_are_counted() -> None:
         values = [value for value, _ in feasible_bundles(problem)]
         for rank in range(0, len(values), 7):
             better = sum(value > values[rank] + 1e-11 for value in values)
-            assert count_better(problem, values[rank], 500) == better
+            assert count_better(problem, values[rank], 500) == (better, True)
+            if better:
+                assert count_better(problem, values[rank], better) == (better, False), "there may be more"
+
+
+def test_a_count_that_was_cut_short_is_not_called_exact() -> None:
+    cut = 0
+    for problem in problems(150, 4, seed=5):
+        values = [value for value, _ in feasible_bundles(problem)]
+        for rank in range(0, len(values), 7):
+            better = sum(value > values[rank] + 1e-11 for value in values)
+            found = count_better(problem, values[rank], 500, max_nodes=3)
+            assert found.number <= better
+            assert found.number == better or not found.is_exact
+            cut += found.number < better
+    assert cut, "the test needs counts that the cap cuts short"
 
 
 def test_the_tree_and_its_bounds_know_no_solver() -> None:

@@ -144,6 +144,13 @@ def test_two_bundles_may_share_what_the_form_lets_them_share() -> None:
     assert "bundles_of_a_customer_overlap_within_the_limit" not in names
 
 
+def test_the_assignment_of_stock_may_have_chosen_bundles_where_stock_is_shared() -> None:
+    assigned = changed("bundles", first, solver="stock_coupled")(sound_run())
+    for couples, failed in ((True, set()), (False, {"run_was_made_as_asked"})):
+        checks = business_rules(assigned, replace(PARAMS, couples_stock=couples))
+        assert {check.name for check in checks if not check.is_passed} == failed
+
+
 def test_every_rule_has_a_planted_defect() -> None:
     assert {check.name for check in business_rules(sound_run(), PARAMS)} == set(DEFECTS)
 

@@ -1,5 +1,7 @@
 """A shop of random products and customers for the tests of slates."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -11,8 +13,19 @@ from ml.scenarios.slates import Desk, Slate
 from tests.policies.shop import products
 
 
-def desk(rng: np.random.Generator, limits: Limits, count: int = 12, bundles: int = 2, **changes: list[object]) -> Desk:
-    """Return a shop of ``count`` products, each of a category of its own, half of the pairs with evidence."""
+def desk(
+    rng: np.random.Generator,
+    limits: Limits,
+    count: int = 12,
+    bundles: int = 2,
+    roles: tuple[Sequence[str], Sequence[str], Sequence[str]] = ((), (), ()),
+    search: Search | None = None,
+    **changes: list[object],
+) -> Desk:
+    """Return a shop of ``count`` products, each of a category of its own, half of the pairs with evidence.
+
+    ``roles`` are the products to include, pinned and excluded.
+    """
     names = [f"p{number:02d}" for number in range(count)]
     first, second = np.nonzero(np.triu(rng.random((count, count)) < 0.5, 1))
     lift = rng.gamma(3, 1, len(first))
@@ -35,7 +48,7 @@ def desk(rng: np.random.Generator, limits: Limits, count: int = 12, bundles: int
         **changes,
     )
     shelf = Shelf.of(rows, pairs)
-    return Desk(shelf, POLICIES[OURS], limits, shelf.roles((), (), ()), Search(), bundles)
+    return Desk(shelf, POLICIES[OURS], limits, shelf.roles(*roles), search or Search(), bundles)
 
 
 def customers(rng: np.random.Generator, shop: Desk, count: int, candidates: int = 8) -> list[Slate]:
@@ -51,6 +64,6 @@ def customers(rng: np.random.Generator, shop: Desk, count: int, candidates: int 
                 "sources": [["bought"] if rng.random() < 0.5 else ["popular"] for _ in range(candidates)],
             }
         )
-        slate = Slate.of(frame, shop.shelf)
+        (slate,) = Slate.each(frame, shop.shelf)
         slates.append(slate.with_solutions(solve_slate(slate.problem(shop), shop.search, shop.bundles)))
     return slates

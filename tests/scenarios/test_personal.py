@@ -1,17 +1,18 @@
 """The published rows of one customer: prices, margin, identifiers, reasons, abstentions."""
 
+from dataclasses import replace
 from datetime import date
 
-import numpy as np
 import polars as pl
 import pytest
 
 from ml.optimizer.solve import Solution, abstain
 from ml.params import RunParams
+from ml.policies.shelf import Shelf
 from ml.scenarios.personal import Facts, chosen_products, rows_of
 from ml.scenarios.slates import Slate
 from ml.tables import BUNDLE_ITEMS, BUNDLES
-from tests.policies.shop import products
+from tests.policies.shop import PAIRS, products
 
 AS_OF = date(2017, 12, 3)
 CANDIDATES = pl.DataFrame(
@@ -32,8 +33,8 @@ def facts(**changes: list[object]) -> Facts:
 
 
 def slate(solutions: list[Solution]) -> Slate:
-    none = np.zeros(3)
-    return Slate(CANDIDATES, none.astype(int), none, none.astype(bool)).with_solutions(solutions)
+    (own,) = Slate.each(CANDIDATES, Shelf.of(products(), PAIRS))
+    return own.with_solutions(solutions)
 
 
 def rows(solutions: list[Solution], given: Facts | None = None):
@@ -92,6 +93,17 @@ def test_an_abstention_is_one_row_with_its_reason_and_no_items() -> None:
     assert (row["bundle_rank"], row["bundle_size"], row["status"]) == (0, 0, "abstained")
     assert (row["fallback_reason"], row["reason"]) == ("below_threshold", None)
     assert (row["bundle_price_cents"], row["expected_revenue_cents"]) == (0, 0.0)
+
+
+def test_bundles_that_stock_assigned_name_that_solver_and_what_the_customer_lost() -> None:
+    cut = replace(slate([BUNDLE, Solution((2,), 0.01, 0.01, 0.0, "optimal", 0.01)]), lost_to=("stock", "stock"))
+    for assigned, solver in ((False, "greedy"), (True, "stock_coupled")):
+        bundles, _ = rows_of(replace(cut, is_assigned=assigned), facts(), RunParams(solver="greedy"), "top_140")
+        assert [(row["solver"], row["lost_to"]) for row in bundles] == [(solver, []), (solver, ["stock", "stock"])]
+    (row,), _ = rows_of(
+        replace(slate([abstain("no_stock_left", 0.1)]), lost_to=("stock",)), facts(), RunParams(), "top"
+    )
+    assert (row["fallback_reason"], row["lost_to"], row["upper_bound"]) == ("no_stock_left", ["stock"], 0.1)
 
 
 def test_the_rows_fit_their_tables() -> None:

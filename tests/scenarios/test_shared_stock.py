@@ -1,11 +1,14 @@
 """Slates from shared stock: nobody is promised what is not there, and the rows say what held them back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from ml.optimizer.limits import Limits
 from ml.optimizer.problem import UNLIMITED
+from ml.optimizer.solve import Search
 from ml.optimizer.stock import StockParams
 from ml.scenarios.shared_stock import capacities, couple, promised, shadow_prices
 from tests.scenarios.shop import customers, desk
@@ -20,7 +23,7 @@ def test_scarce_stock_is_shared_and_certified() -> None:
     slates = customers(rng, shop, 40)
     capacity = capacities(shop.shelf.available_units, 0, None, np.ones(12), 80)
     assert (promised(slates, 12) > capacity).any(), "the test needs scarcity"
-    coupled = couple(slates, shop, capacity, PARAMS, [[]] * 40)
+    coupled = couple(slates, shop, capacity, PARAMS)
     assert (promised(coupled.slates, 12) <= capacity).all()
     assert coupled.value == pytest.approx(sum(one.objective for slate in coupled.slates for one in slate.solutions))
     assert coupled.value <= coupled.upper_bound
@@ -34,13 +37,16 @@ def test_scarce_stock_is_shared_and_certified() -> None:
         if not slate.bundles:
             assert slate.solutions[0].fallback_reason == "no_stock_left"
             assert slate.solutions[0].upper_bound == before.solutions[0].upper_bound
+        assert slate.is_assigned == (slate.bundles != before.bundles)
+        assert len(slate.lost_to) == max(len(before.bundles) - len(slate.bundles), 0)
+    assert {cause for slate in coupled.slates for cause in slate.lost_to} == {"stock"}, "the test needs lost bundles"
 
 
 def test_enough_stock_changes_nothing_and_costs_nothing() -> None:
     rng = np.random.default_rng(2)
     shop = desk(rng, LIMITS, available_units=[200] * 12)
     slates = customers(rng, shop, 20)
-    coupled = couple(slates, shop, np.full(12, 40), PARAMS, [[]] * 20)
+    coupled = couple(slates, shop, np.full(12, 40), PARAMS)
     assert coupled.slates == slates
     assert coupled.value == pytest.approx(coupled.upper_bound)
     assert (coupled.prices == 0).all()
@@ -53,8 +59,8 @@ def test_bundles_that_stay_take_their_units_first() -> None:
     code = slates[-1].codes[slates[-1].bundles[0][0]]
     capacity = np.full(12, 60)
     capacity[code] = 1
-    kept = slates[-1].with_solutions(slates[-1].solutions, slates[-1].bundles)
-    coupled = couple([*slates[:-1], kept], shop, capacity, PARAMS, [[]] * 29 + [kept.bundles])
+    kept = replace(slates[-1], live=tuple(slates[-1].bundles))
+    coupled = couple([*slates[:-1], kept], shop, capacity, PARAMS)
     assert coupled.slates[-1].bundles == kept.bundles
     assert promised(coupled.slates, 12)[code] == 1
 
@@ -62,11 +68,11 @@ def test_bundles_that_stay_take_their_units_first() -> None:
 def test_a_round_in_which_nobody_wants_more_ends_the_assignment() -> None:
     rng = np.random.default_rng(7)
     shop = desk(rng, Limits(max_size=2), bundles=2)
-    slates = [slate.with_solutions(slate.solutions, slate.bundles) for slate in customers(rng, shop, 3)]
+    slates = [replace(slate, live=tuple(slate.bundles)) for slate in customers(rng, shop, 3)]
     code = int(np.argmax(promised(slates, 12)))
     capacity = np.full(12, 60)
     capacity[code] = promised(slates, 12)[code] - 1
-    coupled = couple(slates, shop, capacity, PARAMS, [slate.bundles for slate in slates])
+    coupled = couple(slates, shop, capacity, PARAMS)
     assert (promised(coupled.slates, 12) <= capacity).all()
     assert np.isfinite(coupled.prices).all() and np.isfinite(coupled.upper_bound)
     assert coupled.value <= coupled.upper_bound + 1e-12
@@ -87,8 +93,54 @@ def test_rows_tell_both_uses_of_stock_for_counted_products_alone() -> None:
     shop = desk(rng, LIMITS, available_units=[10] * 6 + [None] * 6)
     slates = customers(rng, shop, 10)
     capacity = capacities(shop.shelf.available_units, 1, None, np.ones(12), 20)
-    rows = shadow_prices(couple(slates, shop, capacity, PARAMS, [[]] * 10), shop.shelf, capacity)
+    rows = shadow_prices(couple(slates, shop, capacity, PARAMS), shop.shelf, capacity)
     assert rows.height == 6
     assert (rows["promised_units"] <= rows["capacity_units"]).all()
     assert (rows["expected_units"] <= rows["promised_units"]).all()
     assert rows["promised_share"].to_list() == pytest.approx((rows["promised_units"] / 10).to_list())
+
+
+def test_customers_laid_out_in_shards_keep_to_the_stock_as_one_crowd_does() -> None:
+    rng = np.random.default_rng(5)
+    shop = desk(rng, LIMITS, available_units=[20] * 12)
+    slates = customers(rng, shop, 120)
+    capacity = np.full(12, 20)
+    whole, parts = couple(slates, shop, capacity, PARAMS), couple(slates, shop, capacity, PARAMS, shard=50)
+    for coupled in (whole, parts):
+        assert (promised(coupled.slates, 12) <= capacity).all()
+        assert coupled.value == pytest.approx(sum(one.objective for slate in coupled.slates for one in slate.solutions))
+        assert coupled.value <= coupled.upper_bound
+    assert parts.value >= 0.9 * whole.value
+
+
+@pytest.mark.parametrize("solver", ["exact", "greedy"])
+def test_what_the_form_says_of_products_holds_under_scarce_stock_too(solver: str) -> None:
+    rng = np.random.default_rng(6)
+    roles = (["p01", "p02", "p03"], ["p00"], ["p04", "p05"])
+    limits = Limits(max_size=3, needs_wanted=True, max_overlap=1)
+    shop = desk(rng, limits, roles=roles, search=Search(solver), available_units=[None] + [5] * 11)
+    slates = customers(rng, shop, 30, candidates=12)
+    capacity = capacities(shop.shelf.available_units, 0, None, np.ones(12), 60)
+    assert (promised(slates, 12) > capacity).any(), "the test needs scarcity"
+    coupled = couple(slates, shop, capacity, PARAMS)
+    assert (promised(coupled.slates, 12) <= capacity).all()
+    assert coupled.value <= coupled.upper_bound
+    for slate, before in zip(coupled.slates, slates, strict=True):
+        problem = slate.problem(shop)
+        assert slate.is_assigned == (set(slate.bundles) != set(before.bundles))
+        for items, solution in zip(slate.bundles, slate.solutions, strict=bool(slate.bundles)):
+            assert problem.is_feasible(items), problem.violations(items)
+            assert solution.upper_bound >= problem.value(items) > 0
+            names = set(slate.product_ids(items))
+            assert "p00" in names and names & set(roles[0]) and not names & set(roles[2])
+            problem = problem.after(items)
+
+
+def test_live_bundles_are_told_from_new_ones_after_stock_was_shared() -> None:
+    rng = np.random.default_rng(8)
+    shop = desk(rng, LIMITS, available_units=[5] * 12)
+    slates = [replace(slate, live=(slate.bundles[0], None)) for slate in customers(rng, shop, 30)]
+    coupled = couple(slates, shop, np.full(12, 5), PARAMS)
+    told = [pair for slate in coupled.slates for pair in zip(slate.bundles, slate.is_kept, strict=bool(slate.bundles))]
+    assert told == [(items, items in slate.live) for slate in coupled.slates for items in slate.bundles]
+    assert {is_kept for _, is_kept in told} == {True, False}

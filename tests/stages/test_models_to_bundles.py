@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
+import psycopg2.extensions
 import pytest
 from mlflow import MlflowClient
 
@@ -340,26 +341,49 @@ def test_a_run_that_does_not_couple_stock_says_nothing_of_it(scarce: Settings, t
     assert read(scarce, BUNDLES, counts)["held_back_by"].null_count() == read(scarce, BUNDLES, counts).height
 
 
-def test_a_change_budget_is_kept_against_what_is_published(shop: Settings, trained: dict[str, Counts]) -> None:
+def publish_unaudited(shop: Settings, context: Context) -> None:
+    record(shop, open_run(shop, context), [Check("stands for the audit", 0)])
+    assert publish(shop, context).outcome == "published"
+
+
+def ask(shop: Settings, customer: str, *products: str) -> Counts:
+    return ml.stages.explain_bundle.run(shop, Context(AS_OF, "cli", RunParams(), Question(customer, products)))
+
+
+def test_a_change_budget_is_kept_against_what_is_published(
+    shop: Settings, trained: dict[str, Counts], owner: psycopg2.extensions.connection
+) -> None:
     first = Context(AS_OF, "live", RunParams(bundle_size=2))
     ml.stages.propose_candidates.run(shop, first)
-    live = read(shop, BUNDLE_ITEMS, ml.stages.optimise_bundles.run(shop, first))
-    checks = [Check("stands for the audit", 0)]
-    lease = open_run(shop, first)
-    record(shop, lease, checks)
-    assert publish(shop, first).outcome == "published"
+    live_run = ml.stages.optimise_bundles.run(shop, first)
+    publish_unaudited(shop, first)
+    for table, columns in (("bundles", '"customer_id": "ghost", '), ("bundle_items", "")):
+        changes = f'{{{columns}"bundle_id": "20171203-ghost-1"}}'  # nobody of today's customers
+        with owner.cursor() as cursor:
+            cursor.execute(
+                f"insert into ml.{table} select (jsonb_populate_record(r, %s)).* from ml.{table} as r where run_id = %s"
+                " and bundle_id = (select min(bundle_id) from ml.bundles where run_id = %s and bundle_rank = 1)",
+                (changes, live_run["run_id"], live_run["run_id"]),
+            )
+    live = read(shop, BUNDLE_ITEMS, live_run)
 
     later = Context(AS_OF, "changed", RunParams(bundle_size=2, policy="pairwise_sum", max_change_share=0.1))
     ml.stages.propose_candidates.run(shop, later)
     counts = ml.stages.optimise_bundles.run(shop, later)
-    before = set(live.group_by("bundle_id").agg(pl.col("product_id").sort().str.join("+"))["product_id"])
+    before = sets_of(shop, live_run)
     rows = read(shop, BUNDLES, counts)
-    kept = rows.filter("is_kept").height
+    now = rows.filter("is_kept").select("customer_id", "bundle_id").join(sets_of(shop, counts), on="bundle_id")
+    assert set(now.select("customer_id", "product_id").rows()) <= set(before.select("customer_id", "product_id").rows())
+    fresh = sets_of(shop, counts).join(now, on="bundle_id", how="anti")
+    assert not set(fresh.select("customer_id", "product_id").rows()) & set(
+        before.select("customer_id", "product_id").rows()
+    ), "a bundle with the products of a live one is that bundle"
+    kept = now.height
     assert counts["live_bundles"] == live["bundle_id"].n_unique()
-    assert counts["forced_replacements"] == 0
+    assert counts["forced_replacements"] == 1, "a customer who is not there any more loses a live bundle in any case"
     assert counts["live_bundles"] - kept == counts["replaced_bundles"] <= 0.1 * int(counts["live_bundles"])
     assert set(rows["held_back_by"].drop_nulls()) == {"change_budget"}
-    assert before
+    assert counts["lost_to_change_budget"] == rows["lost_to"].list.len().sum()
     assert audited(shop, counts, later.params) == []
 
     listed = ml.stages.list_bundles.run(shop, later)
@@ -372,13 +396,50 @@ def test_a_change_budget_is_kept_against_what_is_published(shop: Settings, train
     customer = live["bundle_id"].str.split("-").list.get(1)[0]
     own = live.filter(pl.col("bundle_id").str.contains(f"-{customer}-1"))["product_id"].to_list()
     for products, verdict in ((tuple(own), "offered"), (("p00", "unknown"), "not_a_candidate")):
-        asked = Context(AS_OF, "cli", RunParams(), Question(customer, products))
-        answer = ml.stages.explain_bundle.run(shop, asked)
+        answer = ask(shop, customer, *products)
         assert answer["verdict"] == verdict
+        assert ("not offered by the shop on that day: unknown" in str(answer["detail"])) == ("unknown" in products)
         noted = Warehouse(shop, "ml").read(WHY_NOT, {"run_id": answer["run_id"], "customer_id": customer})
         assert verdict in noted["verdict"].to_list()
     with pytest.raises(DataError, match="no candidates for customer"):
-        ml.stages.explain_bundle.run(shop, Context(AS_OF, "cli", RunParams(), Question("nobody", ("p00", "p01"))))
+        ask(shop, "nobody", "p00", "p01")
+
+
+def sets_of(shop: Settings, counts: Counts) -> pl.DataFrame:
+    """Return customer, bundle and, as one text, its products, of a run."""
+    held = read(shop, BUNDLE_ITEMS, counts).group_by("bundle_id").agg(pl.col("product_id").sort().str.join("+"))
+    return read(shop, BUNDLES, counts).select("customer_id", "bundle_id", "bundle_rank").join(held, on="bundle_id")
+
+
+def test_what_stock_took_is_told_of_every_customer_and_product(scarce: Settings, trained: dict[str, Counts]) -> None:
+    counts = {}
+    for name, couples in (("alone", False), ("shared", True)):
+        params = RunParams(reserve_units=1, bundles_per_customer=2, couples_stock=couples, solver="greedy")
+        context = Context(AS_OF, f"stock {name}", params)
+        ml.stages.propose_candidates.run(scarce, context)
+        counts[name] = ml.stages.optimise_bundles.run(scarce, context)
+    assert audited(scarce, counts["shared"], params) == []
+    publish_unaudited(scarce, context)
+    rows = read(scarce, BUNDLES, counts["shared"])
+    alone, shared = sets_of(scarce, counts["alone"]), sets_of(scarce, counts["shared"])
+    fewer = alone.group_by("customer_id").len().join(shared.group_by("customer_id").len(), on="customer_id", how="left")
+    wanted = {who: had - (has or 0) for who, had, has in fewer.iter_rows() if had > (has or 0)}
+    lost = rows.group_by("customer_id").agg(pl.col("lost_to").list.len().sum()).filter(pl.col("lost_to") > 0)
+    assert dict(lost.iter_rows()) == wanted
+    assert counts["shared"]["lost_to_stock"] == sum(wanted.values()) > 0
+    unchanged = shared.join(alone, on=["customer_id", "product_id"])["bundle_id"]
+    solvers = rows.filter(pl.col("status") != "abstained").group_by("solver").agg("bundle_id")
+    of = {solver: set(bundles) for solver, bundles in solvers.iter_rows()}
+    assert set(of) == {"greedy", "stock_coupled"}
+    assert of["greedy"] <= set(unchanged), "what greedy search did not choose does not bear its name"
+
+    missing = alone.filter(pl.col("bundle_rank") == 1).join(shared, on=["customer_id", "product_id"], how="anti")
+    verdicts = {}
+    for customer, products in missing.head(12).select("customer_id", "product_id").iter_rows():
+        answer = ask(scarce, customer, *products.split("+"))
+        verdicts[str(answer["verdict"])] = str(answer["detail"])
+    assert "out_of_stock" in verdicts and "nothing is left to promise of p" in verdicts["out_of_stock"]
+    assert "ranked_lower" not in verdicts
 
 
 def test_each_given_bundle_is_ranked_for_each_customer_or_says_why(shop: Settings, trained: dict[str, Counts]) -> None:

@@ -65,7 +65,8 @@ shown as (
         runs.git_commit,
         runs.started_by,
         runs.dbt_invocation_id,
-        runs.mlflow_run_id
+        runs.mlflow_run_id,
+        bundles.lost_to
     from bundles
     cross join runs
     left join items on bundles.bundle_id = items.bundle_id
