@@ -97,6 +97,10 @@ class BundleProblem:
             values = getattr(self, name)
             if values is not None and values.shape != (n,):
                 raise DataError(f"{name}: shape {values.shape}, {n} candidates")
+        for name in ("price_cents", "category", "available_units", "margin_cents", "product"):
+            values = getattr(self, name)
+            if values is not None and values.dtype.kind not in "iu":  # NaN would become some number of cents
+                raise DataError(f"{name}: {values.dtype}, must be whole numbers")
         for name in ("pair_values", "joint", "is_substitute"):
             values = getattr(self, name)
             if values is not None and values.shape != (n, n):
@@ -113,6 +117,8 @@ class BundleProblem:
             raise DataError("product_values must be finite")
         if self.price_cents.min() < 0 or self.category.min() < 0:
             raise DataError("prices and category codes must be >= 0")
+        if self.available_units.min() < UNLIMITED:
+            raise DataError(f"available_units must be >= 0, or {UNLIMITED} where stock is not counted")
         if self.product is not None and len(np.unique(self.product)) < n:
             raise DataError("a product stands twice among the candidates")
 
