@@ -75,6 +75,48 @@ def test_customers_with_too_few_candidates_get_no_bundle(candidates: int) -> Non
     assert solve(random_problem(rng, candidates, Limits())).fallback_reason == "no_candidates"
 
 
+def pinned(*items: int) -> np.ndarray:
+    return np.isin(np.arange(3), items)
+
+
+NO_ANSWER = {
+    "no candidates": (random_problem(np.random.default_rng(1), 0, Limits()), "no_candidates"),
+    "fewer candidates than the least size": (three_products(Limits(min_size=4, max_size=4)), "no_candidates"),
+    "more pins than fit": (three_products(Limits(max_size=2), is_pinned=pinned(0, 1, 2)), "infeasible:pinned"),
+    "pins of one category": (
+        three_products(is_pinned=pinned(0, 1), category=np.array([0, 0, 1], np.int32)),
+        "infeasible:pinned+category",
+    ),
+    "pins that are substitutes": (
+        three_products(Limits(complements_only=True), is_pinned=pinned(0, 1), is_substitute=pinned(0, 1)[:, None]
+        & pinned(0, 1) & ~np.eye(3, dtype=bool)),
+        "infeasible:pinned+substitute",
+    ),
+    "pins that are excluded": (
+        three_products(is_pinned=pinned(0), is_excluded=pinned(0)),
+        "infeasible:pinned+excluded",
+    ),
+    "pins that are gone": (
+        three_products(is_pinned=pinned(0), available_units=np.array([0, -1, -1])),
+        "infeasible:pinned+stock",
+    ),
+    "pins over the budget": (
+        three_products(Limits(budget_cents=600), is_pinned=pinned(0, 2)),
+        "infeasible:pinned+budget",
+    ),
+    "a budget below the two cheapest": (three_products(Limits(budget_cents=499)), "infeasible:budget"),
+    "a least price above all together": (three_products(Limits(min_price_cents=901)), "infeasible:min_price"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("case", NO_ANSWER)
+def test_every_solver_says_why_a_problem_has_no_answer(case: str, name: str) -> None:
+    problem, reason = NO_ANSWER[case]
+    solution = solve(problem, Search(name))
+    assert (solution.items, solution.status, solution.fallback_reason) == ((), "abstained", reason)
+
+
 def test_two_candidates_are_enough_for_a_pair() -> None:
     values = np.array([[0.0, 0.2], [0.2, 0.0]])
     problem = BundleProblem(
