@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -30,29 +31,38 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.remove()
 
 
-@pytest.fixture(scope="module")
-def database(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The name of a fresh copy of the migrated database ``shop``, dropped after the module."""
-    name = "test_" + request.module.__name__.rsplit(".", 1)[-1].lower()[:50]
+@contextmanager
+def fresh_database(server: Server, name: str) -> Iterator[str]:
+    """Give a fresh copy of the migrated database ``shop``, dropped afterwards."""
     statements = [
         f"create database {name} template shop owner bundles_owner",
         f"revoke all on database {name} from public",
         f"grant connect on database {name} to {', '.join(f'bundles_{role}' for role in ROLES)}",
         f"grant temporary on database {name} to bundles_loader, bundles_transformer, bundles_ml",
     ]
-    _as_superuser(postgres, f"drop database if exists {name} with (force)", *statements)
+    _as_superuser(server, f"drop database if exists {name} with (force)", *statements)
     yield name
-    _as_superuser(postgres, f"drop database if exists {name} with (force)")
+    _as_superuser(server, f"drop database if exists {name} with (force)")
+
+
+def settings_of(server: Server, database: str) -> Settings:
+    """Return settings that point at a database of the server."""
+    passwords = {f"{role}_password": server.passwords[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"] for role in ROLES}
+    warehouse = WarehouseSettings(port=server.port, database=database, **passwords)  # type: ignore[arg-type]
+    return Settings(warehouse=warehouse, threads=1)
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of the module's own database."""
+    with fresh_database(postgres, "test_" + request.module.__name__.rsplit(".", 1)[-1].lower()[:50]) as name:
+        yield name
 
 
 @pytest.fixture(scope="module")
 def settings(postgres: Server, database: str) -> Settings:
     """Settings that point at the module's database."""
-    passwords = {
-        f"{role}_password": postgres.passwords[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"] for role in ROLES
-    }
-    warehouse = WarehouseSettings(port=postgres.port, database=database, **passwords)  # type: ignore[arg-type]
-    return Settings(warehouse=warehouse, threads=1)
+    return settings_of(postgres, database)
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +78,20 @@ def warehouse_env(postgres: Server, database: str) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.connection]:
-    """A connection of the owner role, for planting rows and looking behind the doors; commits each statement."""
-    password = postgres.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
-    where = {"host": "127.0.0.1", "port": postgres.port, "dbname": database}
+def owner_of(server: Server, database: str) -> psycopg2.extensions.connection:
+    """Return a connection of the owner role, for planting rows and looking behind the doors; commits each statement."""
+    password = server.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
+    where = {"host": "127.0.0.1", "port": server.port, "dbname": database}
     connection = psycopg2.connect(user="bundles_owner", password=password, **where)  # type: ignore[call-overload]
     connection.autocommit = True
-    yield connection
-    connection.close()
+    return connection
+
+
+@pytest.fixture(scope="module")
+def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.connection]:
+    """A connection of the owner role to the module's database."""
+    with closing(owner_of(postgres, database)) as connection:
+        yield connection
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,0 +1,115 @@
+"""From features to champions and the comparison of policies, through real Postgres and a real MLflow store."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from mlflow import MlflowClient
+
+import ml.stages.evaluate_policies
+import ml.stages.propose_candidates
+import ml.stages.train_association
+import ml.stages.train_preference
+from ml.errors import DataError
+from ml.params import Context, Counts, RunParams
+from ml.settings import Settings
+from ml.tables import POLICY_METRICS
+from ml.tracking import Tracking
+from ml.warehouse import Warehouse
+from tests.stages.features import AS_OF, plant, tiny
+from tests.stages.runs import CONTEXT, read
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def evaluated(shop: Settings, trained: dict[str, Counts]) -> Counts:
+    return ml.stages.evaluate_policies.run(shop, CONTEXT)
+
+
+@pytest.fixture
+def untrained(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The shop before any training, whatever ran before this file."""
+    monkeypatch.chdir(tmp_path)
+    bare = tiny(settings, f"sqlite:///{tmp_path / 'mlflow.db'}")
+    plant(bare)
+    return bare
+
+
+def test_there_are_no_bundles_before_a_champion(untrained: Settings) -> None:
+    with pytest.raises(DataError, match=r"champion|passed its gate"):
+        ml.stages.propose_candidates.run(untrained, CONTEXT)
+
+
+def test_the_association_model_is_the_champion_with_a_written_reason(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    assert trained["association"]["is_champion"] == "true"
+    version = MlflowClient(shop.tracking.uri).get_model_version_by_alias("association", "champion")
+    assert version.tags["gate_reason"].startswith("passed: ")
+    assert version.tags["data_cut_off"] == AS_OF.isoformat()
+    assert version.tags["dbt_invocation_id"] == "0f3b"
+
+
+def test_every_association_is_a_run_of_its_own_with_the_same_metrics(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    client = MlflowClient(shop.tracking.uri)
+    experiment = client.get_experiment_by_name("association")
+    assert experiment is not None
+    runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"lift", "population_lift", "cosine", "scaled_cosine"}
+    for run in runs.values():
+        assert {"pair_auc", "completion_recall_10", "completion_hit_10"} <= set(run.data.metrics)
+        assert run.data.tags["complete"] == "true"
+    files = {file.path for file in client.list_artifacts(runs["lift"].info.run_id, "model")}
+    assert files == {"model/association.json", "model/manifest.json", "model/pairs.safetensors"}
+
+
+def test_a_young_champion_is_confirmed_without_training(shop: Settings, trained: dict[str, Counts]) -> None:
+    later = Context(AS_OF + timedelta(days=5), "test", RunParams())
+    assert ml.stages.train_association.run(shop, later) == {
+        "confirmed_version": trained["association"]["version"],
+        "age_days": 5,
+    }
+
+
+def test_all_policies_are_compared_on_the_same_customers(shop: Settings, evaluated: Counts) -> None:
+    rows = read(shop, POLICY_METRICS, evaluated)
+    assert rows.filter(pl.col("metric") == "hit_5").height == 4 * 2
+    assert rows["customers"].unique().to_list() == [evaluated["customers"]]
+    assert (rows["window_from"][0], rows["window_to"][0]) == (AS_OF - timedelta(days=27), AS_OF)
+    ours = rows.filter(
+        pl.col("policy") == "expected_joint_purchase", pl.col("metric") == "hit_5", pl.col("variant") == "plain"
+    ).to_dicts()[0]
+    assert ours["compared_with"] == "frequently_bought_together"
+    assert ours["low"] <= ours["value"] <= ours["high"]
+    assert ours["value"] > 0, "complements and favourites can be foretold here"
+
+
+def test_each_policy_has_its_run_in_the_experiment(shop: Settings, evaluated: Counts) -> None:
+    client = MlflowClient(shop.tracking.uri)
+    experiment = client.get_experiment_by_name("bundle_policy")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert len({run.data.tags["policy"] for run in runs}) == 4
+    assert all({"hit_5", "hit_5_cross_sell", "precision_5"} <= set(run.data.metrics) for run in runs)
+    noted = Warehouse(shop, "ml").read_view("ops.runs", {"run_id": evaluated["run_id"]})["mlflow_run_id"][0]
+    assert noted in {run.info.run_id for run in runs}
+
+
+def test_a_comparison_of_the_same_models_is_copied_not_repeated(shop: Settings, evaluated: Counts) -> None:
+    again = ml.stages.evaluate_policies.run(shop, Context(AS_OF, "another", RunParams()))
+    assert again["run_id"] != evaluated["run_id"]
+    assert again["copied"] == evaluated["metrics"]
+    assert read(shop, POLICY_METRICS, again).drop("run_id").equals(read(shop, POLICY_METRICS, evaluated).drop("run_id"))
+
+
+def test_a_champion_that_saw_the_held_out_baskets_is_not_the_measure(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    counts = ml.stages.train_preference.run(shop, Context(AS_OF, "again", RunParams(retrain=True)))
+    version = Tracking(shop).numbered("preference", int(counts["version"])).version
+    assert "trained on these baskets" in version.tags["gate_reason"]
+    assert "of the champion" not in version.tags["gate_reason"]
