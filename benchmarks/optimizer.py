@@ -125,7 +125,7 @@ def _cell(instances: Instances, plan: Plan) -> list[Row]:
     name, n, k = instances.name, instances.candidates, instances.size
     stack = Stack.of(instances.problem(u) for u in range(instances.customers))
     best = race(exact_kernel, stack, UNLIMITED_NODES, plan.rounds)
-    rows = [_rate("exact", name, best.seconds, best.seconds)]
+    rows = [_rate("exact", name, best.seconds, best.seconds), _slower("exact", name, best.seconds, best.seconds)]
     rows += _quality("exact", name, best.value, best.bound)
     if instances.is_sparse:
         seconds, bounds = race_from_neighbours(instances, plan.rounds)
@@ -205,7 +205,8 @@ def _rate(solver: str, name: str, seconds: float, exact: float) -> Row:
 
 def _slower(solver: str, name: str, seconds: float, exact: float, is_cut: bool = False) -> Row:
     unit = "times, at least" if is_cut else "times"
-    return Row(f"optimizer/{solver}/{name}/times_slower", seconds / exact, unit, peer="exact")
+    peer = None if solver == "exact" else "exact"  # its own row is 1, so that every solver has the same ones
+    return Row(f"optimizer/{solver}/{name}/times_slower", seconds / exact, unit, peer=peer)
 
 
 def _quality(solver: str, name: str, value: NDArray[np.float64], optimum: NDArray[np.float64]) -> list[Row]:
