@@ -82,7 +82,7 @@ class Slate:
         """
         codes = shelf.codes(candidates["product_id"])
         known = candidates.filter(codes >= 0)
-        # Copies: a view of a frame's memory would keep the whole frame.
+        # A copy: the column may lie in memory that it shares with the whole block.
         product, preference = codes[codes >= 0].astype(np.int32), known["preference"].to_numpy().copy()
         source = np.zeros(len(product), np.uint8)
         for bit, name in enumerate(SOURCES):

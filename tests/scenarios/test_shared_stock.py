@@ -124,7 +124,8 @@ def test_what_the_form_says_of_products_holds_under_scarce_stock_too(solver: str
     assert (promised(slates, 12) > capacity).any(), "the test needs scarcity"
     coupled = couple(slates, shop, capacity, PARAMS)
     assert (promised(coupled.slates, 12) <= capacity).all()
-    assert coupled.value <= coupled.upper_bound
+    assert 0 < coupled.value <= coupled.upper_bound
+    assert any(slate.is_assigned and slate.bundles for slate in coupled.slates), "the test needs assigned bundles"
     for slate, before in zip(coupled.slates, slates, strict=True):
         problem = slate.problem(shop)
         assert slate.is_assigned == (set(slate.bundles) != set(before.bundles))
