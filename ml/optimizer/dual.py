@@ -45,6 +45,8 @@ class Pricing:
     ----------
     market, crowd, columns
         The shop, its customers, what each has in hand.
+    there
+        (I,) int64, 0 for a product that no bundle may hold, see :meth:`close`.
     threads, max_nodes
         Workers, and the cap on the search of one customer.
     """
@@ -52,6 +54,7 @@ class Pricing:
     market: Market
     crowd: Crowd
     columns: Columns
+    there: Ints
     threads: int
     max_nodes: int
 
@@ -66,7 +69,7 @@ class Pricing:
             np.zeros((customers, candidates), np.float32),
             np.zeros(customers),
         )
-        pricing = cls(market, crowd, columns, threads, max_nodes)
+        pricing = cls(market, crowd, columns, np.ones(len(market.price), np.int64), threads, max_nodes)
         pricing._in_blocks(
             np.arange(customers),
             1,
@@ -79,10 +82,16 @@ class Pricing:
         """Return how many customers there are."""
         return len(self.crowd.product)
 
-    def forget(self) -> None:
-        """Drop all columns."""
-        self.columns.product[:] = -1
-        self.columns.value[:] = 0.0
+    def close(self, is_gone: NDArray[np.bool_]) -> None:
+        """Let no bundle hold these products (I,) from now on, and drop the columns that do.
+
+        A price keeps a customer from a product only where it is high enough for that customer; that none is there says
+        so of everybody, and makes the bound smaller.
+        """
+        self.there[is_gone] = 0
+        is_dropped = np.append(is_gone, False)[self.columns.product].any(axis=2)  # a code of -1 is never gone
+        self.columns.product[is_dropped] = -1
+        self.columns.value[is_dropped] = 0.0
 
     def at(self, dual: Reals, some: Ints | None = None, near: float = 0.0, bundles: int = 1) -> tuple[Ints, Reals]:
         """Return each customer's best column at prices (-1: nothing pays) and the bound on its value, for ``some``."""
@@ -90,7 +99,19 @@ class Pricing:
         who = np.arange(self.customers) if some is None else some
 
         def work(block: Ints, memory: Bench) -> None:
-            price_pass(self.market, self.crowd, block, self.columns, dual, near, self.max_nodes, memory, chosen, bound)
+            price_pass(
+                self.market,
+                self.crowd,
+                block,
+                self.columns,
+                dual,
+                near,
+                self.max_nodes,
+                memory,
+                self.there,
+                chosen,
+                bound,
+            )
 
         self._in_blocks(who, bundles, work)
         return chosen, bound

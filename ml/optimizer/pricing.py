@@ -217,7 +217,7 @@ def write_bundle(crowd, u, kept, found, target):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def price_pass(  # type: ignore[no-untyped-def]
-    market, crowd, customers, columns, dual, near, max_nodes, work, chosen, bound
+    market, crowd, customers, columns, dual, near, max_nodes, work, there, chosen, bound
 ):
     """Bring each customer's columns up to date with prices: exactly the best bundle, and others nearly as good.
 
@@ -227,11 +227,12 @@ def price_pass(  # type: ignore[no-untyped-def]
         Which of them.
     near
         Bundles within so much of the best are taken up too, as many as ``work`` has places.
+    there
+        (I,) int64, 0 for a product that no bundle may hold.
     chosen, bound
         (U,) filled: the best column, -1 for none worth more than nothing; no bundle is worth more than the bound.
     """
     product, value = columns.product, columns.value
-    plenty = np.full(len(market.price), np.iinfo(np.int64).max)
     count, fresh = product.shape[1], np.empty(product.shape[2], np.int32)
     worth = np.empty(count)
     for u in customers:
@@ -243,7 +244,7 @@ def price_pass(  # type: ignore[no-untyped-def]
                 if worth[c] > best:
                     best, place = worth[c], c
         floor = best + LEAST_GAIN * (abs(best) + 1e-6) - near
-        kept, open_bound = best_of(market, crowd, u, columns, dual, plenty, 1, floor, max_nodes, work)
+        kept, open_bound = best_of(market, crowd, u, columns, dual, there, 1, floor, max_nodes, work)
         for rank in range(len(work.worths) if kept > 0 else 0):
             if work.found[rank, 0] < 0:
                 break

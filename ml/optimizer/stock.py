@@ -135,6 +135,7 @@ def assign(
             scaled = units if len(sizes) == 1 else np.maximum(np.round(units * share), units > 0).astype(np.int64)
             epochs = params.epochs or (2 if len(crowd.product) < 50_000 else 1)
             prices, _ = find_prices(pricing, scaled, rng, epochs)
+        pricing.close(units == 0)
         customers_bound, chosen = bound_of(pricing, np.zeros_like(units), prices)
         bound += customers_bound
         wanted = np.zeros(len(units))
@@ -165,6 +166,7 @@ def _shards(
         is_last = number == len(demands) - 1
         mine = left if is_last else np.minimum(left, np.ceil(left * share).astype(np.int64))
         pricing = ready or Pricing.of(market, crowd, params.threads, params.max_nodes)
+        pricing.close(mine == 0)
         held, value = _assign_one(pricing, whole.prices, mine, params, rng)
         naive = _naive(pricing, mine) if is_compared else 0.0
         used = np.bincount(held[held >= 0], minlength=len(units))
