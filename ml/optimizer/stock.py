@@ -2,8 +2,8 @@
 
 Prices of stock (:mod:`ml.optimizer.dual`) give the bound. Customers then choose in falling order of regret, best less
 second best bundle at these prices, so that ties are decided last, where they cost least; and sweeps at prices that fall
-to nothing let everybody choose again from what is left, with ejections between two customers (an annealing of prices;
-the best of several rounds is kept). Units are whole numbers throughout, and no product is ever promised twice.
+to nothing let everybody choose again from what is left, with chains of ejections between customers (an annealing of
+prices; the best of several rounds is kept). Units are whole numbers throughout, and no product is ever promised twice.
 
 Customers come in shards, of which one is in memory at a time. The prices are found on the first; each shard then gets
 its share of the units, by what its customers would take at these prices, and passes on what it leaves. The bound is
@@ -11,7 +11,7 @@ that of all customers together, for the same prices.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ NEAR = 0.05
 COOLING = (1.1, 1.05, 1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.3, 0.0)
 """Factors of the prices in one round of sweeps."""
 MAX_HOLDERS = 1000
+MANY = 50_000
+"""Customers from which on the gap is small anyway and time is what lacks."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ class StockParams:
     rounds
         Rounds of sweeps; the best is kept.
     epochs
-        Rounds of mini-batches for the first prices; two below 50,000 customers won, one above.
+        Rounds of mini-batches for the first prices; 0 stands for two below ``MANY`` customers, one above.
+    tries, most_gone
+        How many of its bundles a customer tries to get by ejections, and the most products of one that may be gone;
+        0 stands for all and two below ``MANY`` customers, one and one above.
     threads, max_nodes
         Workers for what is independent, and the cap on the search of one customer.
     seed
@@ -46,10 +51,22 @@ class StockParams:
     """
 
     rounds: int = 2
-    epochs: int | None = None
+    epochs: int = 0
+    tries: int = 0
+    most_gone: int = 0
     threads: int = 1
     max_nodes: int = 20_000
     seed: int = 0
+
+    def sized(self, customers: int) -> "StockParams":
+        """Return these with what stands at 0 set for a shard of so many customers."""
+        is_few = customers < MANY
+        return replace(
+            self,
+            epochs=self.epochs or (2 if is_few else 1),
+            tries=self.tries or (COLUMNS if is_few else 1),
+            most_gone=self.most_gone or (2 if is_few else 1),
+        )
 
 
 @dataclass(frozen=True)
@@ -133,8 +150,7 @@ def assign(
         if number == 0:
             share = sizes[0] / max(sum(sizes), 1)
             scaled = units if len(sizes) == 1 else np.maximum(np.round(units * share), units > 0).astype(np.int64)
-            epochs = params.epochs or (2 if len(crowd.product) < 50_000 else 1)
-            prices, _ = find_prices(pricing, scaled, rng, epochs)
+            prices, _ = find_prices(pricing, scaled, rng, params.sized(sizes[0]).epochs)
         pricing.close(units == 0)
         customers_bound, chosen = bound_of(pricing, np.zeros_like(units), prices)
         bound += customers_bound
@@ -182,14 +198,13 @@ def _shards(
 def _assign_one(
     pricing: Pricing, prices: Reals, units: Ints, params: StockParams, rng: np.random.Generator
 ) -> tuple[NDArray[np.int32], Reals]:
-    columns, everybody = pricing.columns, np.arange(pricing.customers)
+    columns, params = pricing.columns, params.sized(pricing.customers)
     _, bound = pricing.at(prices)
     near = NEAR * max(float(bound.mean()), 1e-12)
-    chosen, _ = pricing.at(prices, None, near, COLUMNS)
-    regret = _regret(pricing, prices, near)
-    wanted = columns.product[everybody, np.maximum(chosen, 0)].copy()
-    wanted[chosen < 0] = -1
-    wanted_value = columns.value[everybody, np.maximum(chosen, 0)]
+    pricing.at(prices, None, near, COLUMNS)
+    level = _levels(pricing, prices)
+    regret = _regret(level, near)
+    turns = np.argsort(-level, axis=1, kind="stable")[:, : params.tries]
     held = np.full((pricing.customers, columns.product.shape[2]), -1, np.int32)
     value, left, memory = np.zeros(pricing.customers), units.copy(), pricing.memory()
     market, crowd, cap = pricing.market, pricing.crowd, pricing.max_nodes
@@ -202,31 +217,21 @@ def _assign_one(
             dual = prices * factor
             order = rng.permutation(pricing.customers)
             sweep(market, crowd, order, columns, dual, left, held, value, cap, memory)
-            eject(
-                market,
-                crowd,
-                everybody,
-                wanted,
-                wanted_value,
-                columns,
-                dual,
-                left,
-                held,
-                value,
-                MAX_HOLDERS,
-                cap,
-                memory,
-            )
+            eject(market, crowd, columns, turns, params.most_gone, dual, left, held, value, MAX_HOLDERS, cap, memory)
         if value.sum() > best[1].sum():
             best = (held.copy(), value.copy())
     return best
 
 
-def _regret(pricing: Pricing, prices: Reals, near: float) -> Reals:
-    """Return (U,) best less second best of each customer's columns at prices, nothing being one of them."""
-    product, value = pricing.columns.product, pricing.columns.value
+def _levels(pricing: Pricing, prices: Reals) -> Reals:
+    """Return (U, C) what each customer's columns are worth at prices, -inf where there is none."""
+    product = pricing.columns.product
     padded = np.append(prices, 0.0)  # a code of -1 costs nothing
-    level = np.where(product[:, :, 0] >= 0, value - padded[product].sum(axis=2), -np.inf)
+    return np.where(product[:, :, 0] >= 0, pricing.columns.value - padded[product].sum(axis=2), -np.inf)
+
+
+def _regret(level: Reals, near: float) -> Reals:
+    """Return (U,) best less second best of each customer's columns at prices, nothing being one of them."""
     top = -np.partition(-level, 1, axis=1)[:, :2]
     first, second = np.maximum(top[:, 0], 0.0), np.maximum(top[:, 1], 0.0)
     return np.where(np.isfinite(top[:, 1]), first - second, np.minimum(first - second, near))

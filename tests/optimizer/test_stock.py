@@ -7,12 +7,14 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ml.errors import DataError
+from ml.optimizer.dual import COLUMNS, Pricing
 from ml.optimizer.limits import Limits
 from ml.optimizer.market import Crowd, Market, check
 from ml.optimizer.objective import Objective
 from ml.optimizer.problem import BundleProblem
 from ml.optimizer.rules import CONSTRAINTS
 from ml.optimizer.stock import Assigned, Assignment, StockParams, assign
+from ml.optimizer.sweep import eject, sweep
 from tests.optimizer.problems import breaks, feasible_bundles
 from tests.optimizer.worlds import any_shop, problem_of, shop
 
@@ -142,6 +144,44 @@ def test_plenty_of_stock_gives_everybody_their_best() -> None:
     assert result.value == pytest.approx(best)
     assert whole.gap_pct == pytest.approx(0.0, abs=1e-6)
     assert (whole.prices == 0).all()
+
+
+def test_ejections_keep_the_stock_and_raise_the_value_the_more_products_may_be_freed() -> None:
+    """Customers take turns first, so that the late ones find products gone that others need less."""
+    reached = {}
+    for most_gone in (0, 1, 2):
+        values, count = [], 0
+        for seed in range(12):
+            limits = Limits(min_size=2, max_size=3, max_per_category=3)
+            market, crowd, _ = shop(np.random.default_rng([8, seed]), 12, 12, 7, limits)
+            problems = [problem_of(market, crowd, u, limits) for u in range(12)]
+            pricing, free, units = Pricing.of(market, crowd, 1, 10_000), np.zeros(12), np.full(12, 2)
+            pricing.at(free, None, 1e9, COLUMNS)
+            turns = np.tile(np.arange(COLUMNS), (12, 1))
+            held, value, left, memory = np.full((12, 3), -1, np.int32), np.zeros(12), units.copy(), pricing.memory()
+            order = np.arange(12)
+            sweep(market, crowd, order, pricing.columns, free, left, held, value, 10_000, memory)
+            before = value.sum()
+            moved = eject(
+                market, crowd, pricing.columns, turns, most_gone, free, left, held, value, 1000, 10_000, memory
+            )
+            assert (left == units - np.bincount(held[held >= 0], minlength=12)).all()
+            whole = Assignment(free, 0.0, 0.0, 0.0, units - left)
+            keeps_its_word(problems, units, whole, held, value)
+            assert value.sum() > before if moved else value.sum() == before
+            values.append(value.sum())
+            count += moved
+        reached[most_gone] = np.mean(values)
+        assert (count > 0) == (most_gone > 0)
+    assert reached[0] < reached[1] < reached[2]
+
+
+def test_the_bound_knows_that_nobody_gets_what_is_sold_out() -> None:
+    """Every bundle needs the one product without a unit, so that nothing can be gained."""
+    limits = Limits(min_size=2, max_size=2, max_per_category=9)
+    market, crowd, _ = shop(np.random.default_rng(9), 30, 2, 2, limits)
+    whole, _ = assigned(market, crowd, np.array([0, 30]))
+    assert whole.upper_bound == pytest.approx(0.0, abs=1e-9)
 
 
 def test_without_stock_nobody_gets_anything() -> None:
