@@ -299,6 +299,21 @@ def test_expected_demand_may_promise_more_offers_than_there_are_units(
     assert failed(shop, run) == {}
 
 
+def test_a_shop_that_counts_no_stock_may_promise_what_it_likes(
+    shop: Settings, products: None, owner: Connection
+) -> None:
+    run = Run(owner, "uncounted")
+    run.bundle("b1", SOUND, ITEMS)
+    with owner.cursor() as cursor:
+        cursor.execute("create temp table counted as select product_id, available_units from features.ftr_products")
+        cursor.execute("update features.ftr_products set available_units = null")
+        try:
+            assert failed(shop, run) == {}
+        finally:
+            cursor.execute("update features.ftr_products p set available_units = c.available_units"
+                           " from counted as c where c.product_id = p.product_id")  # fmt: skip
+
+
 def test_an_empty_run_is_not_a_sound_one(shop: Settings, products: None, owner: Connection) -> None:
     assert failed(shop, Run(owner, "empty", couples_stock=False)) == {"audit_run_has_bundles": 1}
 

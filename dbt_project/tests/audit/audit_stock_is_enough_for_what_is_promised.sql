@@ -20,4 +20,5 @@ inner join {{ ref('ftr_products') }} as products
 where
     {{ audited_param('couples_stock') }}::boolean
     and {{ audited_param('promise_quantile') }} is null
+    and products.available_units is not null  -- greatest() would take unlimited for nothing
     and promised.units > greatest(products.available_units - {{ audited_param('reserve_units') }}::bigint, 0)
