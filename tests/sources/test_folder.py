@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from ml.errors import ConfigError, NothingToDo
+from ml.sources import folder
 from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.folder import Folder
 from ml.sources.validation import RECORD
@@ -40,6 +41,14 @@ def deliver_one(folder: Path, content: str | bytes, name: str = "customers.csv")
 def test_the_same_records_however_the_file_is_written(tmp_path: Path, content: str) -> None:
     records = deliver_one(tmp_path, content).records
     assert records.select(RECORD, "customer_id", "segment").rows() == [(1, "a", "x"), (2, "b", "y")]
+
+
+def test_a_file_of_several_batches_is_read_whole_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "BATCH", 2)
+    for count in (3, 4):
+        rows = "".join(f"c{number},s\n" for number in range(1, count + 1))
+        records = deliver_one(tmp_path, f"customer_id,segment\n{rows}").records
+        assert records.select(RECORD, "customer_id").rows() == [(n, f"c{n}") for n in range(1, count + 1)]
 
 
 def test_quotes_commas_and_line_breaks_within_a_field_are_kept(tmp_path: Path) -> None:
