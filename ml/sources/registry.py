@@ -4,6 +4,7 @@ from ml.settings import Settings
 from ml.sources.complete_journey import CompleteJourney
 from ml.sources.delivery import Source
 from ml.sources.folder import Folder
+from ml.sources.online_retail import OnlineRetail
 from ml.sources.simulated_shop import SimulatedShop, Size
 
 
@@ -12,6 +13,8 @@ def open_source(name: str, settings: Settings, seed: int) -> Source:
     wanted = settings.source
     if name == "folder":
         return Folder(wanted.folder)
+    if name == "online_retail":
+        return OnlineRetail(wanted.online_retail)
     if name == "simulated_shop":
         return SimulatedShop(Size(wanted.simulated_customers, wanted.simulated_products, wanted.simulated_days), seed)
     return CompleteJourney()
