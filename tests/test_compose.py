@@ -20,7 +20,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # libpq's names and dbmate's address: `local/` gives them to psql and dbmate alone, too.
 ONE_SHOT_NAMES = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "DATABASE_URL", "POSTGRES_INITDB_ARGS"}
 # Set by the user, where there is a folder of deliveries.
-OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER", "BUNDLES_SOURCE__NAME"}
+OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER", "BUNDLES_SOURCE__ONLINE_RETAIL", "BUNDLES_SOURCE__NAME"}
 AIRFLOW = {name for name in SERVICES if name.startswith("airflow-")}
 
 
