@@ -11,8 +11,8 @@ from ml.preference.contract import Probabilities, check_candidates, check_fitted
 KEYS = ["customer_id", "cut", "product_id"]
 
 
-class _Counting:
-    """Weighted share of baskets that hold the product; learns nothing but that it was asked to."""
+class Counting:
+    """What only counts: all is taken from the baskets before each cut, and ``fit`` learns nothing."""
 
     kind: ClassVar[str]
 
@@ -54,16 +54,16 @@ class _Counting:
         raise NotImplementedError
 
 
-class GlobalPopularity(_Counting):
+class GlobalPopularity(Counting):
     """P = share of all baskets before the cut that hold the product: the same for every customer."""
 
     kind = "global_popularity"
 
     def _at(self, before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
-        return _popularity(before, asked)
+        return popularity(before, asked)
 
 
-class PersonalFrequency(_Counting):
+class PersonalFrequency(Counting):
     """P = (n + popularity) / (N + 1): n of the customer's N baskets hold the product.
 
     One imagined basket of the average customer orders what the customer never bought and keeps P below 1.
@@ -82,7 +82,7 @@ class PersonalFrequency(_Counting):
         joined = (
             asked.join(total, on="customer_id", how="left", maintain_order="left")
             .join(held, on=["customer_id", "product_id"], how="left", maintain_order="left")
-            .with_columns(popularity=_popularity(before, asked))
+            .with_columns(popularity=popularity(before, asked))
         )
         p = (pl.col("held").fill_null(0) + pl.col("popularity")) / (pl.col("total").fill_null(0) + 1)
         return joined.select(p=p)["p"]
@@ -95,7 +95,8 @@ class PersonalDecayed(PersonalFrequency):
     decay_days = 180.0
 
 
-def _popularity(before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
+def popularity(before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
+    """Return the share of the baskets ``before`` that hold the product of each row asked."""
     held = before.select(product_id="product_ids").explode("product_id").group_by("product_id").len("held")
     joined = asked.join(held, on="product_id", how="left", maintain_order="left")
     return (joined["held"].fill_null(0) / max(1, before.height)).alias("popularity")

@@ -5,11 +5,21 @@ from pathlib import Path
 from ml.errors import DataError
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel, read_facts
+from ml.preference.neighbours import ItemCosine, TifuKnn
 from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
 
 KINDS: dict[str, type[PreferenceModel]] = {
-    model.kind: model for model in (Ranker, PersonalDecayed, PersonalFrequency, GlobalPopularity, TwoTowerAdditive)
+    model.kind: model
+    for model in (
+        Ranker,
+        PersonalDecayed,
+        PersonalFrequency,
+        GlobalPopularity,
+        TwoTowerAdditive,
+        ItemCosine,
+        TifuKnn,
+    )
 }
 
 
