@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any
 
 from ml.errors import ShopError
-from ml.params import DECLARATION, Context, Question, RunParams
+from ml.params import DECLARATION, Context, Counts, Question, RunParams
+from ml.trials.arguments import HELP, add_arguments
 
 STAGES = {
     "load_raw": "land a source's deliveries in schema raw, with manifest and quarantine",
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
             kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
             one.add_argument(f"--{name.replace('_', '-')}", type=_reader(kinds), default=field.default,
                              help=_help(rule).replace("%", "%%"))  # fmt: skip
+    add_arguments(stages.add_parser("evaluate", help=HELP, description=HELP))
     return top
 
 
@@ -92,20 +94,32 @@ def _peak_mb() -> int:
     return round(peak / (1024 if sys.platform != "darwin" else 1024**2))
 
 
+def _run_stage(options: argparse.Namespace) -> Counts:
+    params = RunParams(**{name: getattr(options, name) for name in RunParams.__dataclass_fields__})
+    from ml.settings import Settings
+
+    as_of = options.as_of or date.max
+    asked = Question(options.customer, tuple(options.products)) if options.stage == "explain_bundle" else None
+    stage = importlib.import_module(f"ml.stages.{options.stage}")
+    counts: Counts = stage.run(Settings(), Context(as_of, options.started_by, params, asked))
+    return counts
+
+
+def _evaluate(options: argparse.Namespace) -> Counts:
+    from ml.settings import Settings
+    from ml.trials.run import Trial, run
+
+    asked = {name: getattr(options, name) for name in ("path", "task", "cut", "model", "seed", "out", "predictions")}
+    return run(Trial(**asked), Settings())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage and return its exit code: 0 done, 65 wrong data, 75 try again, 99 nothing to do."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     started = time.perf_counter()
     try:
-        params = RunParams(**{name: getattr(options, name) for name in RunParams.__dataclass_fields__})
-        from ml.settings import Settings
-
-        as_of = options.as_of or date.max
-        asked = Question(options.customer, tuple(options.products)) if options.stage == "explain_bundle" else None
-        counts = importlib.import_module(f"ml.stages.{options.stage}").run(
-            Settings(), Context(as_of, options.started_by, params, asked)
-        )
+        counts = _evaluate(options) if options.stage == "evaluate" else _run_stage(options)
     except ShopError as error:
         log.error("%s: %s: %s", options.stage, type(error).__name__, error)
         return error.exit_code

@@ -44,6 +44,29 @@ def requests_between(
     )
 
 
+def last_baskets(baskets: pl.DataFrame, cut: date | None) -> pl.DataFrame:
+    """Return each customer's last basket as a request.
+
+    Parameters
+    ----------
+    baskets
+        Rows of ``features.ftr_baskets``.
+    cut
+        Only baskets of this day or later are asked for, all as of this day, whether or not the customer bought before.
+        None: as of its own day, of customers who bought before it.
+
+    Returns
+    -------
+    ``customer_id``, ``cut``, ``basket_id``, ``product_ids``; ordered by customer.
+    """
+    known = baskets.filter(pl.col("customer_id").is_not_null()).sort("customer_id", "basket_on", "basket_id")
+    first = known.group_by("customer_id").agg(first_on=pl.col("basket_on").min())
+    last = known.group_by("customer_id", maintain_order=True).last().join(first, on="customer_id")
+    is_asked = pl.col("basket_on") > pl.col("first_on") if cut is None else pl.col("basket_on") >= cut
+    day = pl.col("basket_on") if cut is None else pl.lit(cut)
+    return last.filter(is_asked).select("customer_id", "basket_id", "product_ids", cut=day).sort("customer_id")
+
+
 def training_cuts(through: date, targets: int, spacing_days: int) -> list[date]:
     """Return the cuts of training requests, newest first: ``spacing_days`` before the day after ``through``, and so on.
 

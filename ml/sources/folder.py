@@ -9,14 +9,14 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from ml.errors import ConfigError, DataError, NothingToDo
-from ml.sources.contract import TABLES
+from ml.sources.contract import TABLES, RawTable
 from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.validation import RECORD
 
@@ -33,6 +33,8 @@ class Folder:
     ----------
     path
         The directory; None when the shop did not name one.
+    tables
+        Whose files are looked for, parents before children.
 
     Raises
     ------
@@ -40,16 +42,18 @@ class Folder:
         When there is no such directory.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, tables: Mapping[str, RawTable] = TABLES) -> None:
         if path is None or not path.is_dir():
             raise ConfigError(f"source folder: BUNDLES_SOURCE__FOLDER must name a directory, got {path}")
-        self.path = path
+        self.path, self.tables = path, tables
 
     def deliveries(self, as_of: date, loaded_through: dict[str, date]) -> Iterator[Delivery]:
         """Yield every file, table by table in the contract's order, files by name."""
-        files = [(table, file) for table in TABLES for file in self._files(table)]
+        files = [(table, file) for table in self.tables for file in self._files(table)]
         if not files:
-            raise NothingToDo(f"{self.path}: no file is named after a table of the raw contract ({', '.join(TABLES)})")
+            raise NothingToDo(
+                f"{self.path}: no file is named after a table of the raw contract ({', '.join(self.tables)})"
+            )
         for table, file in files:
             content = file.read_bytes()
             name, sha = str(file.relative_to(self.path)), hashlib.sha256(content).hexdigest()

@@ -1,0 +1,26 @@
+"""The words of ``python -m ml evaluate``; nothing heavy is loaded for them."""
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+TASKS = {
+    "next_basket": ("best", "popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn",
+                    "ranker", "two_tower_additive"),
+}  # fmt: skip
+"""By task, the models it can judge; ``best`` is the default."""
+
+HELP = "judge a model on a folder of your own data, without a database"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a trial asks."""
+    listed = "; ".join(f"{task}: {', '.join(models)}" for task, models in TASKS.items())
+    parser.add_argument("--source", choices=("folder",), default="folder", help="where the data come from")
+    parser.add_argument("--path", type=Path, required=True, help="the folder, as docs/evaluate.md describes it")
+    parser.add_argument("--task", choices=tuple(TASKS), required=True)
+    parser.add_argument("--cut", type=date.fromisoformat, help="first day that models know nothing of")
+    parser.add_argument("--model", default="best", help=f"best = chosen on a validation before the cut. {listed}")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="metrics, as JSON")
+    parser.add_argument("--predictions", type=Path, required=True, help="ranked predictions, as Parquet")

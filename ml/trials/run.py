@@ -1,0 +1,67 @@
+"""Run one trial and write what it found: ``metrics.json`` and the predictions as Parquet."""
+
+import importlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ml.errors import ConfigError, DataError
+from ml.settings import Settings
+from ml.trials.arguments import TASKS
+from ml.trials.shop import read_files
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is asked on the command line; see :mod:`ml.trials.arguments`.
+
+    Raises
+    ------
+    DataError
+        When the model is not one of the task's.
+    """
+
+    path: Path
+    task: str
+    cut: date | None
+    model: str
+    seed: int
+    out: Path
+    predictions: Path
+
+    def __post_init__(self) -> None:
+        if self.model not in TASKS[self.task]:
+            raise DataError(f"model {self.model!r}: {self.task} knows {', '.join(TASKS[self.task])}")
+        for file in (self.out, self.predictions):
+            if not file.parent.is_dir():
+                raise ConfigError(f"{file}: there is no directory {file.parent} to write it in")
+
+
+def run(trial: Trial, settings: Settings) -> dict[str, Any]:
+    """Return what is logged: the model, how many were judged, and the mean of each metric.
+
+    Raises
+    ------
+    DataError
+        When the folder does not hold what the task needs.
+    """
+    files = read_files(trial.path, settings.source.quarantine_limit_share)
+    task = importlib.import_module(f"ml.trials.{trial.task}")
+    outcome = task.run(files, trial.cut, trial.model, trial.seed, settings)
+    outcome.predictions.write_parquet(trial.predictions)
+    found = {
+        "task": trial.task,
+        "model": outcome.model,
+        "cut": None if trial.cut is None else str(trial.cut),
+        "seed": trial.seed,
+        "counts": dict(outcome.counts),
+        "metrics": outcome.metrics,
+        "validation": dict(outcome.validation),
+        "facts": dict(outcome.facts),
+        "refused": files.refused,
+    }
+    trial.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+    means = {name: round(metric["value"], 4) for name, metric in outcome.metrics.items()}
+    return {"model": outcome.model, **outcome.counts, **means}

@@ -1,0 +1,112 @@
+"""Next basket: all products are ranked for each customer's last basket, from what was known before."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ml.errors import DataError
+from ml.trials.next_basket import MODELS, run
+from tests.trials.folders import SETTINGS, read, write_catalogue, write_orders
+
+ORDERS = [
+    ("x", "2020-01-01", "ab"),
+    ("x", "2020-01-02", "a"),
+    ("y", "2020-01-02", "c"),
+    ("y", "2020-01-03", "cd"),
+    ("x", "2020-01-05", "ae"),
+    ("y", "2020-01-05", "d"),
+    ("new", "2020-01-06", "f"),
+]
+CUT = date(2020, 1, 5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_catalogue(tmp_path, "abcdefghijklmnop")
+    write_orders(tmp_path, ORDERS)
+    return tmp_path
+
+
+def ranked(predictions: pl.DataFrame, who: str) -> list[str]:
+    return predictions.filter(pl.col("question_id") == who).sort("place")["product_id"].to_list()
+
+
+def test_personal_frequency_ranks_and_scores_as_worked_by_hand(folder: Path) -> None:
+    found = run(read(folder), CUT, "personal_frequency", 0, SETTINGS)
+    # Of 4 baskets a and c lie in two, b and d in one. x: a 2/2, b 1/2, then c, d; y: c 2/2, d 1/2, then a, b.
+    assert ranked(found.predictions, "x")[:6] == ["a", "b", "c", "d", "e", "f"]
+    assert ranked(found.predictions, "y")[:4] == ["c", "d", "a", "b"]
+    # x bought a (place 1) and e (5), y bought d (2), new bought f, which nobody had bought: place 6 by its id.
+    assert found.metrics["recall_10"]["value"] == pytest.approx(1.0)
+    ideal_two, gains = 1 + 1 / 1.584963, (1 + 1 / 2.584963, 1 / 1.584963, 1 / 2.807355)
+    assert found.metrics["ndcg_10"]["value"] == pytest.approx(
+        (gains[0] / ideal_two + gains[1] + gains[2]) / 3, rel=1e-6
+    )
+    assert found.counts == {"customers": 3, "customers_without_past": 1, "products": 16}
+
+
+@pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive"}))
+def test_nothing_from_the_cut_on_changes_a_ranking(tmp_path: Path, model: str) -> None:
+    rankings = []
+    for name, later in (("a", "d"), ("b", "ijk")):
+        write_catalogue(tmp_path / name, "abcdefghijklmnop")
+        write_orders(tmp_path / name, [*ORDERS[:4], *((who, on, later) for who, on, _ in ORDERS[4:])])
+        rankings.append(run(read(tmp_path / name), CUT, model, 0, SETTINGS).predictions)
+    assert rankings[0].equals(rankings[1])
+
+
+def test_a_customer_nobody_knows_gets_the_best_sellers(folder: Path) -> None:
+    for model in ("personal_decayed", "item_cosine", "tifu_knn"):
+        assert ranked(run(read(folder), CUT, model, 0, SETTINGS).predictions, "new")[:4] == ["a", "c", "b", "d"]
+
+
+def test_without_a_cut_each_last_basket_is_asked_for_as_of_its_own_day(folder: Path) -> None:
+    found = run(read(folder), None, "popularity", 0, SETTINGS)
+    assert found.counts["customers"] == 2
+    assert found.predictions["question_id"].unique().sort().to_list() == ["x", "y"]
+
+
+def test_without_times_the_order_of_the_file_is_the_order_of_the_baskets(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "abc")
+    write_orders(tmp_path, [("x", None, "a"), ("x", None, "a"), ("y", None, "b"), ("y", None, "b"), ("x", None, "a")])
+    found = run(read(tmp_path), None, "personal_frequency", 0, SETTINGS)
+    assert (ranked(found.predictions, "x")[0], ranked(found.predictions, "y")[0]) == ("a", "b")
+
+
+def test_the_best_model_is_chosen_on_what_lies_before_the_cut(tmp_path: Path) -> None:
+    # Everybody keeps to their own product until the cut and buys the best seller after it.
+    days = ["2020-01-01", "2020-01-03", "2020-01-05", "2020-01-07"]
+    loyal = [(f"c{k}", day, "abcdef"[k]) for day in days for k in range(6)]
+    write_catalogue(tmp_path, "abcdefghijklmnopqrstuvwxyz")
+    later = [(f"c{k}", "2020-01-09", "z") for k in range(6)]
+    write_orders(tmp_path, [*loyal, *((None, days[0], "z") for _ in range(9)), *later])
+    found = run(read(tmp_path), date(2020, 1, 9), "best", 0, SETTINGS)
+    assert found.model != "popularity"
+    assert found.validation["personal_frequency"] == 1.0 > found.validation["popularity"]
+
+
+def test_the_ranker_learns_a_planted_habit_and_ranks_all_products(tmp_path: Path) -> None:
+    names = "abcdefghijklmnopqrst"
+    orders = [
+        (f"c{k}", f"2020-{month:02d}-{day:02d}", names[k] + names[(k * 7 + month * 3 + day) % 20])
+        for month in range(1, 7) for day in (3, 10, 17, 24) for k in range(12)
+    ]  # fmt: skip
+    write_catalogue(tmp_path, names)
+    write_orders(tmp_path, [(who, on, "".join(sorted(set(held)))) for who, on, held in orders])
+    found = run(read(tmp_path), date(2020, 6, 20), "ranker", 0, SETTINGS)
+    # It also learns what comes in turn, and calibration makes both certain.
+    assert all(names[k] in ranked(found.predictions, f"c{k}")[:2] for k in range(12))
+    assert found.predictions.group_by("question_id").len()["len"].unique().to_list() == [20]
+    again = run(read(tmp_path), date(2020, 6, 20), "ranker", 0, SETTINGS)
+    assert again.predictions.equals(found.predictions)
+
+
+def test_nobody_to_judge_is_refused(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "ab")
+    write_orders(tmp_path, [("x", "2020-01-01", "a"), (None, "2020-01-02", "b")])
+    with pytest.raises(DataError, match="no customer is known by two baskets"):
+        run(read(tmp_path), None, "popularity", 0, SETTINGS)
+    with pytest.raises(DataError, match="no known customer bought since 2020-01-02"):
+        run(read(tmp_path), date(2020, 1, 2), "popularity", 0, SETTINGS)

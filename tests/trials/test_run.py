@@ -1,0 +1,52 @@
+"""A trial from the command line: two files are written, and what is wrong is said."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ml.__main__ import main
+from ml.errors import ConfigError, DataError
+from ml.trials import next_basket
+from ml.trials.arguments import TASKS
+from tests.trials.folders import trial, write_catalogue, write_orders
+
+
+def line(folder: Path, *more: str) -> list[str]:
+    files = ["--out", str(folder / "metrics.json"), "--predictions", str(folder / "predictions.parquet")]
+    return ["evaluate", "--source", "folder", "--path", str(folder), "--task", "next_basket", *files, *more]
+
+
+def test_metrics_and_predictions_are_written_and_the_same_twice(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "abc")
+    write_orders(tmp_path, [("x", "2020-01-01", "a"), ("x", "2020-01-02", "ab"), ("x", "2020-01-03", "b")])
+    contents = []
+    for _ in range(2):
+        assert main(line(tmp_path)) == 0
+        contents.append([(tmp_path / name).read_bytes() for name in ("metrics.json", "predictions.parquet")])
+    assert contents[0] == contents[1]
+    found = json.loads(contents[0][0])
+    assert (found["task"], found["cut"], found["refused"]) == ("next_basket", None, {})
+    assert set(found["metrics"]["recall_10"]) == {"value", "low", "high"}
+    assert pl.read_parquet(tmp_path / "predictions.parquet").columns == ["question_id", "product_id", "place", "score"]
+
+
+def test_a_missing_table_is_a_data_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_catalogue(tmp_path, "abc")
+    assert main(line(tmp_path)) == 65
+    assert "needs table orders" in capsys.readouterr().err
+
+
+def test_a_model_of_another_task_is_refused_with_those_it_knows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'oracle': next_basket knows best, popularity"):
+        trial(tmp_path, task="next_basket", model="oracle")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no directory"):
+        trial(tmp_path, task="next_basket", out=tmp_path / "nowhere" / "metrics.json")
+
+
+def test_the_help_lists_the_models_that_there_are() -> None:
+    assert set(TASKS["next_basket"]) == {"best", *next_basket.MODELS}
