@@ -7,6 +7,7 @@ from pathlib import Path
 TASKS = {
     "next_basket": ("best", "popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn",
                     "ranker", "two_tower_additive"),
+    "completion": ("best", "lift", "population_lift", "cosine", "popularity", "text_category", "blend"),
 }  # fmt: skip
 """By task, the models it can judge; ``best`` is the default."""
 

@@ -1,0 +1,174 @@
+"""Which product completes a basket? Associations are learned before the cut, and judged on baskets after it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from ml.association.baskets import Reals
+from ml.association.blend import COLUMNS, MODELS, Completion, fit_blend, weights_of
+from ml.association.cooccurrence import CooccurrenceParams
+from ml.errors import DataError
+from ml.settings import Settings
+from ml.trials.outcome import BEST, Outcome, chosen
+from ml.trials.questions import Question, given_questions, hide_one
+from ml.trials.ranking import RANKED, intervals
+from ml.trials.shop import LAST_DAY, Files, baskets_of, check_cut, products_of
+
+BLEND, FALLBACK = "blend", "cosine"
+MOST = 6000
+"""Questions; more are drawn from by seed."""
+VALIDATION_ROWS = 2_000_000
+"""Alternatives that a choice is made on: those of a few hundred questions in a large catalogue."""
+NEWEST_SHARE = 0.2
+"""Of the baskets that are asked for where no cut is given."""
+
+
+def run(files: Files, cut: date | None, model: str, seed: int, settings: Settings) -> Outcome:
+    """Hide a product of each basket and look for it.
+
+    Parameters
+    ----------
+    cut
+        Day before which all is learned; None: the day since which the newest fifth of the baskets was filled. Without
+        meaning where the folder has ``partial_baskets``: then everything bought is learned from.
+    model
+        A name of ``MODELS``, ``blend`` (weights fitted on a validation), or ``best`` (of all, on a validation).
+
+    Raises
+    ------
+    DataError
+        When a table is missing, the cut lies outside the data, or there is no question.
+    """
+    files.need("completion", "products")
+    baskets, products = _evidence(files, seed), products_of(files)
+    # A pair seen once is weak evidence, yet there is more of it than of anything else in a thin catalogue.
+    params = CooccurrenceParams(settings.association.shrinkage, min_pair_baskets=1)
+    if "partial_baskets" in files.tables:
+        past, questions = baskets, _partial(files, products, "test", seed)
+        is_listed = "basket_candidates" in files.tables
+        asked, known = _partial(files, products, "validation", seed), baskets
+    else:
+        cut = cut or _usual_cut(baskets)
+        check_cut(baskets, cut)
+        past, is_listed, asked, known = baskets.filter(pl.col("basket_on") < cut), False, [], baskets
+        questions = hide_one(baskets.filter(pl.col("basket_on") >= cut), products["product_id"], MOST, seed, None)
+    if not questions:
+        raise DataError("completion: nobody to judge: no basket with two or more products, or with candidates")
+    if model in (BEST, BLEND) and not asked:
+        known, newest = _split(past)
+        among = max(len(one.among) for one in questions) - 1 if is_listed else None
+        asked = hide_one(newest, products["product_id"], MOST, seed + 1, among)
+    validation: dict[str, float] = {}
+    if model in MODELS:
+        weights = weights_of(model)
+    else:
+        model, weights, validation = _choice(model, Completion(known, products, params), asked, len(products))
+    index = Completion(past, products, params)
+    parts = [_ranked(index.columns(one.shown)[one.among], one, weights, products["product_id"]) for one in questions]
+    judged = [(one.name, place) for one, (_, place) in zip(questions, parts, strict=True) if place is not None]
+    table = pl.DataFrame(judged, schema={"question_id": pl.String, "place": pl.Int64}, orient="row")
+    return Outcome(
+        model,
+        pl.concat([part for part, _ in parts]),
+        intervals(_metrics(table), "question_id", seed) if judged else {},
+        {"questions": len(questions), "judged": len(judged), "products": len(products), "learned_baskets": len(past)},
+        validation,
+        {f"weight_{name}": float(value) for name, value in zip(COLUMNS, weights, strict=True) if value},
+    )
+
+
+def _evidence(files: Files, seed: int) -> pl.DataFrame:
+    """Return baskets; where nothing was ordered, the given bundles, a fifth of them, drawn by seed, as later ones."""
+    if "orders" in files.tables and "order_items" in files.tables:
+        return baskets_of(files)
+    files.need("completion without orders", "given_bundles")
+    bundles = files.tables["given_bundles"].sort("bundle_id", "product_id")
+    grouped = bundles.group_by(basket_id="bundle_id", maintain_order=True).agg(product_ids="product_id")
+    steps = pl.Series(np.random.default_rng(seed).integers(0, round(1 / NEWEST_SHARE), grouped.height)).clip(0, 2)
+    return grouped.with_columns(
+        customer_id=pl.lit(None, pl.String), basket_on=pl.lit(LAST_DAY) - steps * pl.lit(timedelta(days=1))
+    )
+
+
+def _usual_cut(baskets: pl.DataFrame) -> date:
+    days = baskets["basket_on"].sort()
+    newest: date = days[int(len(days) * (1 - NEWEST_SHARE))]
+    first_after = days.filter(days > days[0])
+    return max(newest, first_after[0]) if len(first_after) else newest
+
+
+def _split(past: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the older baskets of a past, and the newest fifth; none where all fall on one day."""
+    cut = _usual_cut(past) if past.height else LAST_DAY
+    return past.filter(pl.col("basket_on") < cut), past.filter(pl.col("basket_on") >= cut)
+
+
+def _partial(files: Files, products: pl.DataFrame, part: str, seed: int) -> list[Question]:
+    partial = files.tables["partial_baskets"].filter(pl.col("part") == part)
+    if "basket_candidates" in files.tables:
+        return list(given_questions(partial, files.tables["basket_candidates"], products["product_id"]))
+    baskets = partial.sort("basket_id", "product_id").group_by("basket_id").agg(product_ids="product_id")
+    return hide_one(baskets, products["product_id"], MOST, seed, None)
+
+
+def _choice(
+    model: str, index: Completion, asked: Sequence[Question], products: int
+) -> tuple[str, Reals, dict[str, float]]:
+    """Return the model, its weights, and the NDCG@10 of those compared.
+
+    The blend is judged on every second question by weights fitted on the others; the weights returned know all.
+    """
+    rows, told = 0, []
+    for one in asked:
+        if one.answer is not None and rows + len(one.among) <= max(VALIDATION_ROWS, 2 * products):
+            told.append((index.columns(one.shown)[one.among], one.answer))
+            rows += len(one.among)
+    if len(told) < 2:
+        return (FALLBACK if model == BEST else BLEND), weights_of(FALLBACK), {}
+    columns, answers = [list(part) for part in zip(*told, strict=True)]
+    halves = (slice(0, None, 2), slice(1, None, 2))
+    found = {BLEND: float(np.mean([
+        gain for fitted, judged in (halves, halves[::-1])
+        for gain in _gains(columns[judged], answers[judged], fit_blend(columns[fitted], answers[fitted]))
+    ]))}  # fmt: skip
+    found |= {name: float(np.mean(list(_gains(columns, answers, weights_of(name))))) for name in MODELS}
+    model = chosen(found, FALLBACK) if model == BEST else model
+    return model, fit_blend(columns, answers) if model == BLEND else weights_of(model), found
+
+
+def _gains(columns: Sequence[np.ndarray], answers: Sequence[int], weights: Reals) -> Iterator[float]:
+    for one, answer in zip(columns, answers, strict=True):
+        place = int(np.flatnonzero(_order(one, weights) == answer)[0]) + 1
+        yield float(1 / np.log2(place + 1)) if place <= 10 else 0.0
+
+
+def _order(columns: np.ndarray, weights: Reals) -> np.ndarray:
+    """Return alternatives, best first; those that score alike by popularity, then as listed."""
+    scores = columns.astype(np.float64) @ weights
+    return np.lexsort((-columns[:, COLUMNS.index("popularity")], -scores))
+
+
+def _ranked(columns: np.ndarray, one: Question, weights: Reals, names: pl.Series) -> tuple[pl.DataFrame, int | None]:
+    """Return the best places, and the place of the answer."""
+    order = _order(columns, weights)
+    best = order[:RANKED]
+    frame = pl.DataFrame(
+        {
+            "question_id": [one.name] * len(best),
+            "product_id": names.gather(one.among[best]),
+            "place": np.arange(1, len(best) + 1, dtype=np.int32),
+            "score": columns[best].astype(np.float64) @ weights,
+        }
+    )
+    return frame, None if one.answer is None else int(np.flatnonzero(order == one.answer)[0]) + 1
+
+
+def _metrics(places: pl.DataFrame) -> pl.DataFrame:
+    is_hit = pl.col("place") <= 10
+    return places.select(
+        "question_id",
+        hit_10=is_hit.cast(pl.Float64),
+        ndcg_10=pl.when(is_hit).then(1 / (pl.col("place") + 1).log(2)).otherwise(0.0),
+    )

@@ -1,0 +1,122 @@
+"""Completion: the hidden product is looked for among all others, or among those the folder lists."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ml.errors import DataError
+from ml.trials.arguments import TASKS
+from ml.trials.completion import MODELS, run
+from tests.trials.folders import SETTINGS, read, write, write_catalogue, write_orders
+
+CUT = date(2020, 2, 1)
+PAIRS = ("ab", "cd", "ef", "gh")
+
+
+def planted(folder: Path, later: str = "2020-02-01") -> Path:
+    """Write four pairs bought together ten times by different customers, and each pair once again later."""
+    days = [f"2020-01-{day:02d}" for day in range(1, 11)]
+    write_catalogue(folder, "abcdefghijklmnopqrstuvwxyz")
+    sold = [(f"{pair}{day}", day, pair) for day in days for pair in PAIRS]
+    popular = [(None, days[0], one) for one in "ijklmnopqrstu" for _ in range(15)]
+    write_orders(folder, [*sold, *popular, *((f"later {pair}", later, pair) for pair in PAIRS)])
+    return folder
+
+
+def test_a_planted_pair_is_found_and_popularity_misses_it(tmp_path: Path) -> None:
+    files = read(planted(tmp_path))
+    found = run(files, CUT, "cosine", 0, SETTINGS)
+    assert (found.metrics["hit_10"]["value"], found.metrics["ndcg_10"]["value"]) == (1.0, 1.0)
+    assert found.counts == {"questions": 4, "judged": 4, "products": 26, "learned_baskets": 235}
+    assert run(files, CUT, "popularity", 0, SETTINGS).metrics["hit_10"]["value"] == 0.0
+
+
+def test_all_products_but_those_shown_are_ranked(tmp_path: Path) -> None:
+    found = run(read(planted(tmp_path)), CUT, "cosine", 0, SETTINGS)
+    places = found.predictions.group_by("question_id").agg("product_id")
+    assert all(len(set(ranked)) == 25 for ranked in places["product_id"])
+
+
+def test_the_same_seed_gives_the_same_and_another_hides_others(tmp_path: Path) -> None:
+    files = read(planted(tmp_path))
+    first, again, other = (run(files, CUT, "cosine", seed, SETTINGS).predictions for seed in (0, 0, 1))
+    assert first.equals(again) and not first.equals(other)
+
+
+def test_nothing_from_the_cut_on_is_learned(tmp_path: Path) -> None:
+    # The pairs of the questions were never bought before: counts know nothing of them.
+    write_catalogue(tmp_path, "abcdefghijklmnop")
+    write_orders(tmp_path, [("x", "2020-01-01", "mn"), ("y", "2020-02-01", "ab"), ("z", "2020-02-02", "ab")])
+    found = run(read(tmp_path), CUT, "cosine", 0, SETTINGS)
+    assert found.predictions["score"].unique().to_list() == [0.0]
+
+
+def test_the_best_is_chosen_on_the_newest_baskets_before_the_cut(tmp_path: Path) -> None:
+    found = run(read(planted(tmp_path)), CUT, "best", 0, SETTINGS)
+    assert found.validation[found.model] == max(found.validation.values())
+    assert found.validation["cosine"] == 1.0 > found.validation["popularity"]
+
+
+def questions(folder: Path, answer: str = "true") -> Path:
+    """Write a partial basket of a lamp, completed by a bulb that nobody ever bought."""
+    write(folder, "products", "product_id,title", ["b,desk lamp bulb", "l,desk lamp", "p,pan", "q,pot"])
+    write_orders(folder, [(None, "2020-01-01", "lp"), (None, "2020-01-02", "pq")])
+    write(folder, "partial_baskets", "basket_id,product_id", ["k,l"])
+    write(folder, "basket_candidates", "basket_id,product_id,is_answer", [f"k,b,{answer}", "k,p,", "k,q,"])
+    return folder
+
+
+def test_a_cold_product_is_found_by_its_title_among_the_candidates(tmp_path: Path) -> None:
+    files = read(questions(tmp_path))
+    found = run(files, None, "text_category", 0, SETTINGS)
+    assert found.predictions["product_id"].to_list() == ["b", "p", "q"]
+    assert found.metrics["ndcg_10"]["value"] == 1.0
+    by_counts = run(files, None, "cosine", 0, SETTINGS)
+    assert by_counts.predictions["product_id"].to_list() == ["p", "q", "b"]
+    assert by_counts.metrics["ndcg_10"]["value"] == pytest.approx(0.5)
+
+
+def test_without_an_answer_only_predictions_are_given(tmp_path: Path) -> None:
+    found = run(read(questions(tmp_path, "")), None, "text_category", 0, SETTINGS)
+    assert found.metrics == {} and found.counts["judged"] == 0
+    assert found.predictions.height == 3
+
+
+def test_two_answers_and_a_candidate_that_is_shown_are_refused(tmp_path: Path) -> None:
+    questions(tmp_path)
+    for rows in (["k,b,true", "k,p,true"], ["k,l,true", "k,p,"]):
+        write(tmp_path, "basket_candidates", "basket_id,product_id,is_answer", rows)
+        with pytest.raises(DataError, match="basket k has two answers, or a candidate that it holds already"):
+            run(read(tmp_path), None, "cosine", 0, SETTINGS)
+
+
+def test_given_bundles_alone_are_enough(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "abcdefgh")
+    rows = [f"{pair}{k},{product}" for k in range(20) for pair in PAIRS for product in pair]
+    write(tmp_path, "given_bundles", "bundle_id,product_id", rows)
+    found = run(read(tmp_path), None, "cosine", 0, SETTINGS)
+    assert found.metrics["hit_10"]["value"] == 1.0
+    assert 0 < found.counts["questions"] < 80 and found.counts["questions"] + found.counts["learned_baskets"] == 80
+
+
+def test_no_basket_of_two_products_is_nobody_to_judge(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "ab")
+    write_orders(tmp_path, [("x", "2020-01-01", "ab"), ("x", "2020-02-01", "a")])
+    with pytest.raises(DataError, match="nobody to judge: no basket with two or more products"):
+        run(read(tmp_path), CUT, "cosine", 0, SETTINGS)
+    with pytest.raises(DataError, match="completion without orders: needs table given_bundles"):
+        (tmp_path / "orders.csv").unlink()
+        (tmp_path / "order_items.csv").unlink()
+        run(read(tmp_path), None, "cosine", 0, SETTINGS)
+
+
+def test_the_help_lists_the_models_that_there_are() -> None:
+    assert set(TASKS["completion"]) == {"best", "blend", *MODELS}
+
+
+def test_predictions_have_the_documented_form(tmp_path: Path) -> None:
+    predictions = run(read(planted(tmp_path)), CUT, "lift", 0, SETTINGS).predictions
+    assert predictions.columns == ["question_id", "product_id", "place", "score"]
+    assert predictions.schema["place"] == pl.Int32
