@@ -8,6 +8,7 @@ TASKS = {
     "next_basket": ("best", "popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn",
                     "ranker", "two_tower_additive"),
     "completion": ("best", "lift", "population_lift", "cosine", "popularity", "text_category", "blend"),
+    "bundle_generation": ("best", "whole", "described", "same_category", "components", "agglomerative"),
 }  # fmt: skip
 """By task, the models it can judge; ``best`` is the default."""
 
