@@ -9,6 +9,7 @@ TASKS = {
                     "ranker", "two_tower_additive"),
     "completion": ("best", "lift", "population_lift", "cosine", "popularity", "text_category", "blend"),
     "bundle_generation": ("best", "whole", "described", "same_category", "components", "agglomerative"),
+    "bundle_ranking": ("best", "popularity", "preference", "association", "preference_association"),
 }  # fmt: skip
 """By task, the models it can judge; ``best`` is the default."""
 

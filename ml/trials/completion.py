@@ -11,18 +11,17 @@ from ml.association.blend import COLUMNS, MODELS, Completion, fit_blend, weights
 from ml.association.cooccurrence import CooccurrenceParams
 from ml.errors import DataError
 from ml.settings import Settings
+from ml.trials.cuts import NEWEST_SHARE, check_cut, usual_cut
 from ml.trials.outcome import BEST, Outcome, chosen
 from ml.trials.questions import Question, given_questions, hide_one
 from ml.trials.ranking import RANKED, intervals
-from ml.trials.shop import LAST_DAY, Files, baskets_of, check_cut, products_of
+from ml.trials.shop import LAST_DAY, Files, baskets_of, products_of
 
 BLEND, FALLBACK = "blend", "cosine"
 MOST = 6000
 """Questions; more are drawn from by seed."""
 VALIDATION_ROWS = 2_000_000
 """Alternatives that a choice is made on: those of a few hundred questions in a large catalogue."""
-NEWEST_SHARE = 0.2
-"""Of the baskets that are asked for where no cut is given."""
 
 
 def run(files: Files, cut: date | None, model: str, seed: int, settings: Settings) -> Outcome:
@@ -50,7 +49,7 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
         is_listed = "basket_candidates" in files.tables
         asked, known = _partial(files, products, "validation", seed), baskets
     else:
-        cut = cut or _usual_cut(baskets)
+        cut = cut or usual_cut(baskets)
         check_cut(baskets, cut)
         past, is_listed, asked, known = baskets.filter(pl.col("basket_on") < cut), False, [], baskets
         questions = hide_one(baskets.filter(pl.col("basket_on") >= cut), products["product_id"], MOST, seed, None)
@@ -92,16 +91,9 @@ def _evidence(files: Files, seed: int) -> pl.DataFrame:
     )
 
 
-def _usual_cut(baskets: pl.DataFrame) -> date:
-    days = baskets["basket_on"].sort()
-    newest: date = days[int(len(days) * (1 - NEWEST_SHARE))]
-    first_after = days.filter(days > days[0])
-    return max(newest, first_after[0]) if len(first_after) else newest
-
-
 def _split(past: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the older baskets of a past, and the newest fifth; none where all fall on one day."""
-    cut = _usual_cut(past) if past.height else LAST_DAY
+    cut = usual_cut(past) if past.height else LAST_DAY
     return past.filter(pl.col("basket_on") < cut), past.filter(pl.col("basket_on") >= cut)
 
 

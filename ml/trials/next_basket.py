@@ -1,6 +1,6 @@
 """Which products does each customer's last basket hold? All products are ranked, from what was known before."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
@@ -15,9 +15,10 @@ from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
 from ml.settings import Settings
 from ml.training import Shop, examples, fitted_ranker
+from ml.trials.cuts import check_cut, earlier_cut
 from ml.trials.outcome import BEST, Outcome, chosen
 from ml.trials.ranking import intervals, ranked_catalogue
-from ml.trials.shop import Files, baskets_of, check_cut, products_of
+from ml.trials.shop import Files, baskets_of, products_of
 
 MODELS: dict[str, type[PreferenceModel]] = {kind.removeprefix("global_"): model for kind, model in KINDS.items()}
 CONTENDERS = ("popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn")
@@ -48,7 +49,7 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
     validation: dict[str, float] = {}
     if model == BEST:
         past = _known(baskets, targets, cut)
-        earlier = _earlier(baskets, cut)
+        earlier = None if cut is None else earlier_cut(baskets, cut)
         asked = last_baskets(past, earlier)
         if asked.height:
             validation = {
@@ -83,14 +84,6 @@ def _known(baskets: pl.DataFrame, targets: pl.DataFrame, cut: date | None) -> pl
     if cut is not None:
         return baskets.filter(pl.col("basket_on") < cut)
     return baskets.join(targets, on="basket_id", how="anti", maintain_order="left")
-
-
-def _earlier(baskets: pl.DataFrame, cut: date | None) -> date | None:
-    """Return the cut of the validation: as long before the cut as the data go on after it, or the last day sold."""
-    if cut is None:
-        return None
-    days: list[date] = baskets["basket_on"].unique().sort().to_list()
-    return min(cut - (days[-1] + timedelta(days=1) - cut), max(day for day in days if day < cut))
 
 
 def _measured(

@@ -178,18 +178,3 @@ def _dated_by_place(orders: pl.DataFrame) -> pl.DataFrame:
     newer = pl.int_range(pl.len(), 0, -1).over("customer_id") - 1
     steps = pl.when(pl.col("customer_id").is_null()).then(1).otherwise(newer)
     return orders.with_columns(basket_on=pl.lit(LAST_DAY) - steps * pl.lit(timedelta(days=1)))
-
-
-def check_cut(baskets: pl.DataFrame, cut: date | None) -> None:
-    """Refuse a cut that leaves nothing before it or nothing to judge.
-
-    Raises
-    ------
-    DataError
-        When it does; the message names the days of the data.
-    """
-    days: list[date] = baskets["basket_on"].unique().sort().to_list()
-    if cut is not None and not days[0] < cut <= days[-1]:
-        raise DataError(
-            f"cut {cut}: must lie after the first day of the data, {days[0]}, and up to the last, {days[-1]}"
-        )

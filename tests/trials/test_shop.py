@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ml.errors import DataError
-from ml.trials.shop import LAST_DAY, baskets_of, check_cut, products_of, read_files
+from ml.trials.shop import LAST_DAY, baskets_of, products_of, read_files
 from tests.trials.folders import read, write, write_catalogue, write_orders
 
 
@@ -70,13 +70,3 @@ def test_levels_of_the_category_path_become_department_and_category(tmp_path: Pa
     write(tmp_path, "products", "product_id,category_path", ["a,Home > Kitchen > Mugs", "b,Home", "c,"])
     found = products_of(read(tmp_path)).select("department", "category").rows()
     assert found == [("Home", "Kitchen"), ("Home", None), (None, None)]
-
-
-@pytest.mark.parametrize("cut", [date(2020, 1, 1), date(2020, 1, 3)])
-def test_a_cut_outside_the_data_is_refused_with_their_days(tmp_path: Path, cut: date) -> None:
-    write_catalogue(tmp_path, "ab")
-    write_orders(tmp_path, [("x", "2020-01-01", "a"), ("x", "2020-01-02", "ab")])
-    baskets = baskets_of(read(tmp_path))
-    check_cut(baskets, date(2020, 1, 2))
-    with pytest.raises(DataError, match="2020-01-01, and up to the last, 2020-01-02"):
-        check_cut(baskets, cut)

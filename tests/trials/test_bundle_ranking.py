@@ -1,0 +1,73 @@
+"""Bundle ranking: the shop's bundles are ranked for each customer who bought one whole later."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ml.errors import DataError
+from ml.trials.arguments import TASKS
+from ml.trials.bundle_ranking import MODELS, run
+from tests.trials.folders import SETTINGS, read, write, write_catalogue, write_orders
+
+CUT = date(2020, 2, 1)
+BUNDLES = {"B1": "ab", "B2": "cd", "B3": "ac", "B4": "ef"}
+
+
+def shop(folder: Path, later: str = "ab") -> Path:
+    """Write x who buys a and b together, y who buys c and d together, and what x buys later."""
+    write_catalogue(folder, "abcdefgh")
+    days = [f"2020-01-{day:02d}" for day in (1, 8, 15, 22)]
+    past = [(who, day, held) for day in days for who, held in (("x", "ab"), ("y", "cd"), ("z", "c"))]
+    write_orders(folder, [*past, ("x", "2020-02-03", later), ("y", "2020-02-03", "cg"), (None, "2020-02-04", "ef")])
+    rows = [f"{bundle},{product}" for bundle, held in BUNDLES.items() for product in held]
+    write(folder, "given_bundles", "bundle_id,product_id", rows)
+    return folder
+
+
+def ranked(predictions: pl.DataFrame) -> list[str]:
+    return predictions.sort("question_id", "place")["bundle_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("model", "order", "ndcg"),
+    [
+        # 12 baskets: c lies in 8, a, b and d in 4. Means: cd and ac 6/12, ab 4/12, ef 0.
+        ("popularity", ["B2", "B3", "B1", "B4"], 1 / 2),
+        # x holds a and b in each basket: ab first, then ac by a.
+        ("preference", ["B1", "B3", "B2", "B4"], 1.0),
+        # a and b always together: 1; c and d 4 / sqrt(8 * 4).
+        ("association", ["B1", "B2", "B3", "B4"], 1.0),
+    ],
+)
+def test_bundles_are_ranked_and_scored_as_worked_by_hand(
+    tmp_path: Path, model: str, order: list[str], ndcg: float
+) -> None:
+    found = run(read(shop(tmp_path)), CUT, model, 0, SETTINGS)
+    assert ranked(found.predictions) == order
+    assert found.metrics["ndcg_5"]["value"] == pytest.approx(ndcg)
+    assert found.counts == {"customers": 1, "bundles": 4, "products": 8}
+
+
+def test_half_a_bundle_is_not_bought_and_nobody_to_judge_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="since 2020-02-01 no known customer bought a given bundle whole"):
+        run(read(shop(tmp_path, "ag")), CUT, "preference", 0, SETTINGS)
+
+
+def test_the_best_is_chosen_before_the_cut_and_the_later_baskets_change_no_score(tmp_path: Path) -> None:
+    first = run(read(shop(tmp_path / "1")), CUT, "best", 0, SETTINGS)
+    second = run(read(shop(tmp_path / "2", "abcdef")), CUT, "best", 0, SETTINGS)
+    assert first.validation == second.validation and set(first.validation) == set(MODELS)
+    assert first.predictions.equals(second.predictions)
+
+
+def test_a_customer_without_a_past_gets_the_bundles_of_best_sellers(tmp_path: Path) -> None:
+    shop(tmp_path)
+    past = [("x", "2020-01-01", "ab"), ("y", "2020-01-02", "cd"), ("y", "2020-01-03", "cd")]
+    write_orders(tmp_path, [*past, ("new", "2020-02-01", "ab")])
+    assert ranked(run(read(tmp_path), CUT, "preference", 0, SETTINGS).predictions)[0] == "B2"
+
+
+def test_the_help_lists_the_models_that_there_are() -> None:
+    assert set(TASKS["bundle_ranking"]) == {"best", *MODELS}
