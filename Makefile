@@ -40,7 +40,7 @@ check: .venv/development  ## formats, types, SQL style, import rules
 
 bench: .venv/development  ## run the benchmarks (QUICK=--quick for a small round)
 	@mkdir -p benchmarks/results
-	@for name in association bundles preference optimizer stock pipeline; do \
+	@for name in association bundles preference optimizer stock pipeline own_data; do \
 		$(BIN)/python -m benchmarks.$$name $(QUICK) --json benchmarks/results/$$name.json || exit 1; done
 
 lock:  ## resolve requirements*.in anew (needs uv)
