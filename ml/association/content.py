@@ -51,6 +51,10 @@ def _vectors(texts: pl.Series, vectorizer: TfidfVectorizer) -> sparse.csr_matrix
     return vectorizer.fit_transform(given)
 
 
+MOST_CATEGORIES = 3000
+"""Paths are cut at a higher level where there are more: the lift of all pairs is kept in memory."""
+
+
 class CategoryLift:
     """How much more often products of two categories lie in one basket than chance has it, as a logarithm.
 
@@ -66,6 +70,7 @@ class CategoryLift:
     """
 
     def __init__(self, baskets: IndexedBaskets, paths: pl.Series) -> None:
+        paths = _cut(paths)
         names = paths.drop_nulls().unique().sort()
         number = paths.replace_strict(names, np.arange(len(names)), default=len(names), return_dtype=pl.Int64)
         self._category: Ints = number.to_numpy()
@@ -82,3 +87,13 @@ class CategoryLift:
     def mean(self, codes: Ints) -> Reals:
         """Return the (products,) mean lift of each product's category with those of ``codes``."""
         return np.asarray(self._lift[:, self._category[codes]].mean(axis=1)[self._category])
+
+
+def _cut(paths: pl.Series) -> pl.Series:
+    """Return paths cut at the deepest level that tells few enough categories apart; null where none does."""
+    levels = paths.str.split(LEVELS)
+    for depth in range(int(levels.list.len().max() or 0), 0, -1):  # type: ignore[arg-type]
+        shortened = levels.list.head(depth).list.join(LEVELS)
+        if shortened.n_unique() <= MOST_CATEGORIES:
+            return shortened
+    return pl.Series([None] * len(paths), dtype=pl.String)

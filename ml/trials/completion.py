@@ -57,7 +57,7 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
         raise DataError("completion: nobody to judge: no basket with two or more products, or with candidates")
     if model in (BEST, BLEND) and not asked:
         known, newest = _split(past)
-        among = max(len(one.among) for one in questions) - 1 if is_listed else None
+        among = max(len(one.among(len(products))) for one in questions) - 1 if is_listed else None
         asked = hide_one(newest, products["product_id"], MOST, seed + 1, among)
     validation: dict[str, float] = {}
     if model in MODELS:
@@ -65,7 +65,7 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
     else:
         model, weights, validation = _choice(model, Completion(known, products, params), asked, len(products))
     index = Completion(past, products, params)
-    parts = [_ranked(index.columns(one.shown)[one.among], one, weights, products["product_id"]) for one in questions]
+    parts = [_ranked(index, one, weights, products["product_id"]) for one in questions]
     judged = [(one.name, place) for one, (_, place) in zip(questions, parts, strict=True) if place is not None]
     table = pl.DataFrame(judged, schema={"question_id": pl.String, "place": pl.Int64}, orient="row")
     return Outcome(
@@ -110,15 +110,17 @@ def _choice(
 ) -> tuple[str, Reals, dict[str, float]]:
     """Return the model, its weights, and the NDCG@10 of those compared.
 
-    The blend is judged on every second question by weights fitted on the others; the weights returned know all.
+    The blend is judged on every second question by weights fitted on the others; the weights returned know all. With
+    fewer than two questions there is nothing to choose by, and ``FALLBACK`` stands in.
     """
     rows, told = 0, []
     for one in asked:
-        if one.answer is not None and rows + len(one.among) <= max(VALIDATION_ROWS, 2 * products):
-            told.append((index.columns(one.shown)[one.among], one.answer))
-            rows += len(one.among)
+        among = one.among(products)
+        if one.hidden is not None and rows + len(among) <= max(VALIDATION_ROWS, 2 * products):
+            told.append((index.columns(one.shown)[among], int(np.searchsorted(among, one.hidden))))
+            rows += len(among)
     if len(told) < 2:
-        return (FALLBACK if model == BEST else BLEND), weights_of(FALLBACK), {}
+        return FALLBACK, weights_of(FALLBACK), {}
     columns, answers = [list(part) for part in zip(*told, strict=True)]
     halves = (slice(0, None, 2), slice(1, None, 2))
     found = {BLEND: float(np.mean([
@@ -142,19 +144,21 @@ def _order(columns: np.ndarray, weights: Reals) -> np.ndarray:
     return np.lexsort((-columns[:, COLUMNS.index("popularity")], -scores))
 
 
-def _ranked(columns: np.ndarray, one: Question, weights: Reals, names: pl.Series) -> tuple[pl.DataFrame, int | None]:
-    """Return the best places, and the place of the answer."""
+def _ranked(index: Completion, one: Question, weights: Reals, names: pl.Series) -> tuple[pl.DataFrame, int | None]:
+    """Return the best places, and the place of the hidden product."""
+    among = one.among(len(names))
+    columns = index.columns(one.shown)[among]
     order = _order(columns, weights)
     best = order[:RANKED]
     frame = pl.DataFrame(
         {
             "question_id": [one.name] * len(best),
-            "product_id": names.gather(one.among[best]),
+            "product_id": names.gather(among[best]),
             "place": np.arange(1, len(best) + 1, dtype=np.int32),
             "score": columns[best].astype(np.float64) @ weights,
         }
     )
-    return frame, None if one.answer is None else int(np.flatnonzero(order == one.answer)[0]) + 1
+    return frame, None if one.hidden is None else int(np.flatnonzero(among[order] == one.hidden)[0]) + 1
 
 
 def _metrics(places: pl.DataFrame) -> pl.DataFrame:

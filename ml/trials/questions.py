@@ -23,16 +23,20 @@ class Question:
         Its basket.
     shown
         Products, as positions in the catalogue.
-    among
-        Products to rank, ascending; none of those shown.
-    answer
-        Position in ``among`` of the hidden product; None where the folder does not tell it.
+    hidden
+        The product to find; None where the folder does not tell it.
+    listed
+        Products to rank, ascending; None: the whole catalogue but what is shown.
     """
 
     name: str
     shown: Ints
-    among: Ints
-    answer: int | None
+    hidden: int | None
+    listed: Ints | None
+
+    def among(self, products: int) -> Ints:
+        """Return the products to rank, ascending, in a catalogue of so many."""
+        return np.setdiff1d(np.arange(products), self.shown) if self.listed is None else self.listed
 
 
 def hide_one(
@@ -56,12 +60,12 @@ def hide_one(
     for name, held in drawn.select("basket_id", "product_ids").iter_rows():
         codes = positions(pl.Series(held), products)
         hidden = int(rng.integers(len(codes)))
-        shown, answer = np.delete(codes, hidden), codes[hidden]
-        others = np.setdiff1d(np.arange(len(products)), codes)
+        shown, answer = np.delete(codes, hidden), int(codes[hidden])
+        listed = None
         if alternatives is not None:
-            others = rng.choice(others, min(alternatives, len(others)), replace=False)
-        among = np.sort(np.append(others, answer))
-        questions.append(Question(name, shown, among, int(np.searchsorted(among, answer))))
+            others = np.setdiff1d(np.arange(len(products)), codes)
+            listed = np.sort(np.append(rng.choice(others, min(alternatives, len(others)), replace=False), answer))
+        questions.append(Question(name, shown, answer, listed))
     return questions
 
 
@@ -88,4 +92,4 @@ def given_questions(partial: pl.DataFrame, candidates: pl.DataFrame, products: p
         right = np.flatnonzero(rows["is_answer"].to_numpy())
         if len(right) > 1 or np.isin(codes, held).any():
             raise DataError(f"basket_candidates: basket {name} has two answers, or a candidate that it holds already")
-        yield Question(str(name), held, codes, int(right[0]) if len(right) else None)
+        yield Question(str(name), held, int(codes[right[0]]) if len(right) else None, codes)

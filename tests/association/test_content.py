@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ml.association import content
 from ml.association.baskets import index_baskets
 from ml.association.content import CategoryLift, category_levels, title_pieces, title_words
 
@@ -47,3 +48,17 @@ def test_category_lift_is_worked_by_hand_and_reaches_products_nobody_bought() ->
     # Of 6 ends of pairs 3 are cameras, 2 lenses, 1 mug: cameras meet lenses 2 times against 3 * 2 / 6 = 1 by chance.
     by_hand = [np.log(0.5 / 2.0), np.log(2.5 / 1.5), np.log(2.5 / 1.5), np.log(1.5 / 1.0), 0.0]
     assert lift.mean(np.array([0])) == pytest.approx(by_hand)
+
+
+def test_paths_that_tell_too_many_apart_are_cut_higher(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [["a", "b"], ["a", "b"], ["c", "d"]]
+    baskets = pl.DataFrame(
+        {"customer_id": [None] * 3, "product_ids": held}, schema_overrides={"customer_id": pl.String}
+    )
+    paths, indexed = pl.Series(["X > 1", "X > 2", "Y > 3", "Y > 4"]), index_baskets(baskets)
+    deep = CategoryLift(indexed, paths).mean(np.array([0]))
+    assert deep[1] > deep[0] and deep[2] == deep[3]
+    monkeypatch.setattr(content, "MOST_CATEGORIES", 2)
+    assert len(set(CategoryLift(indexed, paths).mean(np.array([0]))[:2])) == 1
+    monkeypatch.setattr(content, "MOST_CATEGORIES", 1)
+    assert not CategoryLift(indexed, paths).mean(np.array([0])).any()

@@ -67,5 +67,5 @@ def test_bundles_of_test_sessions_are_questions_and_teach_nothing(
     assert dict(partial.select("basket_id", "part").iter_rows()) == {"b0": "test", "b1": "validation"}
     (first, second) = given_questions(partial, files.tables["basket_candidates"], products["product_id"])
     assert [products["product_id"][int(code)] for code in first.shown] == ["i002"]
-    assert [products["product_id"][int(one.among[one.answer])] for one in (first, second)] == ["i001", "i004"]  # type: ignore[index]
-    assert len(first.among) == 100
+    assert [products["product_id"][one.hidden] for one in (first, second)] == ["i001", "i004"]  # type: ignore[index]
+    assert len(first.among(151)) == 100
