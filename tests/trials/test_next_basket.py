@@ -99,8 +99,16 @@ def test_the_ranker_learns_a_planted_habit_and_ranks_all_products(tmp_path: Path
     # It also learns what comes in turn, and calibration makes both certain.
     assert all(names[k] in ranked(found.predictions, f"c{k}")[:2] for k in range(12))
     assert found.predictions.group_by("question_id").len()["len"].unique().to_list() == [20]
+    best = run(read(tmp_path), date(2020, 6, 20), "best", 0, SETTINGS)
+    assert best.model == "ranker" and best.predictions.equals(found.predictions)
     again = run(read(tmp_path), date(2020, 6, 20), "ranker", 0, SETTINGS)
     assert again.predictions.equals(found.predictions)
+
+
+def test_a_shop_too_small_for_the_ranker_is_judged_without_it(folder: Path) -> None:
+    assert "ranker" not in run(read(folder), CUT, "best", 0, SETTINGS).validation
+    with pytest.raises(DataError, match="not_enough_data"):
+        run(read(folder), CUT, "ranker", 0, SETTINGS)
 
 
 def test_nobody_to_judge_is_refused(tmp_path: Path) -> None:
