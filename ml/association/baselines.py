@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.association.baskets import Reals
+from ml.association.content import LEVELS
 from ml.errors import DataError
 
 ATTRIBUTES = ("department", "category_path", "brand")
@@ -58,7 +59,7 @@ def attribute_vectors(products: pl.DataFrame, dimensions: int = DIMENSIONS) -> R
     vectors: NDArray[np.float64] = np.zeros((products.height, dimensions))
     for row, values in enumerate(products.select(ATTRIBUTES).iter_rows()):
         for name, value in zip(ATTRIBUTES, values, strict=True):
-            for level in (value or "").split(" > "):
+            for level in (value or "").split(LEVELS):
                 if level:
                     digest = zlib.crc32(f"{name}={level}".encode())
                     vectors[row, digest % dimensions] += 1.0 if digest & 0x8000_0000 else -1.0

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from ml.association.content import LEVELS
 from ml.association.grouping import Likeness, Linkage, grouped
 from ml.errors import DataError
 from ml.evaluation.group_metrics import best_match
@@ -14,7 +15,7 @@ from ml.preference.history import positions
 from ml.settings import Settings
 from ml.trials.outcome import BEST, Outcome, chosen
 from ml.trials.ranking import intervals
-from ml.trials.shop import LEVELS, Files, baskets_of, products_of
+from ml.trials.shop import Files, baskets_of, products_of
 
 Groups = list[frozenset[str]]
 PLAIN = ("whole", "same_category")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ml.association.content import LEVELS
 from ml.errors import DataError, NothingToDo
 from ml.sources.contract import RawTable
 from ml.sources.folder import Folder
@@ -18,7 +19,6 @@ LAST_DAY = date(2000, 1, 1)
 """Day of each customer's last basket where a folder gives no times."""
 MAX_BASKET_PRODUCTS = 500
 """As in the features: a larger basket is giant and says nothing about pairs."""
-LEVELS = " > "
 
 
 @dataclass(frozen=True)
