@@ -37,8 +37,8 @@ def by_customer(scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] =
     Returns
     -------
     ``customer_id``, and for each k: ``recall_k`` = hits / products; ``ndcg_k`` = sum over hits of 1 / log2(place + 1)
-    over the same sum for a perfect list of min(k, products) hits; ``hit_k`` = 1 when there is any hit. Ordered by
-    customer.
+    over the same sum for a perfect list of min(k, products) hits; ``phr_k`` = 1 when there is any hit (its
+    mean is the personalized hit ratio). Ordered by customer.
 
     Source
     ------
@@ -56,7 +56,7 @@ def by_customer(scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] =
         table = table.with_columns(
             (joined["hits"] / joined["products"]).alias(f"recall_{k}"),
             pl.Series(f"ndcg_{k}", joined["gain"].to_numpy() / best),
-            (joined["hits"] > 0).cast(pl.Float64).alias(f"hit_{k}"),
+            (joined["hits"] > 0).cast(pl.Float64).alias(f"phr_{k}"),
         )
     return table.drop("products")
 

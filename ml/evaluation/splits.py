@@ -10,7 +10,12 @@ import polars as pl
 
 
 def requests_between(
-    baskets: pl.DataFrame, cut: date, through: date, min_baskets: int, min_products: int = 1
+    baskets: pl.DataFrame,
+    cut: date,
+    through: date,
+    min_baskets: int,
+    min_products: int = 1,
+    max_baskets: int | None = None,
 ) -> pl.DataFrame:
     """Return the first basket of each customer from ``cut`` to ``through``, both days included.
 
@@ -26,6 +31,8 @@ def requests_between(
         Baskets a customer must have before ``cut``.
     min_products
         Baskets with fewer products neither count nor become targets.
+    max_baskets
+        Baskets a customer may have before ``cut``: with 0 as ``min_baskets`` the new customers. None: any number.
 
     Returns
     -------
@@ -33,12 +40,16 @@ def requests_between(
     """
     known = baskets.filter(pl.col("customer_id").is_not_null(), pl.col("product_ids").list.len() >= min_products)
     past = known.filter(pl.col("basket_on") < cut).group_by("customer_id").len("earlier")
+    is_asked = pl.col("earlier") >= min_baskets
+    if max_baskets is not None:
+        is_asked &= pl.col("earlier") <= max_baskets
     return (
         known.filter(pl.col("basket_on").is_between(cut, through))
         .sort("customer_id", "basket_on", "basket_id")
         .group_by("customer_id", maintain_order=True)
         .first()
-        .join(past.filter(pl.col("earlier") >= min_baskets), on="customer_id")
+        .join(past, on="customer_id", how="left")
+        .filter(is_asked.fill_null(min_baskets == 0))
         .select("customer_id", "basket_on", "product_ids", cut=pl.lit(cut))
         .sort("customer_id")
     )
@@ -65,6 +76,20 @@ def last_baskets(baskets: pl.DataFrame, cut: date | None) -> pl.DataFrame:
     is_asked = pl.col("basket_on") > pl.col("first_on") if cut is None else pl.col("basket_on") >= cut
     day = pl.col("basket_on") if cut is None else pl.lit(cut)
     return last.filter(is_asked).select("customer_id", "basket_id", "product_ids", cut=day).sort("customer_id")
+
+
+def rolling_origins(last: date, periods: int, days: int) -> list[date]:
+    """Return the last training day of each period, oldest first: ``days`` apart, the newest being ``last``.
+
+    Each period is trained on what lies before and judged on the ``days`` after its origin, so no two are judged on the
+    same baskets.
+
+    Source
+    ------
+    Tashman (2000), Out-of-sample tests of forecasting accuracy: an analysis and review, International Journal of
+    Forecasting 16(4).
+    """
+    return [last - timedelta(days=days * back) for back in reversed(range(periods))]
 
 
 def training_cuts(through: date, targets: int, spacing_days: int) -> list[date]:

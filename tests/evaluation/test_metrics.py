@@ -39,8 +39,8 @@ def test_recall_ndcg_and_hits_by_hand() -> None:
     assert ann["ndcg_1"] == 1
     perfect = 1 + 1 / math.log2(3) + 1 / math.log2(4)
     assert ann["ndcg_3"] == pytest.approx((1 + 1 / math.log2(4)) / perfect)
-    assert ann["hit_1"] == 1
-    assert [bob[name] for name in ("recall_3", "ndcg_3", "hit_3")] == [0, 0, 0]
+    assert ann["phr_1"] == 1
+    assert [bob[name] for name in ("recall_3", "ndcg_3", "phr_3")] == [0, 0, 0]
 
 
 def test_repeats_and_first_purchases_are_ranked_apart_and_what_was_never_proposed_is_missed() -> None:
@@ -67,7 +67,7 @@ def test_ties_are_broken_by_product_and_not_by_the_order_of_rows() -> None:
     targets = pl.DataFrame({"customer_id": ["ann"], "products": [1]})
     for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
         table = by_customer(tied[order], targets, ks=(1, 2))
-        assert (table["hit_1"][0], table["hit_2"][0]) == (0, 1)
+        assert (table["phr_1"][0], table["phr_2"][0]) == (0, 1)
 
 
 def test_ndcg_equals_scikit_learn_where_all_that_was_bought_is_a_candidate() -> None:

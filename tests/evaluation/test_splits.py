@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ml.evaluation.splits import requests_between, training_cuts
+from ml.evaluation.splits import requests_between, rolling_origins, training_cuts
 
 CUT = date(2017, 12, 4)
 
@@ -43,6 +43,20 @@ def test_the_window_ends_on_its_last_day() -> None:
 
 def test_small_baskets_may_be_left_out_of_past_and_targets() -> None:
     assert requests_between(SHOP, CUT, CUT + timedelta(days=28), 1, min_products=2).is_empty()
+
+
+def test_new_customers_have_few_baskets_or_none() -> None:
+    strangers = baskets(("joe", 1, ["a"]), (None, 1, ["b"]))
+    shop = pl.concat([SHOP, strangers])
+    assert requests_between(shop, CUT, CUT + timedelta(days=27), 0, max_baskets=1)["customer_id"].to_list() == [
+        "bob", "joe"
+    ]  # fmt: skip
+    assert requests_between(shop, CUT, CUT + timedelta(days=27), 1)["customer_id"].to_list() == ["ann", "bob"]
+
+
+def test_rolling_origins_leave_a_window_of_their_own_to_each_period() -> None:
+    last = CUT - timedelta(days=1)
+    assert rolling_origins(last, 3, 28) == [last - timedelta(days=56), last - timedelta(days=28), last]
 
 
 def test_training_windows_follow_each_other_and_end_with_the_data() -> None:
