@@ -5,7 +5,8 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import brier_score_loss, ndcg_score
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, ndcg_score, recall_score
 
 from ml.evaluation.metrics import (
     base_rate_brier,
@@ -85,6 +86,34 @@ def test_ndcg_equals_scikit_learn_where_all_that_was_bought_is_a_candidate() -> 
     for k in (1, 10, 20):
         ours = by_customer(frame, targets, ks=(k,))[f"ndcg_{k}"].mean()
         assert ours == pytest.approx(ndcg_score(bought, p, k=k))
+
+
+def test_recall_and_hit_ratio_equal_scikit_learn() -> None:
+    rng = np.random.default_rng(4)
+    p, bought = rng.random((30, 50)), rng.random((30, 50)) < 0.1
+    bought[:, 0] = True
+    frame = pl.DataFrame(
+        {
+            "customer_id": np.repeat([f"c{k:02d}" for k in range(30)], 50),
+            "product_id": np.tile([f"p{k:02d}" for k in range(50)], 30),
+            "preference": p.ravel(),
+            "is_bought": bought.ravel(),
+        }
+    )
+    table = by_customer(frame, frame.group_by("customer_id").agg(products=pl.col("is_bought").sum()), ks=(10,))
+    is_listed = p >= np.sort(p, axis=1)[:, [-10]]
+    np.testing.assert_allclose(
+        table["recall_10"], [recall_score(y, listed) for y, listed in zip(bought, is_listed, strict=True)]
+    )
+    np.testing.assert_array_equal(table["phr_10"], (bought & is_listed).any(axis=1))
+
+
+def test_calibration_error_equals_that_of_scikit_learns_curve() -> None:
+    rng = np.random.default_rng(5)
+    p = rng.permutation(np.linspace(0.01, 0.9, 1000))
+    y = (rng.random(1000) < p**2).astype(float)
+    observed, predicted = calibration_curve(y, p, n_bins=20, strategy="quantile")
+    assert expected_calibration_error(p, y) == pytest.approx(np.abs(observed - predicted).mean(), rel=1e-9)
 
 
 def test_brier_equals_scikit_learn() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from ml.evaluation.pair_metrics import completion, measure, pair_auc, sample_pairs
 
@@ -35,6 +36,15 @@ def test_the_right_association_tells_pairs_from_stand_ins() -> None:
 
 def test_an_association_that_knows_nothing_is_worth_a_half() -> None:
     assert pair_auc(sample(), lambda first, second: np.ones(len(first))) == 0.5
+
+
+def test_the_area_under_the_curve_equals_scikit_learn_with_ties() -> None:
+    drawn, worth = sample(), np.random.default_rng(8).integers(0, 4, (60, 60)).astype(float)
+    first = np.concatenate([drawn.first, drawn.other_first])
+    second = np.concatenate([drawn.second, drawn.other_second])
+    is_bought = np.arange(len(first)) < len(drawn.first)
+    ours = pair_auc(drawn, lambda one, other: worth[one, other])
+    assert ours == pytest.approx(roc_auc_score(is_bought, worth[first, second]))
 
 
 def test_stand_ins_were_never_bought_together() -> None:
