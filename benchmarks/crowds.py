@@ -68,6 +68,7 @@ class World:
             np.zeros(shape, np.int64),
             (0.6 * price).astype(np.int64),
             price.astype(np.int64),
+            np.ones(customers),
         )
 
 

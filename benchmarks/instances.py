@@ -82,7 +82,7 @@ class Instances:
         associated, margin = self.associations(codes), market.margin[codes]
         return BundleProblem(
             preference,
-            dense_pairs(Objective(market.objective), preference, associated, margin),
+            dense_pairs(Objective(market.objective), preference, associated, margin, crowd.spread[customer]),
             np.zeros_like(associated),
             market.price[codes],
             market.category[codes],
@@ -231,6 +231,7 @@ def _crowd(size: int, market: Market, products: NDArray[np.int32], preference: R
         np.zeros(products.shape, np.int64),
         np.ceil(LOWEST_PRICE * typical).astype(np.int64),
         np.floor(HIGHEST_PRICE * typical).astype(np.int64),
+        np.ones(len(products)),
     )
 
 

@@ -159,7 +159,9 @@ GIVEN_BUNDLES = _features(
 )
 
 _SCORED: dict[str, DataType] = {"customer_id": TEXT, "product_id": TEXT, "preference": REAL, "sources": TEXTS}
-CANDIDATES = _results("candidates", ("customer_id", "product_id"), {**_SCORED, "candidate_rank": INT})
+CANDIDATES = _results(
+    "candidates", ("customer_id", "product_id"), {**_SCORED, "candidate_rank": INT, "basket_spread": REAL}
+)
 GIVEN_CANDIDATES = _results("given_candidates", ("customer_id", "product_id"), _SCORED)
 ASSOCIATIONS = _results(
     "associations",

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.candidates import SCHEMA, CandidateParams, propose, whole_catalogue
+from ml.candidates import SCHEMA, SPREAD_BASKETS, CandidateParams, propose, whole_catalogue
 from ml.errors import ConfigError
 
 DAY = date(2017, 6, 1)
@@ -53,6 +53,24 @@ def test_each_source_proposes_what_it_stands_for() -> None:
         "c": ["co_purchased"],
         "d": ["popular"],
     }
+
+
+def test_spread_is_that_of_the_customers_own_basket_sizes_where_there_are_enough() -> None:
+    sizes = [1, 3]
+    shop = pl.DataFrame(
+        [
+            *(basket("ann", 10 + k, list("abc")[: sizes[k % 2]]) for k in range(8)),
+            *(basket("bob", 10 + k, ["a", "b"]) for k in range(2)),
+            {**basket("ann", 30, list("abcde")), "is_giant": True},
+        ]
+    )
+    made = propose(shop, catalogue("abcde"), requests("ann", "bob", "eve"), CandidateParams())
+    found = dict(made.select("customer_id", "basket_spread").unique().iter_rows())
+    ann, bob = (6 / 2) / 2**2, 2 / 2**2  # mean of s (s - 1) over the square of the mean of s
+    usual = (8 * ann + 2 * bob) / 10
+    assert found["ann"] == pytest.approx((8 * ann + SPREAD_BASKETS * usual) / (8 + SPREAD_BASKETS))
+    assert found["bob"] == pytest.approx((2 * bob + SPREAD_BASKETS * usual) / (2 + SPREAD_BASKETS))
+    assert found["eve"] == pytest.approx(usual)
 
 
 def test_co_purchase_is_the_share_weighted_cosine() -> None:

@@ -10,6 +10,7 @@ create table ml.candidates (
     preference double precision not null check (preference >= 0 and preference <= 1),
     sources text[] not null,
     candidate_rank integer not null,
+    basket_spread double precision not null check (basket_spread >= 0),
     primary key (run_id, customer_id, product_id)
 ) partition by list (run_id);
 comment on table ml.candidates is 'One row a product that may enter a customer''s bundle.';
@@ -19,6 +20,8 @@ comment on column ml.candidates.product_id is 'Candidate.';
 comment on column ml.candidates.preference is 'Calibrated probability that the customer''s next basket holds the product.';
 comment on column ml.candidates.sources is 'Who proposed it.';
 comment on column ml.candidates.candidate_rank is '1 = highest preference.';
+comment on column ml.candidates.basket_spread is
+'How much more often than independently two products share a basket of the customer, because the baskets differ in size.';
 
 create table ml.given_candidates (
     run_id bigint not null,

@@ -62,6 +62,8 @@ class Crowd(NamedTuple):
         (U, n) int64, bits of the earlier bundles that hold the candidate.
     min_price, budget
         (U,) int64, cents.
+    spread
+        (U,) v of :mod:`ml.optimizer.objective`, >= 0.
     """
 
     product: NDArray[np.int32]
@@ -71,6 +73,7 @@ class Crowd(NamedTuple):
     earlier: NDArray[np.int64]
     min_price: NDArray[np.int64]
     budget: NDArray[np.int64]
+    spread: NDArray[np.float64]
 
 
 class Rows(NamedTuple):
@@ -179,6 +182,8 @@ def check(market: Market, crowd: Crowd) -> None:
         numbers = getattr(market, name)
         if not (np.isfinite(numbers).all() and numbers.min(initial=0) >= 0):
             raise DataError(f"{name} must be finite and >= 0")
+    if not (np.isfinite(crowd.spread).all() and crowd.spread.min(initial=0) >= 0):
+        raise DataError("spread must be finite and >= 0")
     ordered = np.sort(crowd.product, axis=1)
     if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
         raise DataError("a product stands twice among a customer's candidates")
@@ -199,7 +204,7 @@ def statement_of(market, crowd, pairs, u, kept, m, dual, place, pair, joint):  #
     pair, joint
         (m, m) to be filled; ``joint`` only where a least joint probability is asked for.
     """
-    rules, objective = market.rules, market.objective
+    rules, objective, spread = market.rules, market.objective, crowd.spread[u]
     linear, preference = np.empty(m), np.empty(m)
     price, margin = np.empty(m, np.int64), np.empty(m, np.int64)
     category, role, earlier = np.empty(m, np.int32), np.empty(m, np.uint8), np.empty(m, np.int64)
@@ -227,9 +232,9 @@ def statement_of(market, crowd, pairs, u, kept, m, dual, place, pair, joint):  #
             continue
         both = margin[a] + margin[b]
         money = float(both) if both > UNKNOWN_MARGIN // 2 else 0.0
-        value = pair_value(objective, preference[a], preference[b], association[edge], money)
+        value = pair_value(objective, preference[a], preference[b], association[edge], money, spread)
         if is_joint_needed:
-            chance = pair_value(EXPECTED_JOINT_PURCHASE, preference[a], preference[b], lift[edge], 0.0)
+            chance = pair_value(EXPECTED_JOINT_PURCHASE, preference[a], preference[b], lift[edge], 0.0, spread)
             joint[a, b], joint[b, a] = chance, chance
             if chance < rules.least_joint:
                 continue

@@ -2,16 +2,18 @@
 
 ``left`` and ``right`` are the preferences p_i and p_j (probabilities of buying in the next basket), ``association``
 is A_ij >= 0; 0 means no evidence, and such a pair is worth 0 everywhere. Pair values are never negative, which the
-bounds rely on. A bundle is worth the sum over its pairs, plus its products' own values if it has any, minus a cost
-for each product shown (:mod:`ml.optimizer.rules`), so that its size is a decision.
+bounds rely on. ``spread`` is v, how much more often than independently two products share a basket because this
+customer's baskets differ in size (:func:`ml.candidates.basket_spreads`). A bundle is worth the sum over its pairs, plus
+its products' own values if it has any, minus a cost for each product shown (:mod:`ml.optimizer.rules`), so that its
+size is a decision.
 
 =========================== ============================================ ===========================================
 objective                    value of a pair                              unit, scale
 =========================== ============================================ ===========================================
-expected_joint_purchase      min(p_i p_j A_ij, p_i, p_j)                  probability that one basket holds both
-independent_purchase         p_i p_j                                      the same, were they bought independently
-expected_incremental_margin  max(0, min(p_i p_j A_ij, p_i, p_j)           cents a customer: margin of the joint
-                             - p_i p_j) max(0, m_i + m_j)                 purchases beyond independent ones
+expected_joint_purchase      min(v p_i p_j A_ij, p_i, p_j)                probability that one basket holds both
+independent_purchase         min(v p_i p_j, p_i, p_j)                     the same, were they bought independently
+expected_incremental_margin  max(0, min(v p_i p_j A_ij, p_i, p_j)         cents a customer: margin of the joint
+                             - v p_i p_j) max(0, m_i + m_j)               purchases beyond independent ones
 pairwise_sum                 (p_i + p_j) A_ij                             none; grows with every product
 favourite_times_association  max(p_i, p_j) A_ij                           none
 =========================== ============================================ ===========================================
@@ -48,7 +50,7 @@ class Objective(IntEnum):
     FAVOURITE_TIMES_ASSOCIATION = FAVOURITE_TIMES_ASSOCIATION
 
 
-def _value(objective, left, right, association, margin):  # type: ignore[no-untyped-def]
+def _value(objective, left, right, association, margin, spread):  # type: ignore[no-untyped-def]
     """Return the value of one pair; ``margin`` is m_i + m_j in cents, used by the incremental margin alone."""
     if association <= 0.0:
         return 0.0
@@ -56,10 +58,12 @@ def _value(objective, left, right, association, margin):  # type: ignore[no-unty
         return (left + right) * association
     if objective == FAVOURITE_TIMES_ASSOCIATION:
         return max(left, right) * association
-    apart = left * right
+    either = min(left, right)  # both are never bought more often than either
+    chance = left * right * spread  # in this order: it is the same number from either side
+    apart = min(chance, either)
     if objective == INDEPENDENT_PURCHASE:
         return apart
-    joint = min(apart * association, min(left, right))  # both are never bought more often than either
+    joint = min(chance * association, either)
     if objective == EXPECTED_JOINT_PURCHASE:
         return joint
     return max(joint - apart, 0.0) * max(margin, 0.0)
@@ -70,14 +74,20 @@ pair_value = njit(cache=True, nogil=True)(_value)
 _elementwise = vectorize(cache=True)(_value)
 
 
-def pair_values(objective: Objective, left: Reals, right: Reals, association: Reals, margin: Reals) -> Reals:
+def pair_values(
+    objective: Objective, left: Reals, right: Reals, association: Reals, margin: Reals, spread: float = 1.0
+) -> Reals:
     """Return the value of each pair; arguments are broadcast against each other."""
-    values: Reals = _elementwise(int(objective), left, right, association, margin)
+    values: Reals = _elementwise(int(objective), left, right, association, margin, spread)
     return values
 
 
 def dense_pairs(
-    objective: Objective, preference: Reals, association: Reals, margin_cents: NDArray[np.int64] | None = None
+    objective: Objective,
+    preference: Reals,
+    association: Reals,
+    margin_cents: NDArray[np.int64] | None = None,
+    spread: float = 1.0,
 ) -> Reals:
     """Return the (n, n) symmetric pair values with a zero diagonal.
 
@@ -89,10 +99,12 @@ def dense_pairs(
         (n, n) symmetric, >= 0.
     margin_cents
         (n,) ``UNKNOWN_MARGIN`` where it is not known: such a product earns nothing in any pair.
+    spread
+        v of the customer.
     """
     margin = np.zeros(len(preference)) if margin_cents is None else margin_cents.astype(float)
     both = margin[:, None] + margin[None, :]
     both[both < UNKNOWN_MARGIN / 2] = 0.0
-    values = pair_values(objective, preference[:, None], preference[None, :], association, both)
+    values = pair_values(objective, preference[:, None], preference[None, :], association, both, spread)
     np.fill_diagonal(values, 0.0)
     return values

@@ -27,12 +27,15 @@ class HeldOut:
         (n,) whether the customer bought the product before the cut.
     in_basket
         (n,) whether the held-out basket holds it.
+    spread
+        v of :mod:`ml.optimizer.objective`.
     """
 
     codes: Codes
     preference: Reals
     is_bought_before: NDArray[np.bool_]
     in_basket: NDArray[np.bool_]
+    spread: float = 1.0
 
 
 def held_out_customers(shelf: Shelf, shortlisted: pl.DataFrame) -> list[HeldOut]:
@@ -41,8 +44,8 @@ def held_out_customers(shelf: Shelf, shortlisted: pl.DataFrame) -> list[HeldOut]
     Parameters
     ----------
     shortlisted
-        ``customer_id``, ``product_id``, ``preference``, ``is_bought_before``, ``is_bought``; products that are not
-        on the shelf are passed over.
+        ``customer_id``, ``product_id``, ``preference``, ``is_bought_before``, ``is_bought``,
+        ``basket_spread``; products that are not on the shelf are passed over.
     """
     known = shortlisted.filter(pl.col("product_id").is_in(list(shelf.product_ids)))
     return [
@@ -51,6 +54,7 @@ def held_out_customers(shelf: Shelf, shortlisted: pl.DataFrame) -> list[HeldOut]
             group["preference"].to_numpy(),
             group["is_bought_before"].to_numpy(),
             group["is_bought"].to_numpy(),
+            float(group["basket_spread"][0]),
         )
         for group in known.partition_by("customer_id", maintain_order=True)
     ]
@@ -89,7 +93,7 @@ def choose_pairs(
 
     def problems() -> Iterator[BundleProblem]:
         for one in customers:
-            problem = shelf.problem(policy, one.codes, one.preference, limits)
+            problem = shelf.problem(policy, one.codes, one.preference, limits, spread=one.spread)
             staples = one.is_bought_before[:, None] & one.is_bought_before[None, :] & is_cross_sell
             yield replace(
                 problem,

@@ -162,6 +162,7 @@ class Shelf:
         limits: Limits,
         roles: Roles | None = None,
         is_anchor: Flags | None = None,
+        spread: float = 1.0,
     ) -> BundleProblem:
         """Return the problem of one customer.
 
@@ -175,12 +176,16 @@ class Shelf:
             What the form says of products; nothing when None.
         is_anchor
             (n,) which candidates may serve as the anchor: what the customer bought before.
+        spread
+            v of :mod:`ml.optimizer.objective`.
         """
-        joint = dense_pairs(Objective.EXPECTED_JOINT_PURCHASE, preference, self._lifts.block(codes))
-        margin = self.margin_cents[codes]
+        lifts, margin = self._lifts.block(codes), self.margin_cents[codes]
+        joint = dense_pairs(Objective.EXPECTED_JOINT_PURCHASE, preference, lifts, spread=spread)
         is_ours = policy.objective == Objective.EXPECTED_JOINT_PURCHASE and policy.association == "lift"
         values = (
-            joint if is_ours else dense_pairs(policy.objective, preference, self._associations.block(codes), margin)
+            joint
+            if is_ours
+            else dense_pairs(policy.objective, preference, self._associations.block(codes), margin, spread)
         )
         return BundleProblem(
             preference,
@@ -218,13 +223,17 @@ class Shelf:
             limits.rules(),
         )
 
-    def catalogue_bound(self, policy: Policy, preference: Reals, limits: Limits, objective: float) -> float:
+    def catalogue_bound(
+        self, policy: Policy, preference: Reals, spread: float, limits: Limits, objective: float
+    ) -> float:
         """Return what no bundle of any products of the shelf exceeds, nor ``objective``.
 
         Parameters
         ----------
         preference
             (products,) probability that the next basket holds each product of the shelf.
+        spread
+            v of :mod:`ml.optimizer.objective`.
         objective
             Value of the bundle in hand, 0 for an abstention.
         """
@@ -234,8 +243,8 @@ class Shelf:
         left, right = preference[self.first], preference[self.second]
         known = np.where(self.margin_cents == UNKNOWN_MARGIN, -np.inf, self.margin_cents.astype(float))
         margin = known[self.first] + known[self.second]
-        values = pair_values(policy.objective, left, right, self.association, margin)
-        joint = pair_values(Objective.EXPECTED_JOINT_PURCHASE, left, right, self.lift, margin)
+        values = pair_values(policy.objective, left, right, self.association, margin, spread)
+        joint = pair_values(Objective.EXPECTED_JOINT_PURCHASE, left, right, self.lift, margin, spread)
         return catalogue.bound(preference, values, joint, limits, objective)
 
 

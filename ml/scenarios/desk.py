@@ -42,6 +42,6 @@ def desk_of(settings: Settings, params: RunParams, products: pl.DataFrame, pairs
 
 def slates_of(warehouse: Warehouse, run_id: int, shelf: Shelf, customers: Sequence[str]) -> list[Slate]:
     """Return the customers' candidates of a run, those on the shelf, by customer; without bundles yet."""
-    columns = ["customer_id", "product_id", "preference", "sources", "candidate_rank"]
+    columns = ["customer_id", "product_id", "preference", "sources", "candidate_rank", "basket_spread"]
     found = warehouse.read(CANDIDATES, {"run_id": run_id, "customer_id": list(customers)}, columns)
     return Slate.each(found.sort("customer_id", "candidate_rank"), shelf)

@@ -229,6 +229,7 @@ def _crowd(slates: Sequence[Slate], held: Sequence[Sequence[Bundle]], desk: Desk
         np.zeros(shape, np.int64),
         np.full(len(slates), desk.limits.min_price_cents, np.int64),
         np.full(len(slates), NO_BUDGET if desk.limits.budget_cents is None else desk.limits.budget_cents, np.int64),
+        np.array([slate.spread for slate in slates], float),
     )
     roles, has_floor = desk.roles, desk.limits.min_margin_cents is not None
     for row, (slate, bundles) in enumerate(zip(slates, held, strict=True)):

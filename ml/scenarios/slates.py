@@ -50,6 +50,8 @@ class Slate:
         Whose slate it is, and what the codes stand for.
     product, preference, source
         (n,) int32 code, probability, and who proposed the candidate: bits of :data:`ml.candidates.SOURCES`.
+    spread
+        v of :mod:`ml.optimizer.objective`.
     live
         Positions of the bundles the customer had before; None for one that is not all among the candidates.
     solutions
@@ -67,6 +69,7 @@ class Slate:
     product: NDArray[np.int32]
     preference: Reals
     source: NDArray[np.uint8]
+    spread: float
     live: tuple[Bundle | None, ...] = ()
     solutions: list[Solution] = field(default_factory=list)
     held_back_by: list[str | None] = field(default_factory=list)
@@ -87,10 +90,11 @@ class Slate:
         source = np.zeros(len(product), np.uint8)
         for bit, name in enumerate(SOURCES):
             source |= known["sources"].list.contains(name).to_numpy().astype(np.uint8) << bit
+        spread = known["basket_spread"].to_numpy()
         runs = known.select(pl.col("customer_id").rle()).unnest("customer_id")
         ends = runs["len"].cum_sum().to_list()
         return [
-            cls(customer, shelf, product[first:end], preference[first:end], source[first:end])
+            cls(customer, shelf, product[first:end], preference[first:end], source[first:end], float(spread[first]))
             for customer, first, end in zip(runs["value"].to_list(), [0, *ends], ends, strict=False)
         ]
 
@@ -116,7 +120,9 @@ class Slate:
 
     def problem(self, desk: Desk) -> BundleProblem:
         """Return the problem of the customer's first bundle."""
-        return desk.shelf.problem(desk.policy, self.codes, self.preference, desk.limits, desk.roles, self.is_anchor)
+        return desk.shelf.problem(
+            desk.policy, self.codes, self.preference, desk.limits, desk.roles, self.is_anchor, self.spread
+        )
 
     def positions(self, product_ids: Sequence[str]) -> Bundle | None:
         """Return where products stand among the candidates, ascending; None when one does not."""

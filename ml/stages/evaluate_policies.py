@@ -198,7 +198,8 @@ def _race(shop: Shop, counts: Cooccurrence, shortlisted: pl.DataFrame, seed: int
     """Let the solvers race on some customers' real problems; no rows where nobody has a bundle worth anything."""
     shelf = Shelf.of(shop.products, counts.frame(POLICIES[OURS].association), counts.params)
     customers = held_out_customers(shelf, shortlisted)[:RACED_CUSTOMERS]
-    problems = [shelf.problem(POLICIES[OURS], one.codes, one.preference, RACE_LIMITS) for one in customers]
+    ours = POLICIES[OURS]
+    problems = [shelf.problem(ours, one.codes, one.preference, RACE_LIMITS, spread=one.spread) for one in customers]
     if not any(solve(problem).status == "optimal" for problem in problems):
         log.warning("no race of the solvers: none of %s customers has a bundle that is proven best", len(problems))
         return pl.DataFrame()

@@ -197,14 +197,14 @@ def _catalogue_gaps(
     requests = sample.select("customer_id", cut=context.as_of + timedelta(days=1))
     every = whole_catalogue(shop.baskets, offerable(shop.products), requests)
     preferences = pl.Series(model.score(shop.baskets, shop.products, every))
-    scored = every.select("customer_id", "product_id", preference=preferences)
+    scored = every.select("customer_id", "product_id", "basket_spread", preference=preferences)
     by_customer = {key: own for (key,), own in scored.partition_by("customer_id", as_dict=True).items()}
     for customer, objective in sample.select("customer_id", "objective").iter_rows():
         own = by_customer[customer]
         preference = np.zeros(len(shelf.product_ids))
         preference[shelf.codes(own["product_id"])] = own["preference"].to_numpy()
-        policy = POLICIES[context.params.policy]
-        bound = shelf.catalogue_bound(policy, preference, limits_of(context.params), objective)
+        policy, limits = POLICIES[context.params.policy], limits_of(context.params)
+        bound = shelf.catalogue_bound(policy, preference, float(own["basket_spread"][0]), limits, objective)
         yield {
             "customer_id": customer,
             "objective": objective,

@@ -118,7 +118,7 @@ def _scored(
             whole = pl.concat([own, requests.select("customer_id").join(given, how="cross")]).unique()
             found = propose(baskets, offered, requests, params, whole)
             preference = pl.Series(model.score(baskets, products, found))
-            scored = found.select("customer_id", "product_id", "sources", preference=preference)
+            scored = found.select("customer_id", "product_id", "sources", "basket_spread", preference=preference)
             searched = without_given(scored, own).with_columns(
                 is_bought_before=pl.col("sources").list.contains("bought")
             )

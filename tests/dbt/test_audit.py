@@ -139,6 +139,7 @@ class Run:
                     "preference": 0.3,
                     "sources": ["history"],
                     "candidate_rank": 1,
+                    "basket_spread": 1.0,
                 }
             ],
         )
@@ -214,7 +215,13 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
     run.bundle("abstained", {**ABSTAINED, "customer_id": "eve"}, ())
     run.bundle("and offered", {**SOUND, "customer_id": "eve"}, ITEMS)
     run.bundle("silent", {**ABSTAINED, "customer_id": "mute", "fallback_reason": ""}, ())
-    candidate = {"product_id": "milk", "preference": 0.3, "sources": [], "candidate_rank": 1}
+    candidate = {
+        "product_id": "milk",
+        "preference": 0.3,
+        "sources": [],
+        "candidate_rank": 1,
+        "basket_spread": 1.0,
+    }
     run.insert("candidates", [{"customer_id": "forgotten", **candidate}])
     with owner.cursor() as cursor:
         cursor.execute("insert into ml.bundle_items select run_id, 'nobody', 1, 'milk', .3, 1, 1, '{}' from ops.runs"

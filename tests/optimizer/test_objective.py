@@ -35,6 +35,19 @@ def test_each_objective_on_one_pair(objective: Objective, wanted: float) -> None
     assert values == pytest.approx(np.array([[0, wanted], [wanted, 0]]))
 
 
+def test_customers_whose_baskets_differ_in_size_buy_more_together() -> None:
+    association = np.array([[0.0, 2.0], [2.0, 0.0]])
+
+    def value(objective: Objective, spread: float) -> float:
+        return float(dense_pairs(objective, np.array([0.4, 0.3]), association, np.array([70, 50]), spread)[0, 1])
+
+    assert value(Objective.INDEPENDENT_PURCHASE, 1.2) == pytest.approx(0.144)
+    assert value(Objective.EXPECTED_JOINT_PURCHASE, 1.2) == pytest.approx(0.288)
+    assert value(Objective.EXPECTED_JOINT_PURCHASE, 9.0) == value(Objective.INDEPENDENT_PURCHASE, 9.0) == 0.3
+    assert value(Objective.EXPECTED_INCREMENTAL_MARGIN, 1.2) == pytest.approx(0.144 * 120)
+    assert value(Objective.PAIRWISE_SUM, 1.2) == pytest.approx(1.4)
+
+
 @pytest.mark.parametrize("objective", ALL)
 def test_a_pair_without_evidence_is_worth_nothing(objective: Objective) -> None:
     assert one(objective, 0.4, 0.3, 0.0, 100) == 0.0

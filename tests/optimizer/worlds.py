@@ -29,6 +29,7 @@ def shop(rng: np.random.Generator, customers: int, products: int, candidates: in
         np.zeros(product.shape, np.int64),
         np.full(customers, limits.min_price_cents),
         np.full(customers, NO_BUDGET if limits.budget_cents is None else limits.budget_cents),
+        rng.uniform(0.5, 2.0, customers),
     )
     return market, crowd, rng.integers(0, max(2, 3 * customers // products * 2), products).astype(np.int64)
 
@@ -65,6 +66,7 @@ def any_shop(rng: np.random.Generator, objective: Objective) -> tuple[World, Lim
         _earlier(rng, product),
         np.minimum(rng.integers(0, 1500, customers) * (rng.random(customers) < 0.4), budget),
         budget,
+        rng.uniform(0.5, 2.0, customers),
     )
     units = rng.integers(0, 4, products).astype(np.int64)
     return (market._replace(cost_per_product=limits.cost_per_product), crowd, units), limits
@@ -84,8 +86,8 @@ def problem_of(market: Market, crowd: Crowd, u: int, limits: Limits) -> BundlePr
     budget = int(crowd.budget[u])
     return BundleProblem(
         preference,
-        dense_pairs(Objective(market.objective), preference, association, market.margin[codes]),
-        dense_pairs(Objective.EXPECTED_JOINT_PURCHASE, preference, lift),
+        dense_pairs(Objective(market.objective), preference, association, market.margin[codes], crowd.spread[u]),
+        dense_pairs(Objective.EXPECTED_JOINT_PURCHASE, preference, lift, spread=crowd.spread[u]),
         market.price[codes],
         market.category[codes],
         np.full(n, UNLIMITED),

@@ -48,8 +48,13 @@ def test_policies_that_are_no_probability_claim_ours() -> None:
 
 
 def test_customers_come_in_order_with_the_products_that_are_on_the_shelf() -> None:
-    rows = [("bob", "jam", 0.2, True, False), ("ann", "bread", 0.5, True, True), ("ann", "caviar", 0.9, False, True)]
-    names = ["customer_id", "product_id", "preference", "is_bought_before", "is_bought"]
+    rows = [
+        ("bob", "jam", 0.2, True, False, 0.8),
+        ("ann", "bread", 0.5, True, True, 1.5),
+        ("ann", "caviar", 0.9, False, True, 1.5),
+    ]
+    names = ["customer_id", "product_id", "preference", "is_bought_before", "is_bought", "basket_spread"]
     ann, bob = held_out_customers(SHELF, pl.DataFrame(rows, schema=names, orient="row").sort("customer_id"))
     assert (ann.codes.tolist(), ann.in_basket.tolist()) == ([0], [True])
+    assert (ann.spread, bob.spread) == (1.5, 0.8)
     assert (bob.codes.tolist(), bob.preference.tolist()) == ([2], [0.2])

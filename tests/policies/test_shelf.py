@@ -71,9 +71,9 @@ def test_the_problem_keeps_the_order_of_the_candidates() -> None:
 
 def test_the_catalogue_bound_is_what_the_whole_shelf_can_give() -> None:
     shelf = Shelf.of(products(), PAIRS)
-    best = solve(shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, Limits())).objective
-    assert shelf.catalogue_bound(POLICIES[OURS], CHANCE, Limits(), 0.0) == pytest.approx(best)
-    assert shelf.catalogue_bound(POLICIES[OURS], CHANCE, Limits(), best + 1) == best + 1
+    best = solve(shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, Limits(), spread=1.5)).objective
+    assert shelf.catalogue_bound(POLICIES[OURS], CHANCE, 1.5, Limits(), 0.0) == pytest.approx(best)
+    assert shelf.catalogue_bound(POLICIES[OURS], CHANCE, 1.5, Limits(), best + 1) == best + 1
 
 
 def scored(rows: list[tuple[str, str, float, bool, bool]]) -> pl.DataFrame:
@@ -140,9 +140,10 @@ def test_the_shop_as_arrays_gives_the_same_problem() -> None:
         np.zeros((1, 5), np.int64),
         np.zeros(1, np.int64),
         np.full(1, NO_BUDGET),
+        np.full(1, 1.5),
     )
     market = shelf.market(POLICIES[OURS], limits)
-    wanted = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, limits).statement
+    wanted = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, limits, spread=1.5).statement
     made = statement_of(
         market, crowd, Pairs.of(market, crowd), 0, np.arange(4), 4, np.zeros(4), np.empty(5, np.int64),
         np.empty((4, 4)), np.zeros((4, 4)),

@@ -38,6 +38,7 @@ def candidates(*products: str) -> pl.DataFrame:
             "preference": 0.5,
             "sources": [["history"]] * len(products),
             "candidate_rank": range(1, len(products) + 1),
+            "basket_spread": 1.0,
         }
     )
 

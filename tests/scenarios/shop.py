@@ -61,6 +61,7 @@ def customers(rng: np.random.Generator, shop: Desk, count: int, candidates: int 
                 "customer_id": [f"c{number:03d}"] * candidates,
                 "product_id": [shop.shelf.product_ids[code] for code in chosen],
                 "preference": rng.beta(1, 3, candidates),
+                "basket_spread": rng.uniform(0.5, 2.0),
                 "sources": [["bought"] if rng.random() < 0.5 else ["popular"] for _ in range(candidates)],
             }
         )

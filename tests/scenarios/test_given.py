@@ -86,7 +86,9 @@ def test_products_beside_the_candidates_make_a_given_bundle_comparable() -> None
             {"customer_id": "c000", "product_id": [one, other], "preference": [0.5, 0.4], "sources": [["new"], sources]}
         )
         (row,) = given_rows(slate, more, given, shop)
-        alone = shop.shelf.problem(shop.policy, shop.shelf.codes(more["product_id"]), np.array([0.5, 0.4]), shop.limits)
+        alone = shop.shelf.problem(
+            shop.policy, shop.shelf.codes(more["product_id"]), np.array([0.5, 0.4]), shop.limits, spread=slate.spread
+        )
         assert row["objective"] == (pytest.approx(alone.value((0, 1))) if is_allowed else None)
         assert (row["unranked_reason"] == "infeasible:anchor") != is_allowed
 

@@ -21,6 +21,7 @@ CANDIDATES = pl.DataFrame(
         "product_id": ["jam", "bread", "butter"],
         "preference": [0.2, 0.5, 0.4],
         "sources": [["popular"], ["bought"], ["bought", "popular"]],
+        "basket_spread": [1.0] * 3,
     }
 )
 BUNDLE = Solution((0, 1), 0.096, 0.096, 0.0, "optimal", 0.1)

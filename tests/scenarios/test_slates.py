@@ -104,10 +104,12 @@ def test_customers_are_read_from_the_rows_of_a_block_and_keep_no_frame() -> None
             "product_id": ["p05", "gone", "p01", "gone", "p01"],
             "preference": [0.3, 0.25, 0.2, 0.1, 0.9],
             "sources": [["bought", "asked"], ["bought"], [], ["popular"], ["popular", "new"]],
+            "basket_spread": [1.5, 1.5, 1.5, 0.8, 0.9],
         }
     )
     ann, eve = Slate.each(frame, shop.shelf)
     assert (ann.customer_id, ann.product.tolist(), ann.preference.tolist()) == ("ann", [5, 1], [0.3, 0.2])
+    assert (ann.spread, eve.spread) == (1.5, 0.9)
     assert (ann.sources(0), ann.sources(1), eve.sources(0)) == (["bought", "asked"], [], ["popular", "new"])
     assert (ann.is_anchor.tolist(), eve.is_anchor.tolist()) == ([True, False], [False])
     assert ann.positions(["p01", "p05"]) == (0, 1)

@@ -43,6 +43,7 @@ def test_the_objective_can_be_worked_out_again_from_the_tables(shop: Settings, s
     items = read(shop, BUNDLE_ITEMS, solved)
     pairs = {row[:2]: row[2] for row in read(shop, ASSOCIATIONS, solved).select(
         "product_a", "product_b", "association").iter_rows()}  # fmt: skip
+    spread = dict(read(shop, CANDIDATES, solved).select("customer_id", "basket_spread").iter_rows())
     bundles = read(shop, BUNDLES, solved).filter(pl.col("status") != "abstained")
     for bundle in bundles.iter_rows(named=True):
         own = items.filter(pl.col("bundle_id") == bundle["bundle_id"]).sort("product_id")
@@ -50,7 +51,7 @@ def test_the_objective_can_be_worked_out_again_from_the_tables(shop: Settings, s
         total = -CONTEXT.params.cost_per_product * len(found)
         for at, (left, p) in enumerate(found):
             for right, q in found[at + 1 :]:
-                total += min(p * q * pairs.get((left, right), 0.0), p, q)
+                total += min(spread[bundle["customer_id"]] * p * q * pairs.get((left, right), 0.0), p, q)
         assert bundle["objective"] == pytest.approx(total, rel=1e-12)
 
 
