@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ml.errors import ConfigError
+from ml.influence import counted
 
 SOURCES = ("bought", "popular", "co_purchased", "category", "new", "asked")
 BOUGHT, POPULAR, CO_PURCHASED, CATEGORY, NEW, ASKED = (1 << bit for bit in range(len(SOURCES)))
@@ -89,7 +90,8 @@ def propose(
     Parameters
     ----------
     baskets
-        Rows of ``features.ftr_baskets``; those without a customer count for popularity and co-purchase.
+        Rows of ``features.ftr_baskets``; those without a customer count for popularity and co-purchase, giant ones and
+        those that :func:`ml.influence.counted` leaves out only for the customer's own taste.
     products
         Rows of ``features.ftr_products``; only those with ``is_bundleable`` are proposed.
     requests
@@ -155,13 +157,15 @@ def _propose_at(
     before = lines.filter(pl.col("basket_on") < cut).with_columns(
         age=(pl.lit(cut) - pl.col("basket_on")).dt.total_days()
     )
-    order, sold = _by_popularity(before, catalogue.height, params.window_days)
+    ordinary = counted(before.filter(~pl.col("is_giant")).unique("basket", keep="first", maintain_order=True))
+    everybody = before.join(ordinary, on="basket", how="semi", maintain_order="left")
+    order, sold = _by_popularity(everybody, catalogue.height, params.window_days)
     common = np.zeros(catalogue.height, np.uint8)
     common[order[: params.popular]] |= POPULAR
     common[~sold] &= ~np.uint8(POPULAR)
-    common[_newcomers(cut, before, catalogue, order, params)] |= NEW
-    near = _neighbours(before.filter(~pl.col("is_giant")), catalogue.height, params)
-    spread = basket_spreads(before, customers)
+    common[_newcomers(cut, everybody, catalogue, order, params)] |= NEW
+    near = _neighbours(everybody, catalogue.height, params)
+    spread = basket_spreads(everybody, customers)
     taste, last = _tastes(before, customers, catalogue.height, params.decay_days)
     shelf, category_of = _shelves(catalogue, order[sold[order]], params.per_category)
     asked_of, asked_product = _asked(asked, customers, catalogue)
@@ -202,7 +206,7 @@ def basket_spreads(lines: pl.DataFrame, customers: pl.Series) -> NDArray[np.floa
     Parameters
     ----------
     lines
-        ``customer_id``, ``basket``, ``is_giant``: one row a product of a basket.
+        ``customer_id``, ``basket``: one row a product of an ordinary basket.
     """
     sizes = (
         lines.filter(~pl.col("is_giant"), pl.col("customer_id").is_not_null()).group_by("customer_id", "basket").len()

@@ -8,6 +8,7 @@ import polars as pl
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
 from ml.evaluation.splits import requests_between, training_cuts
+from ml.influence import influence
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
@@ -70,16 +71,23 @@ def fitted_ranker(shop: Shop, through: date, settings: Settings, seed: int) -> t
 def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
     """Return labelled candidates of the training cuts on or before ``through``; the newest cut is the validation.
 
+    A customer gives one target a cut, so ``target_baskets`` at most, whatever they buy; giant baskets are none, and
+    customers whose influence is bounded give none.
+
     Raises
     ------
     DataError
         When there are none.
     """
     wanted = settings.preference
+    bounded = influence(shop.baskets.filter(pl.col("basket_on") <= through))
+    ordinary = shop.baskets.filter(~pl.col("is_giant")).join(
+        bounded, on="customer_id", how="anti", maintain_order="left"
+    )
     frames = []
     for back, cut in enumerate(training_cuts(through, wanted.target_baskets, wanted.holdout_days)):
         last = cut + timedelta(days=wanted.holdout_days - 1)
-        targets = requests_between(shop.baskets, cut, last, wanted.min_customer_baskets)
+        targets = requests_between(ordinary, cut, last, wanted.min_customer_baskets)
         if targets.height:
             frames.append(asked(shop, targets, settings).with_columns(is_validation=pl.lit(back == 0)))
     if not frames:

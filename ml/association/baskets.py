@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.errors import ColumnError
+from ml.influence import counted
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -63,7 +64,8 @@ def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = Non
     ----------
     baskets
         Columns ``customer_id`` (null where unknown), ``product_ids`` (distinct, list of text), as in
-        ``features.ftr_baskets``; rows with a true ``is_giant`` are left out where that column stands.
+        ``features.ftr_baskets``; rows with a true ``is_giant`` are left out where that column stands, and those that
+        :func:`ml.influence.counted` does not count.
     product_ids
         Products to keep; all that occur when None. Baskets left without one are dropped.
 
@@ -77,7 +79,9 @@ def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = Non
         raise ColumnError(f"baskets: columns missing: {', '.join(sorted(missing))}")
     if "is_giant" in baskets.columns:
         baskets = baskets.filter(~pl.col("is_giant"))
-    ordered = baskets.select("customer_id", "product_ids").sort("customer_id", nulls_last=False, maintain_order=True)
+    ordered = (
+        counted(baskets).select("customer_id", "product_ids").sort("customer_id", nulls_last=False, maintain_order=True)
+    )
     lines = ordered.with_row_index("basket").explode("product_ids").drop_nulls("product_ids")
     known = sorted(set(product_ids) if product_ids is not None else lines["product_ids"].unique().to_list())
     codes = pl.DataFrame(

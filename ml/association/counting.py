@@ -89,6 +89,42 @@ def expected_pairs(baskets: IndexedBaskets, first: Codes, second: Codes) -> Real
     return expected
 
 
+def heaviest_customers(baskets: IndexedBaskets, first: Codes, second: Codes) -> tuple[Codes, Codes]:
+    """Return for each pair the known customer with most baskets of it, and how many; the first of equals.
+
+    Parameters
+    ----------
+    baskets
+        Baskets; those without a customer are passed over.
+    first, second
+        (pairs,) product codes, first < second, in ascending order.
+
+    Returns
+    -------
+    tuple
+        (pairs,) customer, ``NO_CUSTOMER`` where no known one has the pair; and their baskets that hold both.
+    """
+    known = baskets.of_known_customers()
+    starts, holders = by_product(known)
+    return _heaviest(first, second, starts, holders, known.starts, known.items, known.customers)
+
+
+def expected_of(baskets: IndexedBaskets, customers: Codes, first: Codes, second: Codes) -> Reals:
+    """Return the part of :func:`expected_pairs` that one customer's habits explain, (pairs,), a customer each."""
+    starts, items, counts, weights = customer_products(baskets)
+    if not len(customers):
+        return np.zeros(0)
+    owner = np.repeat(np.arange(len(weights), dtype=np.int64), np.diff(starts))
+    cells = owner * len(baskets.product_ids) + items
+
+    def held(products: Codes) -> Reals:
+        wanted = customers.astype(np.int64) * len(baskets.product_ids) + products
+        at = np.minimum(np.searchsorted(cells, wanted), len(cells) - 1)
+        return np.where(cells[at] == wanted, counts[at], 0.0)
+
+    return np.asarray(held(first) * held(second) * weights[customers])
+
+
 @njit(cache=True, nogil=True)
 def _holders(basket_starts, items, product_starts):  # type: ignore[no-untyped-def]
     """Counting sort: baskets are met in order, so each product's list ascends."""
@@ -142,6 +178,36 @@ def _count(starts, holders, basket_starts, items, first_known, least):  # type: 
             together[other] = 0
             pairs += 1
     return first[:pairs].copy(), second[:pairs].copy(), counts[:pairs].copy(), known[:pairs].copy()
+
+
+@njit(cache=True, nogil=True)
+def _heaviest(first, second, starts, holders, basket_starts, items, customers):  # type: ignore[no-untyped-def]
+    products = len(starts) - 1
+    # A customer's baskets stand together, so one run of counts for each second product is enough.
+    counting, run = np.full(products, -1, np.int32), np.zeros(products, np.int32)
+    who, most = np.full(products, -1, np.int32), np.zeros(products, np.int32)
+    heaviest, held = np.full(len(first), -1, np.int32), np.zeros(len(first), np.int32)
+    pair = 0
+    while pair < len(first):
+        product, begin = first[pair], pair
+        while pair < len(first) and first[pair] == product:
+            counting[second[pair]], who[second[pair]], most[second[pair]] = -1, -1, 0
+            pair += 1
+        for position in range(starts[product], starts[product + 1]):
+            basket = holders[position]
+            customer = customers[basket]
+            for line in range(basket_starts[basket + 1] - 1, basket_starts[basket] - 1, -1):
+                other = items[line]
+                if other <= product:
+                    break
+                if counting[other] != customer:
+                    counting[other], run[other] = customer, 0
+                run[other] += 1
+                if run[other] > most[other]:
+                    most[other], who[other] = run[other], customer
+        for place in range(begin, pair):
+            heaviest[place], held[place] = who[second[place]], most[second[place]]
+    return heaviest, held
 
 
 @njit(cache=True, nogil=True)

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 import polars as pl
 
+from ml.influence import counted
 from ml.preference.contract import Probabilities, check_candidates, check_fitted, read_facts, write_facts
 
 KEYS = ["customer_id", "cut", "product_id"]
@@ -96,7 +97,8 @@ class PersonalDecayed(PersonalFrequency):
 
 
 def popularity(before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
-    """Return the share of the baskets ``before`` that hold the product of each row asked."""
+    """Return the share of the baskets ``before`` that hold the product of each row asked, of those that count."""
+    before = counted(before)
     held = before.select(product_id="product_ids").explode("product_id").group_by("product_id").len("held")
     joined = asked.join(held, on="product_id", how="left", maintain_order="left")
     return (joined["held"].fill_null(0) / max(1, before.height)).alias("popularity")

@@ -11,6 +11,7 @@ from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import (
     ARRAYS_FILE,
     FACTS_FILE,
+    MOST_OF_ONE,
     Cooccurrence,
     CooccurrenceParams,
     fit_cooccurrence,
@@ -44,11 +45,11 @@ def test_lift_is_the_shrunk_ratio_of_count_to_expectation() -> None:
 def test_two_people_with_different_tastes_are_not_taken_for_an_association() -> None:
     """Each buys any three of four products: over the population their shelves look tied, within customers less so."""
     shelves = {"ann": "abcd", "bob": "wxyz"}
-    rows = [(who, list(three)) for who, shelf in shelves.items() for three in combinations(shelf, 3)] * 50
+    rows = [(who, list(three)) for who, shelf in shelves.items() for three in combinations(shelf, 3)] * 15
     model = fitted(rows)
-    expected = 150 * 150 * (200 * 6) / 600**2
-    assert model.values("lift") == pytest.approx([(100 + 5) / (expected + 5)] * 12)
-    assert model.values("population_lift") == pytest.approx([(100 + 5) / (150 * 150 / 400 + 5)] * 12)
+    expected = 45 * 45 * (60 * 6) / 180**2
+    assert model.values("lift") == pytest.approx([(30 + 5) / (expected + 5)] * 12)
+    assert model.values("population_lift") == pytest.approx([(30 + 5) / (45 * 45 / 120 + 5)] * 12)
     assert (model.values("lift") < model.values("population_lift")).all()
 
 
@@ -59,6 +60,18 @@ def test_a_pair_with_too_little_evidence_has_association_zero() -> None:
     butter = model.frame("population_lift").row(by_predicate=(pl.col("product_a") == "bread"), named=True)
     assert butter["association"] > 1
     assert [butter[name] for name in ("pair_baskets", "lift", "lift_low", "lift_high")] == [0, 0, 0, 0]
+
+
+def test_a_customer_who_outweighs_all_others_is_no_evidence_for_the_pair() -> None:
+    """Others have pasta with sauce 6 times; a trader has it 31 times, and salt with tea as often as others."""
+    others = [(f"c{number}", held) for number in range(6) for held in (["pasta", "sauce"], ["salt", "tea"])]
+    bound = [("trader", ["pasta", "sauce"])] * MOST_OF_ONE + [("trader", ["salt", "tea"])] * 6
+    within, beyond, alone = (fitted(others + more) for more in (bound, [("trader", ["pasta", "sauce"]), *bound], []))
+    assert [model.outweighed_pairs for model in (within, beyond, alone)] == [0, 1, 0]
+    assert within.pair_baskets.tolist() == [6 + MOST_OF_ONE, 12]
+    assert beyond.pair_baskets.tolist() == [6, 12] and beyond.all_pair_baskets.tolist() == [7 + MOST_OF_ONE, 12]
+    assert beyond.expected_baskets[0] == pytest.approx(alone.expected_baskets[0])
+    assert load_cooccurrence(beyond.dump()).outweighed_pairs == 1
 
 
 def test_orders_without_a_customer_count_for_the_population() -> None:
@@ -77,7 +90,8 @@ def test_cosine_is_that_of_the_basket_vectors() -> None:
 
 
 def test_the_interval_holds_the_lift_and_narrows_with_evidence() -> None:
-    few, many = fitted(PANTRY), fitted(PANTRY * 50)
+    people = [(f"{who} {copy}", held) for copy in range(50) for who, held in PANTRY]
+    few, many = fitted(PANTRY), fitted(people)  # type: ignore[arg-type]
     for model in (few, many):
         lift, low, high = model.evidence()
         assert (low < lift).all() and (lift < high).all()

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.association.baskets import IndexedBaskets, index_baskets
-from ml.association.counting import by_product, count_pairs, customer_products, expected_pairs
+from ml.association.baskets import NO_CUSTOMER, IndexedBaskets, index_baskets
+from ml.association.counting import (
+    by_product,
+    count_pairs,
+    customer_products,
+    expected_of,
+    expected_pairs,
+    heaviest_customers,
+)
 
 BASKET = st.tuples(st.sampled_from(["ann", "bob", "cy", None]), st.sets(st.sampled_from("abcdefg"), min_size=1))
 BASKETS = st.lists(BASKET, max_size=25)
@@ -61,6 +68,30 @@ def test_expectation_equals_the_plain_definition(baskets: list[tuple[str | None,
             total += counts[index.product_ids[i]] * counts[index.product_ids[j]] * weight
         wanted.append(total)
     assert expected_pairs(index, first, second) == pytest.approx(wanted, rel=1e-12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(BASKETS)
+def test_the_heaviest_customer_of_a_pair_is_the_one_with_most_of_its_baskets(
+    baskets: list[tuple[str | None, set[str]]],
+) -> None:
+    index = indexed(baskets)
+    first, second, _, known = count_pairs(index, 1)
+    names = sorted({customer for customer, _ in baskets if customer is not None})
+    customers, most = heaviest_customers(index, first, second)
+    for pair, customer in enumerate(customers):
+        both = {index.product_ids[first[pair]], index.product_ids[second[pair]]}
+        counts = [sum(who == name and both <= held for who, held in baskets) for name in names]
+        if not known[pair]:
+            assert (customer, most[pair]) == (NO_CUSTOMER, 0)
+            continue
+        assert (customer, most[pair]) == (int(np.argmax(counts)), max(counts))
+        alone = indexed([(who, held) for who, held in baskets if who == names[customer]])
+        codes = ([alone.product_ids.index(name)] for name in sorted(both))
+        left, right = (np.array(code, np.int32) for code in codes)
+        one = slice(pair, pair + 1)
+        theirs = expected_of(index, customers[one], first[one], second[one])
+        assert theirs == pytest.approx(expected_pairs(alone, left, right))
 
 
 def test_expectation_does_not_depend_on_the_order_of_the_pairs() -> None:
