@@ -175,6 +175,7 @@ ASSOCIATIONS = _results(
         "lift_low": REAL,
         "lift_high": REAL,
         "association": REAL,
+        "relation": TEXT,
     },
 )
 BUNDLES = _results(

@@ -49,18 +49,20 @@ create table ml.associations (
     lift_low double precision not null,
     lift_high double precision not null,
     association double precision not null check (association >= 0),
+    relation text not null check (relation in ('complement', 'substitute', 'undecided')),
     primary key (run_id, product_a, product_b)
 ) partition by list (run_id);
-comment on table ml.associations is 'One row a pair with evidence among the candidates and the products of the shop''s own bundles.';
+comment on table ml.associations is 'One row a pair with evidence, or of substitutes, among the candidates and the products of the shop''s own bundles.';
 comment on column ml.associations.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.associations.product_a is 'First product, the smaller key.';
 comment on column ml.associations.product_b is 'Second product.';
-comment on column ml.associations.pair_baskets is 'Baskets with both.';
+comment on column ml.associations.pair_baskets is 'Baskets of known customers with both, without those of one who outweighs all others.';
 comment on column ml.associations.expected_baskets is 'Baskets with both if each customer bought at random from their own habits.';
 comment on column ml.associations.lift is 'pair_baskets / expected_baskets without shrinkage.';
 comment on column ml.associations.lift_low is 'Lower end of the 95 % interval.';
 comment on column ml.associations.lift_high is 'Upper end of the 95 % interval.';
-comment on column ml.associations.association is 'Shrunk size-adjusted lift used by the optimizer.';
+comment on column ml.associations.association is 'Shrunk size-adjusted lift used by the optimizer; 0 for substitutes without evidence of meeting.';
+comment on column ml.associations.relation is 'What the two are to each other: complement, substitute or undecided.';
 
 create table ml.bundles (
     run_id bigint not null,

@@ -140,17 +140,8 @@ class Cooccurrence:
         return SymmetricPairs.of(first[kept], second[kept], self.values(kind)[kept], len(product_ids))
 
     def evidence(self) -> tuple[Reals, Reals, Reals]:
-        """Return the (pairs,) lift C / E without shrinkage, and the ends of its exact 95 % interval.
-
-        All three are 0 where known customers' habits explain nothing: there the count says nothing about habits.
-        """
-        low, high = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-        counts, expected = self.pair_baskets.astype(float), self.expected_baskets
-        ends = (counts, gammaincinv(np.maximum(counts, 1e-9), low), gammaincinv(counts + 1, high))
-        lift, lift_low, lift_high = (
-            np.divide(end, expected, out=np.zeros_like(expected), where=expected > 0) for end in ends
-        )
-        return lift, lift_low, lift_high
+        """Return the (pairs,) lift C / E without shrinkage, and the ends of its exact 95 % interval."""
+        return lift_interval(self.pair_baskets, self.expected_baskets)
 
     def frame(self, kind: Kind = "lift") -> pl.DataFrame:
         """Return one row a pair whose association is above 0, in the columns of ``ml.associations`` without the run."""
@@ -179,6 +170,20 @@ class Cooccurrence:
             "outweighed_pairs": self.outweighed_pairs,
         }
         return {ARRAYS_FILE: save(arrays), FACTS_FILE: json.dumps(facts).encode()}
+
+
+def lift_interval(pair_baskets: Counts, expected: Reals) -> tuple[Reals, Reals, Reals]:
+    """Return (pairs,) C / E without shrinkage, and the ends of its exact 95 % interval.
+
+    All three are 0 where known customers' habits explain nothing: there the count says nothing about habits.
+    """
+    low, high = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
+    counts = pair_baskets.astype(float)
+    ends = (counts, gammaincinv(np.maximum(counts, 1e-9), low), gammaincinv(counts + 1, high))
+    lift, lift_low, lift_high = (
+        np.divide(end, expected, out=np.zeros_like(expected), where=expected > 0) for end in ends
+    )
+    return lift, lift_low, lift_high
 
 
 def shrunk_lift(pair_baskets: Codes, expected_baskets: Reals, params: CooccurrenceParams) -> Reals:

@@ -17,7 +17,8 @@ def cross_effects(baskets: pl.DataFrame, product_ids: tuple[str, ...], first: Co
 
     The partial correlation of the week-to-week changes of log demand for one and of log price paid for the other, given
     the change of its own price, as offers of like products often fall together; Fisher's z of it, summed over both
-    directions and scaled to variance 1. Above 0: more is sold of one while the other is dear, as of substitutes.
+    directions. Above 0: more is sold of one while the other is dear, as of substitutes. Among unrelated products its
+    mean is 0 and its spread 1 to 1.25, since changes from week to week hang together: who tests it compares with those.
 
     Parameters
     ----------

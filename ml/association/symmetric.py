@@ -53,6 +53,13 @@ class SymmetricPairs:
             return np.zeros(len(wanted))
         return np.where(keys[at] == wanted, self.values[at], 0.0)
 
+    def cosines(self, first: Codes, second: Codes) -> Reals:
+        """Return the (pairs,) cosine of the two rows of each pair; fastest when ``first`` ascends."""
+        squares = np.concatenate([np.zeros(1), np.cumsum(self.values**2)])
+        length = np.sqrt(np.maximum(np.diff(squares[self.starts]), 0.0))
+        both = _products(self.starts, self.neighbours, self.values, first, second)
+        return np.asarray(both / np.maximum(length[first] * length[second], 1e-12))
+
     def summed(self, codes: NDArray[np.integer]) -> Reals:
         """Return the (products,) sum of the rows of ``codes``: how strongly each product is tied to them."""
         return _summed(self.starts, self.neighbours, self.values, codes.astype(np.int64))
@@ -65,6 +72,21 @@ def _summed(starts, neighbours, values, codes):  # type: ignore[no-untyped-def]
         for cell in range(starts[code], starts[code + 1]):
             total[neighbours[cell]] += values[cell]
     return total
+
+
+@njit(cache=True, nogil=True)
+def _products(starts, neighbours, values, first, second):  # type: ignore[no-untyped-def]
+    row, here = np.zeros(len(starts) - 1), -1
+    found = np.zeros(len(first))
+    for pair in range(len(first)):
+        if first[pair] != here:
+            here = first[pair]
+            row[:] = 0.0
+            for cell in range(starts[here], starts[here + 1]):
+                row[neighbours[cell]] = values[cell]
+        for cell in range(starts[second[pair]], starts[second[pair] + 1]):
+            found[pair] += row[neighbours[cell]] * values[cell]
+    return found
 
 
 @njit(cache=True, nogil=True)

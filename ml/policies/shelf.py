@@ -62,8 +62,8 @@ class Shelf:
     lift
         (pairs,) shrunk within-customer lift, for the joint probability whatever the policy.
     is_substitute
-        (pairs,) whether the two are bought together less than chance would have it: the whole interval of their lift
-        lies below 1.
+        (pairs,) whether the two were told to be substitutes, or are bought together less than chance would have it: the
+        whole interval of their lift lies below 1.
     """
 
     product_ids: tuple[str, ...]
@@ -86,7 +86,8 @@ class Shelf:
         products
             Rows of ``features.ftr_products``; those that :func:`offerable` refuses are left out.
         pairs
-            Columns of ``ml.associations``: pairs with evidence; ``association`` is the policy's reading.
+            Columns of ``ml.associations``: pairs with evidence; ``association`` is the policy's reading. Without
+            ``relation``, as in a backtest, only the intervals tell substitutes.
         params
             How the pairs were counted; None where ``association`` is the shrunk lift itself.
         """
@@ -98,6 +99,7 @@ class Shelf:
         association = known["association"].to_numpy()
         counts, expected = known["pair_baskets"].to_numpy(), known["expected_baskets"].to_numpy()
         lift = association if params is None else shrunk_lift(counts, expected, params)
+        told = known["relation"] == "substitute" if "relation" in known.columns else False
         own = pl.concat_str(pl.lit("\0"), pl.col("product_id"))  # no category is written like this
         return cls(
             tuple(kept["product_id"]),
@@ -109,7 +111,7 @@ class Shelf:
             known["code_b"].to_numpy().astype(np.int32),
             association,
             lift,
-            known["lift_high"].to_numpy() < 1.0,
+            (known["lift_high"].to_numpy() < 1.0) | np.asarray(told),
         )
 
     @cached_property

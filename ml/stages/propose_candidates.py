@@ -11,6 +11,7 @@ import polars as pl
 from tqdm import tqdm
 
 from ml.association.cooccurrence import load_cooccurrence
+from ml.association.substitutes import load_relations
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
 from ml.params import Context, Counts
@@ -68,7 +69,7 @@ def run(settings: Settings, context: Context) -> Counts:
     parts = list(_scored(settings, context, baskets, products, customers, model, asked, given))
     candidates, beside_them = (pl.concat(frames) for frames in zip(*parts, strict=True))
     files = {path.name: path.read_bytes() for path in association.folder.iterdir()}
-    pairs = load_cooccurrence(files).frame(POLICIES[context.params.policy].association)
+    pairs = load_relations(files).mark(load_cooccurrence(files).frame(POLICIES[context.params.policy].association))
     among = pl.concat([candidates.select("product_id"), given]).unique()
     pairs = pairs.join(among, left_on="product_a", right_on="product_id", how="semi").join(
         among, left_on="product_b", right_on="product_id", how="semi"

@@ -13,11 +13,13 @@ from ml.association.baselines import AttributeCosine, attribute_vectors
 from ml.association.baskets import IndexedBaskets, index_baskets
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence, load_cooccurrence
 from ml.association.counting import count_pairs
+from ml.association.substitutes import SubstituteParams, tell_apart
 from ml.errors import DataError
 from ml.evaluation.association_gate import judge_association
 from ml.evaluation.bootstrap import paired_bootstrap
 from ml.evaluation.pair_metrics import Reading, measure, sample_pairs
 from ml.evaluation.plots import shares
+from ml.influence import influence, summary
 from ml.params import Context, Counts
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
@@ -72,18 +74,22 @@ def run(settings: Settings, context: Context) -> Counts:
             for rival in (COMMISSIONED, CHAMPION)
             if rival in recalls
         }
-        model = _counted(Shop.of(baskets, products, settings.min_product_baskets).baskets, params)
+        whole = Shop.of(baskets, products, settings.min_product_baskets)
+        model = _counted(whole.baskets, params)
+        relations = tell_apart(whole.baskets, whole.products, SubstituteParams(shrinkage=params.shrinkage))
         beside = {name: metrics[name].get("completion_recall_10", 0.0) for name in ("population_lift", "cosine")}
         passed, reason = judge_association(gains, len(model.first), beside)
         evidence = {"pairs": len(model.first), "products": len(model.product_ids), "baskets": model.baskets_total}
+        evidence |= relations.numbers() | {"outweighed_pairs": model.outweighed_pairs} | summary(whole.baskets)
         ours.params({**asdict(params), "holdout_days": settings.preference.holdout_days})
         ours.metrics({**metrics[OURS], **evidence})
+        ours.text(influence(whole.baskets).write_csv(), "influence.csv")
         for metric in ("pair_auc", "completion_recall_10"):
             compared = {name: values[metric] for name, values in metrics.items() if metric in values}
             ours.figure(shares(compared, metric), f"plots/{metric}.png")
         ours.text(reason, "gate.txt")
         with tempfile.TemporaryDirectory() as folder:
-            for name, content in model.dump().items():
+            for name, content in (model.dump() | relations.dump()).items():
                 (Path(folder) / name).write_bytes(content)
             version = tracking.register("association", Path(folder), ours, tags)
     is_champion = tracking.judge(version, passed, reason)

@@ -19,6 +19,7 @@ from ml.evaluation.metrics import (
     repeat_and_explore,
 )
 from ml.evaluation.plots import recall_by_k, reliability_diagram, shares
+from ml.influence import influence, summary
 from ml.params import Context, Counts
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel
@@ -89,6 +90,8 @@ def run(settings: Settings, context: Context) -> Counts:
             curves[kind.kind] = _curve(other)
             gain = paired_bootstrap(table["ndcg_10"].to_numpy(), other["ndcg_10"].to_numpy(), seed=context.params.seed)
             ours.metrics({f"ndcg_10_over_{kind.kind}": gain.value, f"ndcg_10_over_{kind.kind}_low": gain.low})
+        ours.metrics(summary(whole.baskets))
+        ours.text(influence(whole.baskets).write_csv(), "influence.csv")
         ours.params(asdict(ranker.params) | {"rounds": ranker.rounds, "examples": learned.height})
         ours.figure(recall_by_k(curves, KS), "plots/recall_by_k.png")
         ours.figure(shares(ranker.importance(), "share of gain"), "plots/feature_importance.png")

@@ -45,3 +45,15 @@ def test_an_empty_matrix_answers_zero() -> None:
     empty = SymmetricPairs.of(nothing, nothing, np.zeros(0), 3)
     assert empty.block(np.array([0, 2])).tolist() == [[0, 0], [0, 0]]
     assert empty.between(np.array([0]), np.array([1])).tolist() == [0]
+
+
+def test_the_cosine_of_two_rows_is_that_of_the_dense_matrix() -> None:
+    rng = np.random.default_rng(5)
+    dense = np.triu(rng.normal(size=(9, 9)) * (rng.random((9, 9)) < 0.5), 1)
+    dense += dense.T
+    dense[8] = dense[:, 8] = 0
+    first, second = (side.astype(np.int32) for side in np.triu_indices(9, 1))
+    sparse = SymmetricPairs.of(first, second, dense[first, second], 9)
+    length = np.linalg.norm(dense, axis=1)
+    wanted = (dense @ dense)[first, second] / np.maximum(length[first] * length[second], 1e-12)
+    assert sparse.cosines(first, second) == pytest.approx(wanted)

@@ -226,7 +226,9 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
     with owner.cursor() as cursor:
         cursor.execute("insert into ml.bundle_items select run_id, 'nobody', 1, 'milk', .3, 1, 1, '{}' from ops.runs"
                        " where run_id = %s", (run.run_id,))  # fmt: skip
-        cursor.execute("insert into ml.associations values (%s, 'a', 'a', 1, 1, 1, 1, 1, 1)", (run.run_id,))
+        cursor.execute(
+            "insert into ml.associations values (%s, 'a', 'a', 1, 1, 1, 1, 1, 1, 'undecided')", (run.run_id,)
+        )
     found = {check.name: check.failures for check in audit(shop, AS_OF, run.run_id) if not check.is_passed}
     assert found == {
         **dict.fromkeys(FAULTS, 1),
@@ -272,8 +274,15 @@ def test_a_run_that_shares_out_stock_tells_the_truth_of_every_counted_product(
 
 
 def pairs(run: Run) -> None:
-    """Let bread and milk be substitutes; bread and scarce may be, for all that is known."""
-    evidence = {"pair_baskets": 5, "expected_baskets": 9.0, "lift": 0.6, "lift_low": 0.4, "association": 0.7}
+    """Let bread and milk be bought apart; bread and scarce may be, for all that is known."""
+    evidence = {
+        "pair_baskets": 5,
+        "expected_baskets": 9.0,
+        "lift": 0.6,
+        "lift_low": 0.4,
+        "association": 0.7,
+        "relation": "undecided",
+    }
     known = (("bread", "milk", 0.9), ("bread", "scarce", 1.1))
     run.insert("associations", [{"product_a": a, "product_b": b, **evidence, "lift_high": up} for a, b, up in known])
 
@@ -285,6 +294,21 @@ def test_substitutes_do_not_meet_where_complements_were_asked_for(
     run.bundle("b1", SOUND, ITEMS)
     run.bundle("b2", {**SOUND, "customer_id": "bob"}, SCARCE)
     pairs(run)
+    assert failed(shop, run) == {"audit_no_bundle_holds_substitutes": 1}
+
+
+def test_substitutes_do_not_meet_however_wide_their_interval(shop: Settings, products: None, owner: Connection) -> None:
+    run = Run(owner, "told apart", couples_stock=False)
+    run.bundle("b1", SOUND, ITEMS)
+    told = {
+        "pair_baskets": 1,
+        "expected_baskets": 5.0,
+        "lift": 0.2,
+        "lift_low": 0.1,
+        "lift_high": 1.1,
+        "association": 0.0,
+    }
+    run.insert("associations", [{"product_a": "bread", "product_b": "milk", **told, "relation": "substitute"}])
     assert failed(shop, run) == {"audit_no_bundle_holds_substitutes": 1}
 
 

@@ -115,6 +115,17 @@ def test_substitutes_are_those_bought_together_less_than_by_chance() -> None:
     assert problem.violations((0, 2)) == ()
 
 
+def test_who_was_told_a_substitute_is_one_though_its_interval_is_wide_and_it_has_no_evidence_to_meet() -> None:
+    told = PAIRS.with_columns(relation=pl.Series(["complement", "undecided", "undecided"]))
+    row = {"product_a": "bread", "product_b": "tea", "pair_baskets": 1, "expected_baskets": 5.0, "lift_high": 1.1}
+    added = pl.DataFrame([{**row, "association": 0.0, "relation": "substitute"}])
+    shelf, limits = Shelf.of(products(), pl.concat([told, added])), Limits(complements_only=True)
+    problem = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, limits)
+    assert problem.violations((0, 3)) == problem.violations((0, 1, 3)) == ("substitute",)
+    assert problem.violations((0, 1)) == problem.violations((0, 2)) == ()
+    assert shelf.market(POLICIES[OURS], limits).is_substitute.sum() == 4, "two pairs, each at both of its rows"
+
+
 def test_what_the_form_says_of_products_reaches_the_problem() -> None:
     shelf = Shelf.of(products(), PAIRS)
     roles = shelf.roles(["jam"], ["bread"], ["butter"])

@@ -64,6 +64,7 @@ def test_planted_complements_are_found(shop: Settings, solved: Counts) -> None:
     assert planted.height == 3
     assert planted["association"].min() > pairs["association"].median() + 0.2  # type: ignore[operator]
     assert (planted["lift_low"] > 1).all()
+    assert planted["relation"].to_list() == ["complement"] * 3
 
 
 def test_products_without_a_price_are_not_proposed(shop: Settings, solved: Counts) -> None:

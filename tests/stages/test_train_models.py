@@ -64,7 +64,26 @@ def test_every_association_is_a_run_of_its_own_with_the_same_metrics(
         assert {"pair_auc", "completion_recall_10", "completion_hit_10"} <= set(run.data.metrics)
         assert run.data.tags["complete"] == "true"
     files = {file.path for file in client.list_artifacts(runs["lift"].info.run_id, "model")}
-    assert files == {"model/association.json", "model/manifest.json", "model/pairs.safetensors"}
+    assert {file.removeprefix("model/") for file in files} == {
+        "association.json",
+        "manifest.json",
+        "pairs.safetensors",
+        "relations.json",
+        "relations.safetensors",
+    }
+
+
+@pytest.mark.parametrize("name", ["association", "preference"])
+def test_how_far_customers_are_bounded_is_logged(name: str, shop: Settings, trained: dict[str, Counts]) -> None:
+    client = MlflowClient(shop.tracking.uri)
+    run_id = client.get_model_version(name, str(trained[name]["version"])).run_id
+    logged = client.get_run(run_id).data.metrics
+    assert {key: logged[key] for key in ("bounded_customers", "smallest_customer_weight", "uncounted_line_share")} == {
+        "bounded_customers": 0,
+        "smallest_customer_weight": 1,
+        "uncounted_line_share": 0,
+    }
+    assert "influence.csv" in {file.path for file in client.list_artifacts(run_id)}
 
 
 def test_a_young_champion_is_confirmed_without_training(shop: Settings, trained: dict[str, Counts]) -> None:
