@@ -208,9 +208,7 @@ def basket_spreads(lines: pl.DataFrame, customers: pl.Series) -> NDArray[np.floa
     lines
         ``customer_id``, ``basket``: one row a product of an ordinary basket.
     """
-    sizes = (
-        lines.filter(~pl.col("is_giant"), pl.col("customer_id").is_not_null()).group_by("customer_id", "basket").len()
-    )
+    sizes = lines.drop_nulls("customer_id").group_by("customer_id", "basket").len()
     own = sizes.group_by("customer_id").agg(
         baskets=pl.len().cast(pl.Float64),
         spread=(pl.col("len").cast(pl.Float64) * (pl.col("len") - 1.0)).mean() / pl.col("len").mean() ** 2,

@@ -28,6 +28,7 @@ class RunParams:
 
     source: str | None = DECLARATION["source"]["default"]
     retrain: bool = DECLARATION["retrain"]["default"]
+    freeze_promotion: bool = DECLARATION["freeze_promotion"]["default"]
     scenario: str = DECLARATION["scenario"]["default"]
     policy: str = DECLARATION["policy"]["default"]
     solver: str = DECLARATION["solver"]["default"]

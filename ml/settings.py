@@ -87,6 +87,19 @@ class PreferenceSettings(BaseModel):
     min_leaf_rows: int = Field(200, ge=1)
     l2: float = Field(5.0, ge=0)
     target_baskets: int = Field(3, ge=1)
+    kind: str = Field("ranker", description="Kind of model that is trained to become the champion.")
+    compared: tuple[str, ...] = Field(
+        (
+            "global_popularity",
+            "personal_frequency",
+            "personal_decayed",
+            "two_tower_additive",
+            "tifu_knn",
+            "transformer",
+        ),
+        description="Kinds that stand beside it; one that is not installed (transformer without torch) is left out.",
+    )
+    gate_windows: int = Field(2, ge=1, description="Windows of `holdout_days` in which champion and candidate meet.")
 
 
 class AssociationSettings(BaseModel):

@@ -54,8 +54,14 @@ def fitted_ranker(shop: Shop, through: date, settings: Settings, seed: int) -> t
     DataError
         When no customer has a basket to learn from.
     """
+    learned = examples(shop, through, settings)
+    return Ranker(ranker_params(settings, seed)).fit(shop.baskets, shop.products, learned), learned
+
+
+def ranker_params(settings: Settings, seed: int) -> RankerParams:
+    """Return how the settings want the ranker to grow."""
     wanted = settings.preference
-    params = RankerParams(
+    return RankerParams(
         trees=wanted.trees,
         learning_rate=wanted.learning_rate,
         leaves=wanted.leaves,
@@ -64,8 +70,6 @@ def fitted_ranker(shop: Shop, through: date, settings: Settings, seed: int) -> t
         seed=seed,
         threads=settings.threads,
     )
-    learned = examples(shop, through, settings)
-    return Ranker(params).fit(shop.baskets, shop.products, learned), learned
 
 
 def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ml.errors import DataError
 
 MANIFEST = "manifest.json"
+ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Version:
     run_id
         MLflow run that produced it.
     tags
-        Tags of the version, among them ``data_cut_off`` (ISO date), ``gate`` ("passed" or "failed"), ``gate_reason``.
+        Tags of the version, among them ``data_cut_off`` (ISO date), ``recipe`` (JSON), ``gate`` ("passed", "failed",
+        "frozen" or "held"), ``gate_reason``, and ``rolled_back`` after a person took it back.
     """
 
     name: str
@@ -36,6 +38,11 @@ class Version:
     def data_cut_off(self) -> date:
         """Return the last day whose rows the version was trained on."""
         return date.fromisoformat(self.tags["data_cut_off"])
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Return whether a person has taken it back, and nobody has lifted that since."""
+        return self.tags.get(ROLLED_BACK) == "true"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def registered(tracking: Tracking, folder: Path, cut_off: date, passed: bool = True) -> Version:
     with tracking.run("preference", "ranker", {"as_of": cut_off}) as run:
         version = tracking.register("preference", folder, run, {"data_cut_off": cut_off})
-    tracking.judge(version, passed, "because")
+    tracking.judge(version, "passed" if passed else "failed", "because")
     return version
 
 
@@ -129,7 +129,7 @@ def test_a_version_of_an_incomplete_run_is_not_judged(tracking: Tracking, folder
     with tracking.run("preference", "ranker", {}) as run:
         version = tracking.register("preference", folder, run, {"data_cut_off": "2017-12-03"})
         with pytest.raises(TemporaryError, match="not complete"):
-            tracking.judge(version, True, "early")
+            tracking.judge(version, "passed", "early")
 
 
 def test_a_changed_stored_file_is_refused(tracking: Tracking, folder: Path, tmp_path: Path) -> None:

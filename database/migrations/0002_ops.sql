@@ -1,5 +1,5 @@
 -- migrate:up
--- Manifests, quarantine, runs, leases, audits and the pointer. Written through the functions below only,
+-- Manifests, quarantine, runs, leases, audits, the pointer and promotions. Written through the functions below only,
 -- but for manifests and quarantine, which the loader inserts.
 
 create table ops.load_manifest (
@@ -161,8 +161,37 @@ comment on column ops.publish_log.action is 'publish, rollback, or superseded: c
 comment on column ops.publish_log.actor is 'Who did it.';
 comment on column ops.publish_log.published_at is 'When, UTC.';
 
+create table ops.promotions (
+    promotion_id bigint generated always as identity primary key,
+    model text not null,
+    version integer not null,
+    previous_version integer,
+    kind text not null check (kind in ('first', 'refresh', 'challenger', 'rollback', 'by_hand')),
+    verdict text not null check (verdict in ('promoted', 'refused', 'frozen', 'held', 'outdated', 'noted')),
+    reason text not null,
+    metrics jsonb not null default '{}',
+    as_of date not null,
+    started_by text not null,
+    mlflow_run_id text,
+    judged_at timestamptz not null default now()
+);
+create index on ops.promotions (model, promotion_id);
+comment on table ops.promotions is 'One row a judgement of a model version, refusals included, and a move of the champion by a person.';
+comment on column ops.promotions.promotion_id is 'Key; ascending in time.';
+comment on column ops.promotions.model is 'Name of the registered model.';
+comment on column ops.promotions.version is 'Version that was judged, or that a person made the champion.';
+comment on column ops.promotions.previous_version is 'Champion before; null where there was none.';
+comment on column ops.promotions.kind is 'first; refresh: the champion''s recipe on newer data; challenger: another recipe; rollback: a person went back; by_hand: a person went elsewhere.';
+comment on column ops.promotions.verdict is 'promoted; refused by the gate; passed but frozen, held after a rollback, or outdated by a champion of newer data; noted: done by a person.';
+comment on column ops.promotions.reason is 'The reason in words.';
+comment on column ops.promotions.metrics is 'Numbers that the verdict rests on.';
+comment on column ops.promotions.as_of is 'Data cut-off of the run that judged or noted it.';
+comment on column ops.promotions.started_by is 'Who started that run.';
+comment on column ops.promotions.mlflow_run_id is 'Run of the version in MLflow.';
+comment on column ops.promotions.judged_at is 'When, UTC.';
+
 grant select on all tables in schema ops to bundles_loader, bundles_transformer, bundles_ml, bundles_publisher;
 grant insert on ops.load_manifest, ops.quarantine to bundles_loader;
 
 -- migrate:down
-drop table ops.publish_log, ops.published, ops.audits, ops.leases, ops.runs, ops.quarantine, ops.load_manifest;
+drop table ops.promotions, ops.publish_log, ops.published, ops.audits, ops.leases, ops.runs, ops.quarantine, ops.load_manifest;

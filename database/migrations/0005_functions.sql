@@ -123,6 +123,24 @@ as $$
         binding = excluded.binding, detail = excluded.detail;
 $$;
 
+-- Only added to: what was judged once stays judged.
+create function ops.record_promotion(
+    model text, version integer, previous_version integer, kind text, verdict text, reason text, metrics jsonb,
+    as_of date, started_by text, mlflow_run_id text
+) returns bigint
+language sql security definer set search_path = pg_catalog, ops, pg_temp
+as $$
+    insert into ops.promotions (
+        model, version, previous_version, kind, verdict, reason, metrics, as_of, started_by, mlflow_run_id
+    )
+    values (
+        record_promotion.model, record_promotion.version, record_promotion.previous_version, record_promotion.kind,
+        record_promotion.verdict, record_promotion.reason, record_promotion.metrics, record_promotion.as_of,
+        record_promotion.started_by, record_promotion.mlflow_run_id
+    )
+    returning promotion_id;
+$$;
+
 create function ops.record_audit(
     run_id bigint, epoch bigint, check_name text, is_passed boolean, failures bigint, detail text
 ) returns void
@@ -287,13 +305,15 @@ $$;
 revoke execute on all functions in schema ops from public;
 grant execute on function ops.open_run(text, date, text, bigint, jsonb, text), ops.hold_lease(text, bigint, bigint)
 to bundles_ml, bundles_publisher;
-grant execute on function ops.note_run(bigint, jsonb), ops.record_why_not(bigint, text, jsonb) to bundles_ml;
+grant execute on function ops.note_run(bigint, jsonb), ops.record_why_not(bigint, text, jsonb),
+    ops.record_promotion(text, integer, integer, text, text, text, jsonb, date, text, text)
+to bundles_ml;
 grant execute on function
     ops.record_audit(bigint, bigint, text, boolean, bigint, text), ops.analyze_run(bigint),
     ops.publish(bigint, bigint, text), ops.rollback(text, text), ops.drop_old_runs(text, integer)
 to bundles_publisher;
 
 -- migrate:down
-drop function ops.drop_old_runs, ops.rollback, ops.publish, ops.analyze_run, ops.record_audit, ops.record_why_not,
+drop function ops.drop_old_runs, ops.rollback, ops.publish, ops.analyze_run, ops.record_audit, ops.record_promotion, ops.record_why_not,
     ops.note_run,
     ops.hold_lease, ops.open_run, ops.standing_publishes, ops.result_tables;

@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def ranked_hits(scored: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Return the places of hits among each customer's ``most`` best: ``customer_id``, ``place`` (1 = best).
+def ranked(scored: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Return each customer's ``most`` best rows with their ``place`` (1 = best).
 
     Ties are broken by product id, so that a ranking is a function of the scores alone.
     """
     return (
         scored.sort("customer_id", pl.col("preference"), "product_id", descending=[False, True, False])
         .with_columns(place=pl.col("product_id").cum_count().over("customer_id"))
-        .filter(pl.col("is_bought"), pl.col("place") <= most)
-        .select("customer_id", "place")
+        .filter(pl.col("place") <= most)
     )
+
+
+def ranked_hits(scored: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Return the places of hits among each customer's ``most`` best: ``customer_id``, ``place``."""
+    return ranked(scored, most).filter("is_bought").select("customer_id", "place")
 
 
 def by_customer(scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] = (10, 20)) -> pl.DataFrame:

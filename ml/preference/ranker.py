@@ -52,7 +52,8 @@ class Ranker:
     bins at its rare high end, which is where a customer's favourites stand, so the baseline's own order is kept
     until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them
     where that helps; ``refit`` grows the
-    same number of trees on all examples and keeps the calibration.
+    same number of trees on all examples and keeps the calibration. ``curve`` is the loss by tree of ``fit``: (of the
+    training examples, which is not measured: NaN; of the validation examples).
 
     Shapes and units
     ----------------
@@ -76,6 +77,7 @@ class Ranker:
         self.params = params or RankerParams()
         self.rounds = 0
         self.calibration = Calibration()
+        self.curve: list[tuple[float, float]] = []
         self._booster: lightgbm.Booster | None = None
 
     def fit(self, baskets: pl.DataFrame, products: pl.DataFrame, examples: pl.DataFrame) -> Self:
@@ -124,6 +126,24 @@ class Ranker:
         gains = self._booster.feature_importance("gain")
         shares = gains / max(gains.sum(), 1e-12)
         return dict(sorted(zip(FEATURES, shares.tolist(), strict=True), key=lambda item: -item[1]))
+
+    def contributions(
+        self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the features of each candidate and what each adds to the log odds, both (rows, features).
+
+        Source
+        ------
+        Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees, Nature
+        Machine Intelligence 2 (exact TreeSHAP).
+        """
+        check_fitted(self._booster is not None, self.kind)
+        assert self._booster is not None  # noqa: S101 - for the type checker; checked above
+        features = features_of(History.of(baskets, products), candidates)
+        given = self._booster.predict(
+            features, num_iteration=self.rounds, pred_contrib=True, num_threads=self.params.threads
+        )
+        return features, np.asarray(given)[:, :-1]  # the last column is what no feature explains
 
     def save(self, folder: Path) -> None:
         """Write the trees as LightGBM text, all else as JSON."""
@@ -180,8 +200,11 @@ class Ranker:
             return lightgbm.train(options, rows, trees)
         held_start = starting_log_odds(held_features)
         held = lightgbm.Dataset(held_features, held_bought, reference=rows, init_score=held_start)
-        stop = lightgbm.early_stopping(asked.patience, verbose=False)
-        return lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=[stop])
+        losses: dict[str, dict[str, list[float]]] = {}
+        watch = [lightgbm.early_stopping(asked.patience, verbose=False), lightgbm.record_evaluation(losses)]
+        booster = lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=watch)
+        self.curve = [(float("nan"), loss) for loss in losses["valid_0"]["binary_logloss"]]
+        return booster
 
 
 def _probability(

@@ -26,13 +26,13 @@ from ml.policies.backtest import backtest, held_out_customers
 from ml.policies.named import BASELINE, COMPARED, OURS, POLICIES
 from ml.policies.shelf import Shelf, offerable, shortlist
 from ml.preference.contract import PreferenceModel
-from ml.preference.load import KINDS, load_model
-from ml.preference.ranker import Ranker
+from ml.preference.load import load_model
+from ml.preference.recipe import Recipe
 from ml.publishing.lease import open_run
 from ml.settings import Settings
 from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
 from ml.tracking import Tracking
-from ml.training import Shop, asked, examples, fitted_ranker, scored
+from ml.training import Shop, asked, examples, scored
 from ml.versions import Version
 from ml.warehouse import Lease, Warehouse
 
@@ -154,14 +154,12 @@ def _measured_before(
 def _like(
     tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings, seed: int
 ) -> PreferenceModel:
-    """Return the champion where it has not seen the held-out days, else one of its kind fitted on the days before."""
+    """Return the champion where it has not seen the held-out days, else its recipe followed on the days before."""
     if champion.data_cut_off <= through:
         return load_model(tracking.load(champion).folder)
-    kind = KINDS[champion.tags["model"]]
-    if kind is Ranker:
-        ranker, _ = fitted_ranker(shop, through, settings, seed)
-        return ranker
-    return kind().fit(shop.baskets, shop.products, examples(shop, through, settings))
+    recipe = Recipe.read(champion.tags["recipe"])
+    known = shop.baskets.filter(pl.col("basket_on") <= through)
+    return recipe.model(seed, settings.threads).fit(known, shop.products, examples(shop, through, settings))
 
 
 def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings) -> Cooccurrence:

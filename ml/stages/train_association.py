@@ -1,39 +1,44 @@
 """Count pairs when it is due, compare on held-out baskets, register the association model behind a gate."""
 
-import logging
+import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from ml.association.baselines import AttributeCosine, attribute_vectors
-from ml.association.baskets import IndexedBaskets, index_baskets
-from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence, load_cooccurrence
-from ml.association.counting import count_pairs
-from ml.association.substitutes import SubstituteParams, tell_apart
-from ml.errors import DataError
+from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams
+from ml.contest.counts import CHAMPION, OURS, PairWindow, counted, pair_rivalry, pair_windows
+from ml.contest.plan import windows_older
+from ml.datasets import Dataset
 from ml.evaluation.association_gate import judge_association
-from ml.evaluation.bootstrap import paired_bootstrap
-from ml.evaluation.pair_metrics import Reading, measure, sample_pairs
-from ml.evaluation.plots import shares
-from ml.influence import influence, summary
+from ml.evaluation.bootstrap import Interval, bootstrap_mean, paired_bootstrap
+from ml.evaluation.cards import Card
+from ml.evaluation.pair_metrics import Reading
+from ml.evaluation.plots import differences, shares
 from ml.params import Context, Counts
+from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
-from ml.tracking import Tracking
+from ml.tracking import Run, Tracking
 from ml.training import Shop
 from ml.versions import Version
 from ml.warehouse import Warehouse
 
-OURS, COMMISSIONED, CHAMPION = "lift", "scaled_cosine", "champion"
-log = logging.getLogger(__name__)
+MODEL, COMMISSIONED = "association", "scaled_cosine"
+ROLES = {COMMISSIONED: "baseline", CHAMPION: "champion"}
+ABOUT = "How many times as often as by chance two products lie in one basket, within customers, with its evidence."
+LIMITS = (
+    "A pair is known from a few shared baskets on; products that are new or rare have none.",
+    "It is symmetric, and says nothing about which of two products calls for the other.",
+    "The registered counts are of all data and are themselves not measured: their recipe is.",
+)
 
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Confirm the champion where it is not due; else backtest, count everything up to the as-of date, register.
+    """Confirm the champion where it is not due; else compare, count everything up to the as-of date, register.
 
     Raises
     ------
@@ -42,103 +47,132 @@ def run(settings: Settings, context: Context) -> Counts:
     TemporaryError
         When MLflow does not take the registration.
     """
-    tracking = Tracking(settings)
-    champion = tracking.find_champion("association", context.as_of)
-    if champion and not context.params.retrain:
-        age_days = (context.as_of - champion.data_cut_off).days
-        if age_days < settings.preference.retrain_after_days:
-            return {"confirmed_version": champion.number, "age_days": age_days}
-    warehouse = Warehouse(settings, "ml")
-    day = {"as_of": context.as_of}
-    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day)
-    through = context.as_of - timedelta(days=settings.preference.holdout_days)
-    past = Shop.of(baskets, products, settings.min_product_baskets, through)
+    tracking, promotions = Tracking(settings), Promotions(settings, context, MODEL)
+    promotions.notice_moves()
+    champion = tracking.find_champion(MODEL, context.as_of)
+    every_days = settings.preference.retrain_after_days
+    if champion and not context.params.retrain and not promotions.is_due(champion, every_days):
+        return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
+    warehouse, as_of, seed = Warehouse(settings, "ml"), context.as_of, context.params.seed
+    baskets, products = (warehouse.read(table, {"as_of": as_of}) for table in (BASKETS, PRODUCTS))
+    datasets = (Dataset.of(BASKETS.qualified, baskets, as_of), Dataset.of(PRODUCTS.qualified, products, as_of))
     params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
-    backtest = _counted(past.baskets.filter(pl.col("basket_on") <= through), params)
-    held_out = index_baskets(past.baskets.filter(pl.col("basket_on") > through), backtest.product_ids)
-    readings = _readings(backtest, past.products, tracking, champion, through)
-    tags = {
-        "as_of": context.as_of,
-        "data_cut_off": context.as_of,
+    rival, kind, against = _rival(champion, params, context, settings)
+    windows, notes = pair_windows(baskets, products, as_of, params, rival, _readings, settings, seed)
+    newest, draws = windows[-1], settings.optimizer.bootstrap_draws
+    lineage = {
+        "as_of": as_of,
+        "data_cut_off": as_of,
         "git_commit": settings.git_commit,
-        "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
-        "seed": context.params.seed,
+        "dbt_invocation_id": warehouse.dbt_invocation(as_of),
+        "seed": seed,
+        "dataset_digest": "+".join(data.digest[:12] for data in datasets),
     }
-    metrics, recalls = _compare(readings, backtest, held_out, context.params.seed)
-    for name in [name for name in readings if name != OURS]:
-        with tracking.run("association", f"{name} {context.as_of}", {**tags, "model": name}) as theirs:
-            theirs.metrics(metrics[name])
-    with tracking.run("association", f"{OURS} {context.as_of}", {**tags, "model": OURS}) as ours:
-        gains = {
-            rival: paired_bootstrap(recalls[OURS], recalls[rival], settings.optimizer.bootstrap_draws)
-            for rival in (COMMISSIONED, CHAMPION)
-            if rival in recalls
-        }
-        whole = Shop.of(baskets, products, settings.min_product_baskets)
-        model = _counted(whole.baskets, params)
-        relations = tell_apart(whole.baskets, whole.products, SubstituteParams(shrinkage=params.shrinkage))
-        beside = {name: metrics[name].get("completion_recall_10", 0.0) for name in ("population_lift", "cosine")}
-        passed, reason = judge_association(gains, len(model.first), beside)
-        evidence = {"pairs": len(model.first), "products": len(model.product_ids), "baskets": model.baskets_total}
-        evidence |= relations.numbers() | {"outweighed_pairs": model.outweighed_pairs} | summary(whole.baskets)
+    for name in (name for name in newest.metrics if name != OURS):
+        tags = {**lineage, "model": name, "role": ROLES.get(name, "comparison")}
+        with tracking.run(MODEL, f"{name} {as_of}", tags) as theirs:
+            _log(theirs, datasets, newest, name, draws, seed)
+    model = counted(Shop.of(baskets, products, settings.min_product_baskets).baskets, params)
+    evidence = {"pairs": len(model.first), "products": len(model.product_ids), "baskets": model.baskets_total}
+    beside = pair_rivalry(windows, against, draws, seed)
+    gain = paired_bootstrap(newest.recalls[OURS], newest.recalls[COMMISSIONED], draws, seed)
+    shown = {name: newest.metrics[name].get("completion_recall_10", 0.0) for name in ("population_lift", "cosine")}
+    verdict = judge_association({COMMISSIONED: gain}, evidence["pairs"], shown, beside, kind == "refresh")
+    recipe = _recipe(params)
+    tags = {**lineage, "model": OURS, "role": "challenger", "recipe": recipe}
+    with tracking.run(MODEL, f"{OURS} {as_of}", tags) as ours:
         ours.params({**asdict(params), "holdout_days": settings.preference.holdout_days})
-        ours.metrics({**metrics[OURS], **evidence})
-        ours.text(influence(whole.baskets).write_csv(), "influence.csv")
-        for metric in ("pair_auc", "completion_recall_10"):
-            compared = {name: values[metric] for name, values in metrics.items() if metric in values}
-            ours.figure(shares(compared, metric), f"plots/{metric}.png")
-        ours.text(reason, "gate.txt")
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in (model.dump() | relations.dump()).items():
-                (Path(folder) / name).write_bytes(content)
-            version = tracking.register("association", Path(folder), ours, tags)
-    is_champion = tracking.judge(version, passed, reason)
-    log.info("association %d: %s", version.number, reason)
-    return {"version": version.number, "is_champion": str(is_champion).lower(), **evidence, **_shown(metrics[OURS])}
+        _log(ours, datasets, newest, OURS, draws, seed)
+        ours.metrics({**evidence, **(beside.metrics() if beside else {})})
+        ours.text(verdict.reason, "gate.txt")
+        facts = {"trained on data up to": as_of, "judged": f"baskets of the days after {newest.origin}",
+                 "recipe": recipe, **evidence, **lineage}  # fmt: skip
+        card = Card(MODEL, OURS, ABOUT, as_of, facts, _intervals(newest, draws, seed), pl.DataFrame(),
+                    (*LIMITS, *notes), verdict.reason)  # fmt: skip
+        ours.text(card.markdown(), "card.md")
+        version = _registered(model, tracking, ours, tags)
+    noted = {**newest.metrics[OURS], **evidence, **(beside.metrics() if beside else {})}
+    decision = promotions.decide(version, kind, verdict.passed, verdict.reason, noted)
+    _compare(tracking, newest, {**lineage, "role": "comparison", "model": "all"}, decision, draws, seed)
+    rounded = {name: round(value, 4) for name, value in newest.metrics[OURS].items() if name != "pairs"}
+    return {
+        "version": version.number,
+        "verdict": decision.verdict,
+        "is_champion": str(decision.is_champion).lower(),
+        **evidence,
+        **rounded,
+    }
 
 
-def _counted(baskets: pl.DataFrame, params: CooccurrenceParams) -> Cooccurrence:
-    model = fit_cooccurrence(index_baskets(baskets), params)
-    if not len(model.first):
-        raise DataError(
-            f"not_enough_data: among {model.baskets_total} baskets no pair lies in {params.min_pair_baskets} of them"
-        )
-    return model
+def _rival(
+    champion: Version | None, params: CooccurrenceParams, context: Context, settings: Settings
+) -> tuple[tuple[CooccurrenceParams, int] | None, Kind, str]:
+    """Return the champion's params and the age of its data in windows, what kind of candidate ours is, and words."""
+    if champion is None:
+        return None, "first", ""
+    if "recipe" not in champion.tags:
+        return None, "challenger", ""
+    theirs = CooccurrenceParams(**json.loads(champion.tags["recipe"])["params"])
+    if theirs != params:
+        return (theirs, 0), "challenger", "the champion's recipe"
+    older = windows_older(champion, context.as_of, settings)
+    words = f"the champion's recipe on data {older} x {settings.preference.holdout_days} days older"
+    return ((theirs, older) if older else None), "refresh", words
 
 
-def _readings(
-    backtest: Cooccurrence, products: pl.DataFrame, tracking: Tracking, champion: Version | None, through: date
-) -> dict[str, Reading]:
-    """Return what is compared, over the products of the backtest: the same counts read otherwise, and rivals."""
+def _recipe(params: CooccurrenceParams) -> str:
+    return json.dumps({"kind": OURS, "params": asdict(params)}, sort_keys=True)
+
+
+def _readings(backtest: Cooccurrence, products: pl.DataFrame) -> dict[str, Reading]:
+    """Return what stands beside ours, over the products of the backtest: the same counts read otherwise, and rivals."""
     catalogue = pl.DataFrame({"product_id": backtest.product_ids}).join(
         products, on="product_id", how="left", maintain_order="left"
     )
-    readings: dict[str, Reading] = {
-        OURS: backtest.matrix("lift"),
+    return {
         "population_lift": backtest.matrix("population_lift"),
         "cosine": backtest.matrix("cosine"),
         COMMISSIONED: AttributeCosine(attribute_vectors(catalogue)),
     }
-    if champion and champion.data_cut_off <= through:  # a younger one has seen the held-out baskets
-        loaded = tracking.load(champion)
-        files = {path.name: path.read_bytes() for path in loaded.folder.iterdir()}
-        readings[CHAMPION] = load_cooccurrence(files).matrix("lift", backtest.product_ids)
-    return readings
+
+
+def _intervals(window: PairWindow, draws: int, seed: int) -> dict[str, Interval]:
+    nan = float("nan")
+    plain = {name: Interval(value, nan, nan) for name, value in window.metrics[OURS].items()}
+    return plain | {"completion_recall_10": bootstrap_mean(window.recalls[OURS], draws, seed)}
+
+
+def _log(run: Run, datasets: Sequence[Dataset], window: PairWindow, name: str, draws: int, seed: int) -> None:
+    for data in datasets:
+        run.dataset(data)
+    recall = bootstrap_mean(window.recalls[name], draws, seed)
+    run.metrics(window.metrics[name])
+    run.metrics({"completion_recall_10_low": recall.low, "completion_recall_10_high": recall.high})
 
 
 def _compare(
-    readings: dict[str, Reading], backtest: Cooccurrence, held_out: IndexedBaskets, seed: int
-) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-    """Return the metrics of each reading that could be measured, and its completion recall by customer."""
-    first, second, pair_baskets, _ = count_pairs(held_out, 1)
-    sample = sample_pairs(first, second, pair_baskets, backtest.product_baskets, seed)
-    found = {
-        name: measure(reading, sample, held_out.starts, held_out.items, held_out.customers, seed)
-        for name, reading in readings.items()
-    }
-    metrics = {name: measured for name, (measured, _) in found.items()}
-    return metrics, {name: recall for name, (_, recall) in found.items()}
+    tracking: Tracking, window: PairWindow, tags: Mapping[str, object], decision: Decision, draws: int, seed: int
+) -> None:
+    """Log the run that shows all readings side by side, ours with its paired differences to each."""
+    with tracking.run(MODEL, f"comparison {tags['as_of']}", {**tags, "verdict": decision.verdict}) as run:
+        rows = [{"model": name, **values} for name, values in window.metrics.items()]
+        run.table(pl.DataFrame(rows, infer_schema_length=None), "models.json")
+        gains = {
+            name: paired_bootstrap(window.recalls[OURS], recall, draws, seed)
+            for name, recall in window.recalls.items()
+            if name != OURS
+        }
+        table = [{"model": OURS, "against": name, **asdict(gain)} for name, gain in gains.items()]
+        run.table(pl.DataFrame(table), "differences.json")
+        run.figure(differences(gains, "completion recall@10, ours minus"), "plots/completion_recall_10_differences.png")
+        for metric in ("pair_auc", "completion_recall_10"):
+            compared = {name: values[metric] for name, values in window.metrics.items() if metric in values}
+            run.figure(shares(compared, metric), f"plots/{metric}.png")
+        run.text(decision.reason, "gate.txt")
 
 
-def _shown(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in metrics.items()}
+def _registered(model: Cooccurrence, tracking: Tracking, run: Run, tags: Mapping[str, object]) -> Version:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in model.dump().items():
+            (Path(folder) / name).write_bytes(content)
+        return tracking.register(MODEL, Path(folder), run, tags)

@@ -1,53 +1,60 @@
 """Train the preference model when it is due, compare it on held-out baskets, register it behind a gate."""
 
-import logging
+import json
 import tempfile
-from dataclasses import asdict
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from ml.evaluation.bootstrap import paired_bootstrap
-from ml.evaluation.gate import judge_preference, stand_in
-from ml.evaluation.metrics import (
-    base_rate_brier,
-    brier,
-    by_customer,
-    expected_calibration_error,
-    reliability,
-    repeat_and_explore,
-)
-from ml.evaluation.plots import recall_by_k, reliability_diagram, shares
-from ml.influence import influence, summary
+from ml.contest.card import preference_card
+from ml.contest.logged import log_comparison, log_model, log_results
+from ml.contest.plan import AGED, CANDIDATE, CHAMPION, Plan, newest_facts, plan_contest, rivalry
+from ml.contest.windows import Contest, Entrant, hold_contest
+from ml.datasets import Dataset
+from ml.evaluation.gate import Rivalry, Verdict, best_of, judge_challenger, judge_first, judge_refresh, stand_in
 from ml.params import Context, Counts
-from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel
-from ml.preference.load import KINDS, load_model
-from ml.preference.two_tower import TwoTowerAdditive
+from ml.preference.recipe import Recipe
+from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
 from ml.tracking import Run, Tracking
-from ml.training import Shop, asked, examples, fitted_ranker, held_out, scored
+from ml.training import Shop, examples
 from ml.versions import Version
 from ml.warehouse import Warehouse
 
-log = logging.getLogger(__name__)
-KS = (1, 5, 10, 20, 50)
-BASELINES: tuple[type[PreferenceModel], ...] = (
-    GlobalPopularity,
-    PersonalFrequency,
-    PersonalDecayed,
-    TwoTowerAdditive,
-)
+MODEL = "preference"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every step of one training needs: the run, who took part, what came out, and all data for the last fit."""
+
+    settings: Settings
+    context: Context
+    champion: Version | None
+    plan: Plan
+    contest: Contest
+    whole: Shop
+    learned: pl.DataFrame
+    datasets: tuple[Dataset, ...]
+    lineage: Mapping[str, object]
+
+    @property
+    def chance(self) -> tuple[int, int]:
+        """Return the draws of every bootstrap and the seed of every random choice."""
+        return self.settings.optimizer.bootstrap_draws, self.context.params.seed
 
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Confirm the champion where it is not due; else backtest, refit on all data up to the as-of date, register.
+    """Confirm the champion where it is not due; else compare, refit on all data up to the as-of date, register.
 
-    The refit grows as many trees as the backtest found best. Where the ranker does not pass and there is no champion
-    yet, the best baseline is registered in its place, with that as its reason: a small shop starts with what counts
-    best, and a later ranker has to beat it.
+    The candidate is what the settings ask for. Where it is not promoted and the champion follows another recipe, that
+    recipe is refreshed instead: a challenger that is no better does not let the champion grow old. Where there is no
+    champion yet and the candidate does not pass, the best baseline is registered in its place: a small shop starts
+    with what counts best, and a later candidate has to beat it.
 
     Raises
     ------
@@ -56,116 +63,152 @@ def run(settings: Settings, context: Context) -> Counts:
     TemporaryError
         When MLflow does not take the registration.
     """
-    tracking = Tracking(settings)
-    champion = tracking.find_champion("preference", context.as_of)
-    if champion and not context.params.retrain:
-        age_days = (context.as_of - champion.data_cut_off).days
-        if age_days < settings.preference.retrain_after_days:
-            return {"confirmed_version": champion.number, "age_days": age_days}
-    warehouse = Warehouse(settings, "ml")
-    day = {"as_of": context.as_of}
-    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day)
-    through = context.as_of - timedelta(days=settings.preference.holdout_days)
-    shop = Shop.of(baskets, products, settings.min_product_baskets, through)
-    _, targets = held_out(shop, context.as_of, settings)
-    ranker, learned = fitted_ranker(shop, through, settings, context.params.seed)
-    candidates = asked(shop, targets, settings)
-    tags = {
-        "as_of": context.as_of,
-        "data_cut_off": context.as_of,
-        "git_commit": settings.git_commit,
-        "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
-        "seed": context.params.seed,
-    }
-    whole = Shop.of(baskets, products, settings.min_product_baskets)
-    baselines: dict[str, dict[str, float]] = {}
-    with tracking.run("preference", f"ranker {context.as_of}", {**tags, "model": "ranker"}) as ours:
-        table, facts = _measured(ranker, shop, candidates, targets, ours)
-        curves = {"ranker": _curve(table)}
-        for kind in BASELINES:
-            model = kind().fit(shop.baskets, shop.products, learned)
-            with tracking.run("preference", f"{kind.kind} {context.as_of}", {**tags, "model": kind.kind}) as theirs:
-                other, other_facts = _measured(model, shop, candidates, targets, theirs)
-            baselines[kind.kind] = other_facts
-            curves[kind.kind] = _curve(other)
-            gain = paired_bootstrap(table["ndcg_10"].to_numpy(), other["ndcg_10"].to_numpy(), seed=context.params.seed)
-            ours.metrics({f"ndcg_10_over_{kind.kind}": gain.value, f"ndcg_10_over_{kind.kind}_low": gain.low})
-        ours.metrics(summary(whole.baskets))
-        ours.text(influence(whole.baskets).write_csv(), "influence.csv")
-        ours.params(asdict(ranker.params) | {"rounds": ranker.rounds, "examples": learned.height})
-        ours.figure(recall_by_k(curves, KS), "plots/recall_by_k.png")
-        ours.figure(shares(ranker.importance(), "share of gain"), "plots/feature_importance.png")
-        has_seen = champion is not None and champion.data_cut_off > through
-        rival = None if has_seen else _ndcg(champion, tracking, shop, candidates, targets)
-        passed, reason = judge_preference(facts, baselines, rival)
-        if has_seen:
-            reason += "; not compared with the champion, which was trained on these baskets"
-        ours.text(reason, "gate.txt")
-        learned_now = examples(whole, context.as_of, settings)
-        ranker.refit(whole.baskets, whole.products, learned_now)
-        version = _registered(ranker, tracking, ours, tags)
-    is_champion = tracking.judge(version, passed, reason)
-    log.info("preference %d: %s", version.number, reason)
-    if not passed and champion is None:
-        name, reason = stand_in(baselines, version.number, reason)
-        with tracking.run("preference", f"{name} stands in {context.as_of}", {**tags, "model": name}) as theirs:
-            theirs.metrics(baselines[name])
-            theirs.text(reason, "gate.txt")
-            model = KINDS[name]().fit(whole.baskets, whole.products, learned_now)
-            version = _registered(model, tracking, theirs, tags)
-        is_champion = tracking.judge(version, passed=True, reason=reason)
-        log.warning("preference %d: %s", version.number, reason)
+    tracking, promotions = Tracking(settings), Promotions(settings, context, MODEL)
+    promotions.notice_moves()
+    champion = tracking.find_champion(MODEL, context.as_of)
+    every_days = settings.preference.retrain_after_days
+    if champion and not context.params.retrain and not promotions.is_due(champion, every_days):
+        return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
+    job = _job(settings, context, champion)
+    entrants = {one.name: _record(job, tracking, one) for one in job.plan.entrants if one.name != CANDIDATE}
+    version, decision = _candidate(job, tracking, promotions)
+    if not decision.is_champion and champion is None:
+        version, decision = _stand_in(job, tracking, promotions, version.number, decision.reason)
+    elif not decision.is_champion and job.plan.can_refresh_champion:
+        version, decision = _refresh(job, tracking, promotions)
+    if decision.is_champion:
+        for name in (CHAMPION, AGED):
+            if run_id := entrants.get(name):
+                tracking.tag_run(run_id, {"role": "comparison", "replaced_by": version.number})
+    _compare(job, tracking, decision)
+    facts = job.contest.measured[CANDIDATE][-1].facts
     return {
         "version": version.number,
         "kind": version.tags["model"],
-        "is_champion": str(is_champion).lower(),
-        "customers": targets.height,
-        "recall_10": round(facts["recall_10"], 4),
-        "ndcg_10": round(facts["ndcg_10"], 4),
-        "brier": round(facts["brier"], 5),
-        "ece": round(facts["ece"], 5),
+        "verdict": decision.verdict,
+        "is_champion": str(decision.is_champion).lower(),
+        "customers": job.contest.measured[CANDIDATE][-1].known.height,
+        "windows": len(job.contest.measured[CANDIDATE]),
+        **{name: round(facts[name], 5) for name in ("recall_20", "ndcg_10", "brier", "ece")},
     }
 
 
-def _measured(
-    model: PreferenceModel, shop: Shop, candidates: pl.DataFrame, targets: pl.DataFrame, run: Run
-) -> tuple[pl.DataFrame, dict[str, float]]:
-    """Return metrics by customer and their means, which are logged too; repeat and explore apart."""
-    found = scored(model, shop, candidates)
-    sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
-    table = by_customer(found, sizes, KS)
-    facts = {name: float(table[name].mean()) for name in table.columns if name != "customer_id"}  # type: ignore[arg-type]
-    for kind, part in repeat_and_explore(found, sizes).items():
-        if part.height:
-            facts[f"{kind}_recall_10"] = float(part["recall_10"].mean())  # type: ignore[arg-type]
-    probability, outcome = found["preference"].to_numpy(), found["is_bought"].to_numpy().astype(float)
-    facts |= {
-        "brier": brier(probability, outcome),
-        "base_rate_brier": base_rate_brier(outcome),
-        "ece": expected_calibration_error(probability, outcome),
+def _job(settings: Settings, context: Context, champion: Version | None) -> Job:
+    warehouse, as_of, seed = Warehouse(settings, "ml"), context.as_of, context.params.seed
+    baskets, products = (warehouse.read(table, {"as_of": as_of}) for table in (BASKETS, PRODUCTS))
+    datasets = (Dataset.of(BASKETS.qualified, baskets, as_of), Dataset.of(PRODUCTS.qualified, products, as_of))
+    plan = plan_contest(champion, as_of, settings)
+    contest = hold_contest(baskets, products, as_of, plan.entrants, settings, seed)
+    whole = Shop.of(baskets, products, settings.min_product_baskets)
+    lineage = {
+        "as_of": as_of,
+        "data_cut_off": as_of,
+        "git_commit": settings.git_commit,
+        "dbt_invocation_id": warehouse.dbt_invocation(as_of),
+        "seed": seed,
+        "dataset_digest": "+".join(data.digest[:12] for data in datasets),
     }
-    run.metrics(facts)
-    run.figure(reliability_diagram(reliability(probability, outcome)), "plots/reliability.png")
-    for k in KS:
-        run.metrics({"recall_by_k": facts[f"recall_{k}"]}, step=k)
-    return table, facts
+    learned = examples(whole, as_of, settings)
+    return Job(settings, context, champion, plan, contest, whole, learned, datasets, lineage)
 
 
-def _curve(table: pl.DataFrame) -> list[float]:
-    return [float(table[f"recall_{k}"].mean()) for k in KS]  # type: ignore[arg-type]
-
-
-def _ndcg(
-    champion: Version | None, tracking: Tracking, shop: Shop, candidates: pl.DataFrame, targets: pl.DataFrame
-) -> float | None:
-    if champion is None:
+def _record(job: Job, tracking: Tracking, one: Entrant) -> str | None:
+    """Log the run of an entrant that is only compared; return its id, None where it could not be measured."""
+    if not job.contest.measured[one.name]:
         return None
-    found = scored(load_model(tracking.load(champion).folder), shop, candidates)
-    sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
-    return float(by_customer(found, sizes, (10,))["ndcg_10"].mean())  # type: ignore[arg-type]
+    is_champion = one.name in (CHAMPION, AGED)
+    role = "champion" if is_champion else "baseline" if one.name in job.plan.baselines else "comparison"
+    tags = {**job.lineage, "role": role, "model": one.recipe.kind}
+    if is_champion and job.champion:
+        tags["champion_version"] = job.champion.number
+    with tracking.run(MODEL, f"{one.name} {job.context.as_of}", tags) as theirs:
+        _log(job, theirs, one.name, one.recipe)
+    return theirs.run_id
 
 
-def _registered(model: PreferenceModel, tracking: Tracking, run: Run, tags: dict[str, object]) -> Version:
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder))
-        return tracking.register("preference", Path(folder), run, {**tags, "model": model.kind})
+def _log(job: Job, run: Run, entrant: str, recipe: Recipe) -> None:
+    for data in job.datasets:
+        run.dataset(data)
+    run.params({"kind": recipe.kind, "examples": job.contest.learned, **json.loads(recipe.params)})
+    log_results(run, job.contest.measured[entrant], *job.chance)
+    if entrant in job.contest.models:
+        log_model(run, job.contest.models[entrant], job.contest)
+
+
+def _candidate(job: Job, tracking: Tracking, promotions: Promotions) -> tuple[Version, Decision]:
+    """Submit what the settings ask for, judged against the champion's recipe or, without one, the baselines."""
+    results, plan = job.contest.measured, job.plan
+    facts, baselines = results[CANDIDATE][-1].facts, newest_facts(job.contest, plan.baselines)
+    age = f" on data {plan.older} x {job.settings.preference.holdout_days} days older" if plan.is_refresh else ""
+    beside = rivalry(results, CANDIDATE, CHAMPION, f"the champion's recipe{age}", *job.chance)
+    if plan.is_refresh:
+        kind: Kind = "refresh"
+        verdict = judge_refresh(beside)
+    else:
+        kind = "challenger" if job.champion else "first"
+        verdict = judge_challenger(facts, baselines, beside) if beside else judge_first(facts, baselines)
+    return _submit(job, tracking, promotions, CANDIDATE, plan.candidate, kind, verdict, beside)
+
+
+def _refresh(job: Job, tracking: Tracking, promotions: Promotions) -> tuple[Version, Decision]:
+    """Submit the champion's recipe on all data."""
+    assert job.plan.champion is not None  # noqa: S101 - for the type checker; the caller has looked
+    age = f"the champion's recipe on data {job.plan.older} x {job.settings.preference.holdout_days} days older"
+    beside = rivalry(job.contest.measured, CHAMPION, AGED, age, *job.chance)
+    return _submit(job, tracking, promotions, CHAMPION, job.plan.champion, "refresh", judge_refresh(beside), beside)
+
+
+def _stand_in(
+    job: Job, tracking: Tracking, promotions: Promotions, refused: int, refusal: str
+) -> tuple[Version, Decision]:
+    """Submit the best baseline, since a first candidate was refused."""
+    name, reason = stand_in(newest_facts(job.contest, job.plan.baselines), refused, refusal)
+    recipe = next(one.recipe for one in job.plan.entrants if one.name == name)
+    return _submit(job, tracking, promotions, name, recipe, "first", Verdict(True, reason), None)
+
+
+def _submit(
+    job: Job,
+    tracking: Tracking,
+    promotions: Promotions,
+    entrant: str,
+    recipe: Recipe,
+    kind: Kind,
+    verdict: Verdict,
+    beside: Rivalry | None,
+) -> tuple[Version, Decision]:
+    """Log, refit on all data, register and judge one model."""
+    tags = {**job.lineage, "role": "challenger", "model": recipe.kind, "recipe": recipe.text}
+    card = (job.plan, job.contest, job.lineage, verdict.reason, job.context.as_of, job.settings)
+    with tracking.run(MODEL, f"{recipe.kind} {job.context.as_of}", tags) as ours:
+        _log(job, ours, entrant, recipe)
+        ours.metrics(beside.metrics() if beside else {})
+        ours.text(verdict.reason, "gate.txt")
+        ours.text(preference_card(entrant, recipe, *card), "card.md")
+        with tempfile.TemporaryDirectory() as folder:
+            _final(job, entrant, recipe).save(Path(folder))
+            version = tracking.register(MODEL, Path(folder), ours, tags)
+    noted = {**job.contest.measured[entrant][-1].facts, **(beside.metrics() if beside else {})}
+    return version, promotions.decide(version, kind, verdict.passed, verdict.reason, noted)
+
+
+def _final(job: Job, entrant: str, recipe: Recipe) -> PreferenceModel:
+    """Return the model on all data; one that can grow on keeps the size that its validation found best."""
+    data = (job.whole.baskets, job.whole.products, job.learned)
+    refit = getattr(job.contest.models[entrant], "refit", None)
+    model: PreferenceModel = refit(*data) if refit else recipe.model(job.chance[1], job.settings.threads).fit(*data)
+    return model
+
+
+def _compare(job: Job, tracking: Tracking, decision: Decision) -> None:
+    """Log the run that shows all models side by side."""
+    results, as_of = job.contest.measured, job.context.as_of
+    best = best_of(newest_facts(job.contest, job.plan.baselines))
+    against = [CHAMPION if results.get(CHAMPION) else CANDIDATE, best]
+    tags = {**job.lineage, "role": "comparison", "model": "all", "verdict": decision.verdict}
+    with tracking.run(MODEL, f"comparison {as_of}", tags) as all_of_them:
+        log_comparison(all_of_them, results, against, *job.chance)
+        all_of_them.text(decision.reason, "gate.txt")
+        notes = [*job.plan.notes, *job.contest.notes]
+        if notes:
+            all_of_them.text("\n".join(notes), "not_compared.txt")

@@ -1,28 +1,17 @@
-"""The one door to MLflow: runs, registered models, champions.
+"""Runs, registered models and champions.
 
-While a model trains, tracking is best effort: a lost metric is counted and warned about, never fatal. Registering,
-judging and loading are not: what cannot be recorded or verified is not used. Model folders hold text, JSON and
-safetensors only; ``manifest.json`` lists the sha256 of each file and is itself pinned by a tag of the version.
+Registering, judging and loading are not best effort: what cannot be recorded or verified is not used. Model folders
+hold text, JSON and safetensors only; ``manifest.json`` lists the sha256 of each file and is itself pinned by a tag of
+the version.
 """
 
 import logging
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-# Two retries: a dead server costs seconds, not the minutes of the default (seven, with growing waits). MLflow reads
-# these while it is imported, so they stand above the imports.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-import mlflow.entities
-import requests
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -30,61 +19,16 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 
 from ml.errors import DataError, TemporaryError
 from ml.settings import Settings
+from ml.tracking.runs import UNREACHABLE, Run
 from ml.versions import Champion, Version, verify_manifest, write_manifest
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 CHAMPION = "champion"
+PASSED = "passed"
+FREEZE = "freeze_promotion"
+"""Tag of a registered model with which a person stops promotions, in the UI too."""
 MODEL_PATH = "model"
-UNREACHABLE = (MlflowException, requests.RequestException, OSError)
 
 log = logging.getLogger(__name__)
-
-
-class Run:
-    """One MLflow run; every method is best effort and counts what was lost in ``lost``."""
-
-    def __init__(self, client: MlflowClient, run_id: str | None) -> None:
-        self._client, self.run_id, self.lost = client, run_id, 0
-
-    def params(self, values: Mapping[str, object]) -> None:
-        """Log parameters, as text."""
-        entries = [mlflow.entities.Param(name, str(value)) for name, value in values.items()]
-        for start in range(0, len(entries), 100):  # the server takes at most 100 at a time
-            self._try("params", partial(self._client.log_batch, params=entries[start : start + 100]))
-
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics at ``step`` (for curves: k, or the number of trees)."""
-        entries = [mlflow.entities.Metric(name, float(value), 0, step) for name, value in values.items()]
-        self._try("metrics", lambda run_id: self._client.log_batch(run_id, metrics=entries))
-
-    def tags(self, values: Mapping[str, object]) -> None:
-        """Set tags, as text."""
-        entries = [mlflow.entities.RunTag(name, str(value)) for name, value in values.items()]
-        self._try("tags", lambda run_id: self._client.log_batch(run_id, tags=entries))
-
-    def figure(self, figure: "Figure", file: str) -> None:
-        """Store a matplotlib figure as ``file``, for example "plots/recall_by_k.png"."""
-        self._try(file, lambda run_id: self._client.log_figure(run_id, figure, file))
-
-    def text(self, text: str, file: str) -> None:
-        """Store ``text`` as ``file``."""
-        self._try(file, lambda run_id: self._client.log_text(run_id, text, file))
-
-    def folder(self, folder: Path, path: str) -> None:
-        """Store the files of ``folder`` under ``path``."""
-        self._try(path, lambda run_id: self._client.log_artifacts(run_id, str(folder), path))
-
-    def _try(self, what: str, act: Callable[[str], object]) -> None:
-        try:
-            if self.run_id is None:
-                self.lost += 1
-                return
-            act(self.run_id)
-        except UNREACHABLE as error:
-            self.lost += 1
-            log.warning("mlflow run %s: %s was not recorded: %s", self.run_id, what, error)
 
 
 class Tracking:
@@ -153,11 +97,16 @@ class Tracking:
         self.load(version)
         return version
 
-    def judge(self, version: Version, passed: bool, reason: str) -> bool:
+    def judge(self, version: Version, gate: str, reason: str) -> bool:
         """Write the gate's verdict and reason on the version; return whether it is now the champion.
 
         A version that passed becomes the champion unless the champion's data are newer (a backfill): then it
         only serves its own days, through :meth:`champion`.
+
+        Parameters
+        ----------
+        gate
+            "passed"; else why it stays a challenger: "failed", "frozen" or "held".
 
         Raises
         ------
@@ -167,21 +116,68 @@ class Tracking:
         with self._required(version.name):
             if self._client.get_run(version.run_id).data.tags.get("complete") != "true":
                 raise TemporaryError(f"{version.name} {version.number}: run {version.run_id} is not complete")
-            verdict = {"gate_reason": reason, "gate": "passed" if passed else "failed"}
-            for key, value in verdict.items():
-                self._client.set_model_version_tag(version.name, str(version.number), key, value)
+            self._tag(version.name, version.number, {"gate_reason": reason, "gate": gate})
             current = self._alias(version.name)
-            if not passed or (current and current.data_cut_off > version.data_cut_off):
+            if gate != PASSED or (current and current.data_cut_off > version.data_cut_off):
                 return False
             self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
         log.info("%s: version %d is the champion: %s", version.name, version.number, reason)
         return True
 
+    def pointed_at(self, name: str) -> Version | None:
+        """Return the version with the alias, whatever its data; None where there is none.
+
+        Raises
+        ------
+        TemporaryError
+            When MLflow does not answer.
+        """
+        with self._required(name):
+            return self._alias(name)
+
+    def versions(self, name: str) -> list[Version]:
+        """Return all versions of ``name``, none where it was never registered.
+
+        Raises
+        ------
+        TemporaryError
+            When MLflow does not answer.
+        """
+        with self._required(name):
+            return [_version(one) for one in self._client.search_model_versions(f"name = '{name}'")]
+
+    def tag_version(self, name: str, number: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version; an empty text takes the tag away.
+
+        Raises
+        ------
+        TemporaryError
+            When MLflow does not answer.
+        """
+        with self._required(name):
+            self._tag(name, number, tags)
+
+    def tag_run(self, run_id: str, tags: Mapping[str, object]) -> None:
+        """Set tags of a run that has ended, best effort: what became of its model is known only later."""
+        Run(self._client, run_id).tags(tags)
+
+    def is_frozen(self, name: str) -> bool:
+        """Return whether a person has set the tag ``freeze_promotion`` of the registered model to "true".
+
+        Raises
+        ------
+        TemporaryError
+            When MLflow does not answer.
+        """
+        with self._required(name):
+            found = self._client.search_registered_models(f"name = '{name}'")
+        return bool(found) and found[0].tags.get(FREEZE, "").strip().lower() == "true"
+
     def find_champion(self, name: str, as_of: date) -> Version | None:
         """Return the champion for ``as_of``, or None where there is none yet.
 
         It is the version with the alias when its data end on or before ``as_of``, else the newest version that
-        passed its gate and whose data do.
+        passed its gate, was not rolled back, and whose data do.
 
         Raises
         ------
@@ -195,7 +191,9 @@ class Tracking:
             if current is None and not self._client.search_registered_models(f"name = '{name}'"):
                 return None
             versions = [_version(one) for one in self._client.search_model_versions(f"name = '{name}'")]
-        fitting = [v for v in versions if v.tags.get("gate") == "passed" and v.data_cut_off <= as_of]
+        fitting = [
+            v for v in versions if v.tags.get("gate") == PASSED and not v.is_rolled_back and v.data_cut_off <= as_of
+        ]
         return max(fitting, key=lambda version: (version.data_cut_off, version.number), default=None)
 
     def champion(self, name: str, as_of: date) -> Champion:
@@ -242,6 +240,13 @@ class Tracking:
             fetched = Path(self._client.download_artifacts(version.run_id, MODEL_PATH, keeper.name))
         verify_manifest(fetched, version.tags["manifest_sha256"])
         return Champion(version, fetched, keeper)
+
+    def _tag(self, name: str, number: int, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            if value:
+                self._client.set_model_version_tag(name, str(number), key, value)
+            else:
+                self._client.delete_model_version_tag(name, str(number), key)
 
     def _alias(self, name: str) -> Version | None:
         try:

@@ -1,0 +1,149 @@
+"""Who takes part in a comparison of preference models, and how the candidate fared beside the champion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ml.contest.windows import Contest, Entrant
+from ml.errors import ConfigError, DataError
+from ml.evaluation.gate import SEGMENT_CUSTOMERS, Rivalry
+from ml.evaluation.measured import Measured, paired, paired_by_segment
+from ml.preference.load import KINDS
+from ml.preference.recipe import Recipe
+from ml.settings import Settings
+from ml.training import ranker_params
+from ml.versions import Version
+
+CANDIDATE, CHAMPION, AGED = "candidate", "champion", "champion_aged"
+BASELINES = ("global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive", "dense_network")
+"""Kinds that a first model has to beat, of those that are compared."""
+
+DEEP = ("transformer", "gru", "lstm")
+"""Kinds that are there only where torch is."""
+
+MOST_OLDER = 2
+"""Windows by which the age of a champion is replayed at most; an older one is taken to be as good as that."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who takes part.
+
+    Attributes
+    ----------
+    candidate
+        Recipe that the settings ask for.
+    champion
+        The champion's recipe as this code follows it; None where there is no champion, or it cannot be followed.
+    older
+        Windows by which the champion's data are older than today's.
+    entrants
+        All that are fitted and measured.
+    notes
+        Who is not there, and why.
+    """
+
+    candidate: Recipe
+    champion: Recipe | None
+    older: int
+    entrants: tuple[Entrant, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_refresh(self) -> bool:
+        """Return whether the candidate is the champion's recipe on newer data."""
+        return self.candidate == self.champion
+
+    @property
+    def can_refresh_champion(self) -> bool:
+        """Return whether the champion follows another recipe than the candidate, on data older than today's."""
+        return self.champion is not None and not self.is_refresh and self.older > 0
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Return the names of the baselines that take part."""
+        return tuple(one.name for one in self.entrants if one.name in BASELINES)
+
+
+def wanted_recipe(settings: Settings) -> Recipe:
+    """Return the recipe of the model that the settings want as champion.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such kind.
+    """
+    kind = settings.preference.kind
+    if kind not in KINDS:
+        raise ConfigError(f"preference.kind: no kind {kind!r} here; there are {', '.join(sorted(KINDS))}")
+    model = KINDS[kind](ranker_params(settings, seed=0)) if kind == "ranker" else KINDS[kind]()  # type: ignore[call-arg]
+    return Recipe.of(model)
+
+
+def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> Plan:
+    """Return who takes part today.
+
+    Raises
+    ------
+    ConfigError
+        When a kind is unknown, or no baseline is compared.
+    """
+    candidate, notes = wanted_recipe(settings), []
+    entrants = [Entrant(CANDIDATE, candidate)]
+    recipe, older = None, 0
+    if champion:
+        try:
+            recipe = Recipe.read(champion.tags["recipe"]).as_followed()
+        except (KeyError, DataError) as error:
+            notes.append(f"the recipe of champion {champion.number} cannot be followed: {error}")
+        older = windows_older(champion, as_of, settings)
+    if recipe and recipe != candidate:
+        entrants.append(Entrant(CHAMPION, recipe))
+    if recipe and older:
+        entrants.append(Entrant(CHAMPION if recipe == candidate else AGED, recipe, older))
+    for kind in settings.preference.compared:
+        if kind in KINDS:
+            entrants.append(Entrant(kind, Recipe.of(KINDS[kind]()), newest_only=True))
+        elif kind in DEEP:
+            notes.append(f"{kind} is not compared: it needs torch, which is not installed")
+        else:
+            raise ConfigError(f"preference.compared: no kind {kind!r}; there are {', '.join(sorted(KINDS))}")
+    plan = Plan(candidate, recipe, older, tuple(entrants), tuple(notes))
+    if not plan.baselines:
+        raise ConfigError(f"preference.compared: needs at least one of {', '.join(BASELINES)}")
+    return plan
+
+
+def windows_older(champion: Version, as_of: date, settings: Settings) -> int:
+    """Return by how many windows the champion's data are older than today's, in whole windows and at most two."""
+    age_days = (as_of - champion.data_cut_off).days
+    return min(MOST_OLDER, round(age_days / settings.preference.holdout_days))
+
+
+def rivalry(
+    results: Mapping[str, Sequence[Measured]], own: str, other: str, rival: str, draws: int, seed: int
+) -> Rivalry | None:
+    """Return entrant ``own`` beside entrant ``other`` over the windows both were measured in; None where none is."""
+    others = {one.origin: one for one in results.get(other, ())}
+    pairs = [(one, others[one.origin]) for one in results.get(own, ()) if one.origin in others]
+    if not pairs:
+        return None
+    ours, theirs = [one for one, _ in pairs], [two for _, two in pairs]
+    shares = ("customer_coverage", "product_coverage_20")
+    return Rivalry(
+        windows=len(pairs),
+        recall_20=paired(ours, theirs, "recall_20", draws, seed),
+        ece=(_mean(ours, "ece"), _mean(theirs, "ece")),
+        coverage={name: (_mean(ours, name), _mean(theirs, name)) for name in shares},
+        segments=paired_by_segment(ours, theirs, "recall_20", SEGMENT_CUSTOMERS, draws, seed),
+        rival=rival,
+    )
+
+
+def newest_facts(contest: Contest, names: Sequence[str]) -> dict[str, Mapping[str, float]]:
+    """Return the facts of the newest window of each named entrant."""
+    return {name: contest.measured[name][-1].facts for name in names}
+
+
+def _mean(results: Sequence[Measured], name: str) -> float:
+    return sum(one.facts[name] for one in results) / len(results)
