@@ -107,14 +107,28 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _ingest(settings, "ftr_builds", builds)
 
 
+def plant_earlier(settings: Settings, as_of: date) -> None:
+    """Add the features of an earlier day to those planted: the baskets until then, and the same products."""
+    for table, until in ((BASKETS, f"where basket_on <= date '{as_of}'"), (PRODUCTS, "")):
+        own = ", ".join(name for name in table.columns if name != "as_of")
+        _execute(
+            settings,
+            f"insert into {table.qualified} (as_of, {own}) select date '{as_of}', {own} from {table.qualified} {until}",
+        )
+
+
 def set_stock(settings: Settings, units: int | None) -> None:
     """Say how many units of each product there are on the day; None for no count."""
+    value = "null" if units is None else f"{units:d}"
+    _execute(settings, f"update features.ftr_products set available_units = {value}")
+
+
+def _execute(settings: Settings, statement: str) -> None:
     where = settings.warehouse
     address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_transformer"
     with adbc.connect(f"{address} password='{where.password('transformer')}'") as connection:
         with connection.cursor() as cursor:
-            value = "null" if units is None else f"{units:d}"
-            cursor.execute(f"update features.ftr_products set available_units = {value}")
+            cursor.execute(statement)
         connection.commit()
 
 

@@ -1,5 +1,6 @@
 """From features to champions and the comparison of policies, through real Postgres and a real MLflow store."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import ml.stages.evaluate_policies
 import ml.stages.propose_candidates
 import ml.stages.train_association
 import ml.stages.train_preference
+from ml.datasets import Dataset
 from ml.errors import DataError
 from ml.params import Context, Counts, RunParams
 from ml.settings import Settings
-from ml.tables import POLICY_METRICS
+from ml.tables import BASKETS, POLICY_METRICS
 from ml.tracking import Tracking
 from ml.warehouse import Warehouse
-from tests.stages.features import AS_OF, plant, tiny
+from tests.stages.features import AS_OF, plant, plant_earlier, tiny
 from tests.stages.runs import CONTEXT, read
 
 pytestmark = pytest.mark.slow
@@ -59,8 +61,15 @@ def test_every_association_is_a_run_of_its_own_with_the_same_metrics(
     experiment = client.get_experiment_by_name("association")
     assert experiment is not None
     runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
-    assert set(runs) == {"lift", "population_lift", "cosine", "scaled_cosine"}
-    for run in runs.values():
+    roles = {name: run.data.tags["role"] for name, run in runs.items()}
+    assert roles == {
+        "lift": "champion",
+        "population_lift": "comparison",
+        "cosine": "comparison",
+        "scaled_cosine": "baseline",
+        "all": "comparison",
+    }
+    for run in (run for name, run in runs.items() if name != "all"):
         assert {"pair_auc", "completion_recall_10", "completion_hit_10"} <= set(run.data.metrics)
         assert run.data.tags["complete"] == "true"
     files = {file.path for file in client.list_artifacts(runs["lift"].info.run_id, "model")}
@@ -125,10 +134,75 @@ def test_a_comparison_of_the_same_models_is_copied_not_repeated(shop: Settings, 
     assert read(shop, POLICY_METRICS, again).drop("run_id").equals(read(shop, POLICY_METRICS, evaluated).drop("run_id"))
 
 
-def test_a_champion_that_saw_the_held_out_baskets_is_not_the_measure(
+def test_each_model_is_a_run_that_shows_what_it_learnt_from_and_how_it_did(
     shop: Settings, trained: dict[str, Counts]
 ) -> None:
-    counts = ml.stages.train_preference.run(shop, Context(AS_OF, "again", RunParams(retrain=True)))
+    client = MlflowClient(shop.tracking.uri)
+    experiment = client.get_experiment_by_name("preference")
+    assert experiment is not None
+    runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    roles = {name: run.data.tags["role"] for name, run in runs.items()}
+    compared = {"global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive"}
+    assert roles.items() >= {"ranker": "champion", "tifu_knn": "comparison", "all": "comparison"}.items()
+    assert {name for name, role in roles.items() if role == "baseline"} == compared
+    for name in ("ranker", "tifu_knn", *compared):
+        assert {"recall_20", "recall_20_low", "ece", "product_coverage_20"} <= set(runs[name].data.metrics)
+        used = {one.dataset.name: one.dataset for one in runs[name].inputs.dataset_inputs}
+        assert set(used) == {"features.ftr_baskets", "features.ftr_products"}
+        held = Warehouse(shop, "ml").read(BASKETS, {"as_of": AS_OF})
+        assert json.loads(used["features.ftr_baskets"].profile)["num_rows"] == held.height
+        assert used["features.ftr_baskets"].digest == Dataset.of("", held, AS_OF).digest[:32]
+    ranker = runs["ranker"].info.run_id
+    plots = {Path(file.path).name for file in client.list_artifacts(ranker, "plots")}
+    drawn = {"reliability.png", "segments.png", "training_curve.png", "feature_importance.png", "shap_summary.png"}
+    assert plots == drawn
+    card = mlflow_text(client, ranker, "card.md")
+    assert "## The gate\n\npassed: NDCG@10" in card and "## Going back" in card and "| new customers |" in card
+    table = json.loads(mlflow_text(client, runs["all"].info.run_id, "differences.json"))
+    assert {"model", "against", "metric", "difference", "low", "high"} <= set(table["columns"])
+    assert {row[1] for row in table["data"]} >= {"candidate"}
+
+
+def mlflow_text(client: MlflowClient, run_id: str, file: str) -> str:
+    return Path(client.download_artifacts(run_id, file)).read_text("utf-8")
+
+
+def test_each_judgement_is_a_row_of_ops(shop: Settings, trained: dict[str, Counts]) -> None:
+    rows = Warehouse(shop, "ml").read_view("ops.promotions", {"started_by": "test"}, order_by=["promotion_id"])
+    first = rows.filter(pl.col("kind") == "first").sort("model").select("model", "verdict", "version")
+    assert first.rows() == [("association", "promoted", 1), ("preference", "promoted", 1)]
+    assert rows["reason"].str.starts_with("passed: ").all()
+
+
+def test_another_recipe_that_is_no_better_is_refused_with_its_reason(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    """Fewer trees: compared with the champion's recipe on the same windows, though the champion saw all of them."""
+    smaller = shop.model_copy(update={"preference": shop.preference.model_copy(update={"trees": 2})})
+    counts = ml.stages.train_preference.run(smaller, Context(AS_OF, "smaller", RunParams(retrain=True)))
+    assert (counts["verdict"], counts["windows"]) == ("refused", 2)
     version = Tracking(shop).numbered("preference", int(counts["version"])).version
-    assert "trained on these baskets" in version.tags["gate_reason"]
-    assert "of the champion" not in version.tags["gate_reason"]
+    reason = version.tags["gate_reason"]
+    assert "FAILED: recall@20 against the champion's recipe in 2 windows: " in reason and "must be above 0" in reason
+    assert version.tags["gate"] == "failed"
+    row = Warehouse(shop, "ml").read_view("ops.promotions", {"started_by": "smaller"}).to_dicts()[0]
+    assert (row["kind"], row["verdict"], row["reason"]) == ("challenger", "refused", reason)
+    assert json.loads(row["metrics"])["recall_20_over_champion_low"] <= 0
+    client = MlflowClient(shop.tracking.uri)
+    assert client.get_run(version.run_id).data.tags["role"] == "challenger"
+    assert int(client.get_model_version_by_alias("preference", "champion").version) == trained["preference"]["version"]
+
+
+def test_a_refresh_is_compared_with_its_recipe_on_older_data(untrained: Settings) -> None:
+    earlier = AS_OF - timedelta(days=28)
+    plant_earlier(untrained, earlier)
+    for stage in (ml.stages.train_association, ml.stages.train_preference):
+        first = stage.run(untrained, Context(earlier, "first", RunParams()))
+        refreshed = stage.run(untrained, Context(AS_OF, "refresh", RunParams()))
+        assert (first["is_champion"], refreshed["version"]) == ("true", int(first["version"]) + 1)
+        model = stage.MODEL
+        row = Warehouse(untrained, "ml").read_view("ops.promotions", {"model": model, "started_by": "refresh"})
+        assert row["kind"].to_list() == ["refresh"]
+        assert "against the champion's recipe on data 1 x 28 days older in 2 windows" in row["reason"][0]
+        again = stage.run(untrained, Context(AS_OF, "again", RunParams()))
+        assert "confirmed_version" in again, "what was judged today is not due, whoever won"
