@@ -16,6 +16,7 @@ from scipy import sparse
 
 from ml.errors import ConfigError
 from ml.influence import counted
+from ml.spread import basket_spreads
 
 SOURCES = ("bought", "popular", "co_purchased", "category", "new", "asked")
 BOUGHT, POPULAR, CO_PURCHASED, CATEGORY, NEW, ASKED = (1 << bit for bit in range(len(SOURCES)))
@@ -28,8 +29,6 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "co_purchase_last": pl.Float32,
     "basket_spread": pl.Float64,
 }
-
-SPREAD_BASKETS = 5.0
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -104,7 +103,7 @@ def propose(
     -------
     Frame of ``SCHEMA``, ordered by customer, cut, product. ``co_purchase`` and ``co_purchase_last`` are sums over
     the customer's products (weighted by decayed frequency; or those of the last basket) of the cosine of baskets;
-    ``basket_spread`` is the customer's, of :func:`basket_spreads`.
+    ``basket_spread`` is the customer's, of :func:`ml.spread.basket_spreads`.
     """
     return _collect(baskets, products, requests, params or CandidateParams(), asked)
 
@@ -194,31 +193,6 @@ def _propose_at(
             },
             schema=SCHEMA,
         )
-
-
-def basket_spreads(lines: pl.DataFrame, customers: pl.Series) -> NDArray[np.float64]:
-    """Return (customers,) how much more often than independently two products share a basket of the customer.
-
-    v = E[s (s - 1)] / E[s]^2 over the customer's basket sizes s: large baskets hold many products at once. It is the
-    factor by which :func:`ml.association.counting.expected_pairs` exceeds the product of two frequencies. Few baskets
-    say little of it, so that of all customers counts as ``SPREAD_BASKETS`` more of them.
-
-    Parameters
-    ----------
-    lines
-        ``customer_id``, ``basket``: one row a product of an ordinary basket.
-    """
-    sizes = lines.drop_nulls("customer_id").group_by("customer_id", "basket").len()
-    own = sizes.group_by("customer_id").agg(
-        baskets=pl.len().cast(pl.Float64),
-        spread=(pl.col("len").cast(pl.Float64) * (pl.col("len") - 1.0)).mean() / pl.col("len").mean() ** 2,
-    )
-    if own.is_empty():
-        return np.ones(len(customers))
-    usual = float(np.average(own["spread"].to_numpy(), weights=own["baskets"].to_numpy()))
-    found = pl.DataFrame({"customer_id": customers}).join(own, on="customer_id", how="left", maintain_order="left")
-    baskets, spread = (found[name].fill_null(0.0).to_numpy() for name in ("baskets", "spread"))
-    return np.asarray((baskets * spread + SPREAD_BASKETS * usual) / (baskets + SPREAD_BASKETS))
 
 
 def _asked(asked: pl.DataFrame | None, customers: pl.Series, catalogue: pl.DataFrame) -> tuple[Ints, Ints]:

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.candidates import SCHEMA, SPREAD_BASKETS, CandidateParams, propose, whole_catalogue
+from ml.candidates import SCHEMA, CandidateParams, propose, whole_catalogue
 from ml.errors import ConfigError
+from ml.spread import SPREAD_BASKETS
 
 DAY = date(2017, 6, 1)
 

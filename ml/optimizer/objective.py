@@ -3,7 +3,7 @@
 ``left`` and ``right`` are the preferences p_i and p_j (probabilities of buying in the next basket), ``association``
 is A_ij >= 0; 0 means no evidence, and such a pair is worth 0 everywhere. Pair values are never negative, which the
 bounds rely on. ``spread`` is v, how much more often than independently two products share a basket because this
-customer's baskets differ in size (:func:`ml.candidates.basket_spreads`). A bundle is worth the sum over its pairs, plus
+customer's baskets differ in size (:func:`ml.spread.basket_spreads`). A bundle is worth the sum over its pairs, plus
 its products' own values if it has any, minus a cost for each product shown (:mod:`ml.optimizer.rules`), so that its
 size is a decision.
 

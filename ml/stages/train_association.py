@@ -10,6 +10,7 @@ import polars as pl
 
 from ml.association.baselines import AttributeCosine, attribute_vectors
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams
+from ml.association.substitutes import Relations, SubstituteParams, tell_apart
 from ml.contest.counts import CHAMPION, OURS, PairWindow, counted, pair_rivalry, pair_windows
 from ml.contest.plan import windows_older
 from ml.datasets import Dataset
@@ -18,6 +19,7 @@ from ml.evaluation.bootstrap import Interval, bootstrap_mean, paired_bootstrap
 from ml.evaluation.cards import Card
 from ml.evaluation.pair_metrics import Reading
 from ml.evaluation.plots import differences, shares
+from ml.influence import influence, summary
 from ml.params import Context, Counts
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
@@ -72,12 +74,19 @@ def run(settings: Settings, context: Context) -> Counts:
         tags = {**lineage, "model": name, "role": ROLES.get(name, "comparison")}
         with tracking.run(MODEL, f"{name} {as_of}", tags) as theirs:
             _log(theirs, datasets, newest, name, draws, seed)
-    model = counted(Shop.of(baskets, products, settings.min_product_baskets).baskets, params)
-    evidence = {"pairs": len(model.first), "products": len(model.product_ids), "baskets": model.baskets_total}
+    whole = Shop.of(baskets, products, settings.min_product_baskets)
+    model = counted(whole.baskets, params)
+    relations = tell_apart(whole.baskets, whole.products, SubstituteParams(shrinkage=params.shrinkage))
+    evidence: dict[str, int | float] = {
+        "pairs": len(model.first),
+        "products": len(model.product_ids),
+        "baskets": model.baskets_total,
+    }
+    evidence |= relations.numbers() | {"outweighed_pairs": model.outweighed_pairs} | summary(whole.baskets)
     beside = pair_rivalry(windows, against, draws, seed)
     gain = paired_bootstrap(newest.recalls[OURS], newest.recalls[COMMISSIONED], draws, seed)
     shown = {name: newest.metrics[name].get("completion_recall_10", 0.0) for name in ("population_lift", "cosine")}
-    verdict = judge_association({COMMISSIONED: gain}, evidence["pairs"], shown, beside, kind == "refresh")
+    verdict = judge_association({COMMISSIONED: gain}, len(model.first), shown, beside, kind == "refresh")
     recipe = _recipe(params)
     tags = {**lineage, "model": OURS, "role": "challenger", "recipe": recipe}
     with tracking.run(MODEL, f"{OURS} {as_of}", tags) as ours:
@@ -90,7 +99,8 @@ def run(settings: Settings, context: Context) -> Counts:
         card = Card(MODEL, OURS, ABOUT, as_of, facts, _intervals(newest, draws, seed), pl.DataFrame(),
                     (*LIMITS, *notes), verdict.reason)  # fmt: skip
         ours.text(card.markdown(), "card.md")
-        version = _registered(model, tracking, ours, tags)
+        ours.text(influence(whole.baskets).write_csv(), "influence.csv")
+        version = _registered(model, relations, tracking, ours, tags)
     noted = {**newest.metrics[OURS], **evidence, **(beside.metrics() if beside else {})}
     decision = promotions.decide(version, kind, verdict.passed, verdict.reason, noted)
     _compare(tracking, newest, {**lineage, "role": "comparison", "model": "all"}, decision, draws, seed)
@@ -171,8 +181,10 @@ def _compare(
         run.text(decision.reason, "gate.txt")
 
 
-def _registered(model: Cooccurrence, tracking: Tracking, run: Run, tags: Mapping[str, object]) -> Version:
+def _registered(
+    model: Cooccurrence, relations: Relations, tracking: Tracking, run: Run, tags: Mapping[str, object]
+) -> Version:
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in model.dump().items():
+        for name, content in (model.dump() | relations.dump()).items():
             (Path(folder) / name).write_bytes(content)
         return tracking.register(MODEL, Path(folder), run, tags)

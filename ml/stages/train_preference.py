@@ -14,6 +14,7 @@ from ml.contest.plan import AGED, CANDIDATE, CHAMPION, Plan, newest_facts, plan_
 from ml.contest.windows import Contest, Entrant, hold_contest
 from ml.datasets import Dataset
 from ml.evaluation.gate import Rivalry, Verdict, best_of, judge_challenger, judge_first, judge_refresh, stand_in
+from ml.influence import influence, summary
 from ml.params import Context, Counts
 from ml.preference.contract import PreferenceModel
 from ml.preference.recipe import Recipe
@@ -182,7 +183,8 @@ def _submit(
     card = (job.plan, job.contest, job.lineage, verdict.reason, job.context.as_of, job.settings)
     with tracking.run(MODEL, f"{recipe.kind} {job.context.as_of}", tags) as ours:
         _log(job, ours, entrant, recipe)
-        ours.metrics(beside.metrics() if beside else {})
+        ours.metrics({**summary(job.whole.baskets), **(beside.metrics() if beside else {})})
+        ours.text(influence(job.whole.baskets).write_csv(), "influence.csv")
         ours.text(verdict.reason, "gate.txt")
         ours.text(preference_card(entrant, recipe, *card), "card.md")
         with tempfile.TemporaryDirectory() as folder:
