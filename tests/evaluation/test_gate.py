@@ -2,31 +2,100 @@
 
 import pytest
 
-from ml.evaluation.gate import TOLERANCE, judge_preference, stand_in
+from ml.evaluation.bootstrap import Interval
+from ml.evaluation.gate import (
+    COVERAGE_SHARE,
+    ECE_BOUND,
+    MARGIN,
+    SEGMENT_BOUND,
+    Rivalry,
+    judge_challenger,
+    judge_first,
+    judge_refresh,
+    stand_in,
+)
 
 GOOD = {"ndcg_10": 0.26, "brier": 0.016, "base_rate_brier": 0.018}
 BASELINES = {"personal_decayed": {**GOOD, "ndcg_10": 0.25}, "global_popularity": {**GOOD, "ndcg_10": 0.1}}
+BETTER, SAME = Interval(0.01, 0.004, 0.016), Interval(0.0, -0.004, 0.004)
 
 
-def test_better_than_every_baseline_and_calibrated_passes() -> None:
-    passed, reason = judge_preference(GOOD, BASELINES, None)
-    assert passed and reason.startswith("passed") and "personal_decayed" in reason and "0.2600" in reason
+def rivalry(
+    gain: Interval, ece: float = 0.001, coverage: float = 0.5, segments: dict[str, Interval] | None = None
+) -> Rivalry:
+    shares = {"product_coverage_20": (coverage, 0.5)}
+    return Rivalry(2, gain, (ece, 0.001), shares, segments if segments is not None else {"heavy buyers": SAME})
+
+
+def test_a_first_model_better_than_every_baseline_and_calibrated_passes() -> None:
+    verdict = judge_first(GOOD, BASELINES)
+    assert verdict.passed
+    assert verdict.reason == (
+        "passed: NDCG@10 0.2600 against 0.2500 of the best baseline (personal_decayed); "
+        "Brier 0.01600 against 0.01800 of the base rate"
+    )
 
 
 def test_a_better_baseline_stops_it() -> None:
-    passed, reason = judge_preference(GOOD, {**BASELINES, "personal_frequency": {**GOOD, "ndcg_10": 0.2601}}, None)
-    assert not passed and "FAILED: NDCG@10 0.2600 against 0.2601" in reason
+    verdict = judge_first(GOOD, {**BASELINES, "personal_frequency": {**GOOD, "ndcg_10": 0.2601}})
+    assert not verdict.passed and "FAILED: NDCG@10 0.2600 against 0.2601" in verdict.reason
 
 
 def test_a_brier_score_above_the_base_rate_stops_it() -> None:
-    passed, reason = judge_preference({**GOOD, "brier": 0.0181}, BASELINES, None)
-    assert not passed and "FAILED: Brier" in reason
+    verdict = judge_first({**GOOD, "brier": 0.0181}, BASELINES)
+    assert not verdict.passed and "FAILED: Brier" in verdict.reason
 
 
-@pytest.mark.parametrize(("lost", "expected"), [(TOLERANCE - 1e-4, True), (TOLERANCE + 1e-4, False)])
-def test_the_champion_may_be_missed_by_the_tolerance_only(lost: float, expected: bool) -> None:
-    passed, reason = judge_preference(GOOD, BASELINES, GOOD["ndcg_10"] + lost)
-    assert passed is expected and "champion" in reason
+@pytest.mark.parametrize(("low", "passes"), [(-MARGIN + 1e-6, True), (-MARGIN, False), (0.001, True)])
+def test_a_refresh_need_not_be_better_but_must_not_be_worse(low: float, passes: bool) -> None:
+    verdict = judge_refresh(rivalry(Interval(0.001, low, 0.01)))
+    assert verdict.passed is passes
+    assert "in 2 windows" in verdict.reason and "must be above -0.005" in verdict.reason
+
+
+@pytest.mark.parametrize(("low", "passes"), [(1e-6, True), (0.0, False), (-0.001, False)])
+def test_a_challenger_must_be_better_beyond_chance(low: float, passes: bool) -> None:
+    verdict = judge_challenger(GOOD, BASELINES, rivalry(Interval(0.004, low, 0.01)))
+    assert verdict.passed is passes
+    assert "must be above 0" in verdict.reason
+
+
+def test_a_challenger_must_beat_the_baselines_too() -> None:
+    better = {"personal_frequency": {**GOOD, "ndcg_10": 0.2601}}
+    assert not judge_challenger(GOOD, better, rivalry(BETTER)).passed
+
+
+def test_what_is_guarded_stops_both_however_much_better_they_rank() -> None:
+    few, lost = COVERAGE_SHARE * 0.5, Interval(-SEGMENT_BOUND - 1e-6, -0.03, -0.01)
+    for guarded, words in (
+        (rivalry(BETTER, ece=0.001 + ECE_BOUND + 1e-6), "FAILED: ECE"),
+        (rivalry(BETTER, coverage=few - 1e-6), "FAILED: product coverage 20"),
+        (rivalry(BETTER, segments={"heavy": BETTER, "light": lost}), "FAILED: worst segment (light)"),
+    ):
+        for verdict in (judge_refresh(guarded), judge_challenger(GOOD, BASELINES, guarded)):
+            assert not verdict.passed and words in verdict.reason
+            assert verdict.reason.count("FAILED") == 1
+    assert judge_refresh(rivalry(BETTER, ece=0.001 + ECE_BOUND, coverage=few)).passed, "at the bound it holds"
+
+
+def test_a_segment_may_lose_within_chance_or_within_the_bound() -> None:
+    within_chance, within_bound = Interval(-0.03, -0.07, 0.01), Interval(-0.01, -0.015, -0.005)
+    for loss in (within_chance, within_bound):
+        assert judge_refresh(rivalry(SAME, segments={"few": loss})).passed
+
+
+def test_a_shop_without_large_segments_says_so() -> None:
+    assert "no segment has 100 customers" in judge_refresh(rivalry(SAME, segments={})).reason
+
+
+def test_a_refresh_on_data_as_new_as_the_champions_has_nothing_to_be_compared_with() -> None:
+    verdict = judge_refresh(None)
+    assert verdict.passed and "no window" in verdict.reason
+
+
+def test_the_numbers_are_written_down() -> None:
+    noted = rivalry(BETTER).metrics()
+    assert noted["recall_20_over_champion_low"] == 0.004 and noted["champion_product_coverage_20"] == 0.5
 
 
 def test_the_best_baseline_stands_in_and_says_for_whom() -> None:
