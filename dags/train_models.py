@@ -2,14 +2,16 @@
 
 **Reads** schema `features`; the registered models in MLflow.
 **Writes** MLflow experiments `preference`, `association` and `bundle_policy`, and registered versions with the gate's
-reason; `ml.policy_metrics`.
-**Starts** when `features` were built for a day, or by hand (*Retrain* trains even where nothing is due).
+reason; `ops.promotions` (a row for each judgement); `ml.policy_metrics`.
+**Starts** when `features` were built for a day, or by hand (*Retrain* trains even where nothing is due; *Freeze promotion*
+compares and records, but leaves the champions as they are).
 **Ends** by announcing the asset `models` for its as-of date, whether a model was trained or confirmed; that starts
 `recommend_bundles`.
 
 **When it fails** (red): the log's last lines say whether data were missing or MLflow did not answer (that is
 retried first). A challenger that does not pass its gate is no failure: the champion stays, and the version carries
-the reason as tag `gate_reason`. To go back to an older model, move the alias `champion` in MLflow.
+the reason as tag `gate_reason`. To go back to an older model, move the alias `champion` in MLflow: the next run records
+that, respects it, and holds what was rolled back. `docs/promotion.md` tells how versions are compared.
 
 **Rerun** safe: a version is trained again only where it is due or asked for.
 """
