@@ -14,13 +14,15 @@ from scipy.optimize import minimize
 from ml.association.baskets import IndexedBaskets, Ints, Reals, index_baskets
 from ml.association.content import CategoryLift, category_levels, title_pieces, title_words
 from ml.association.cooccurrence import CooccurrenceParams, Kind, fit_cooccurrence
+from ml.association.regression import BasketRegression
 
 KINDS: tuple[Kind, ...] = ("lift", "population_lift", "cosine")
-COLUMNS = (*KINDS, "nearest", "focused", "popularity", "words", "pieces", "category", "category_lift")
+COLUMNS = (*KINDS, "regression", "nearest", "focused", "popularity", "words", "pieces", "category", "category_lift")
 MODELS: dict[str, dict[str, float]] = {
     "lift": {"lift": 1.0},
     "population_lift": {"population_lift": 1.0},
     "cosine": {"cosine": 1.0},
+    "regression": {"regression": 1.0},
     "popularity": {"popularity": 1.0},
     "text_category": {"words": 1.0, "pieces": 2.0, "category": 0.4},
 }
@@ -52,6 +54,7 @@ class Completion:
         cosine = self._pairs["cosine"]
         shape = (products.height, products.height)
         self._cosine = sparse.csr_matrix((cosine.values, cosine.neighbours, cosine.starts), shape)
+        self._regression = BasketRegression(indexed)
         self._focused = _focused(indexed)
         self._popularity = np.log1p(counted.product_baskets)
         self._content = {
@@ -72,6 +75,7 @@ class Completion:
         found["nearest"] = self._cosine[shown].max(axis=0).toarray().ravel()
         asked = np.bincount(shown, minlength=len(self._popularity)) / len(shown)
         found["focused"] = self._focused.T @ (self._focused @ asked)
+        found["regression"] = np.maximum(self._regression.summed(shown), 0.0)
         found = {name: np.log1p(100 * values) for name, values in found.items()}
         for name, rows in self._content.items():
             found[name] = np.asarray(rows @ rows[shown].mean(axis=0).T).ravel()
