@@ -1,5 +1,6 @@
 """Any saved preference model, by its kind."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from ml.errors import DataError
@@ -21,6 +22,11 @@ KINDS: dict[str, type[PreferenceModel]] = {
         TifuKnn,
     )
 }
+DEEP = ("transformer", "gru", "lstm")
+if find_spec("torch"):  # a gigabyte that a shop without deep models does not need
+    from ml.preference.sequence import Gru, Lstm, Transformer
+
+    KINDS |= {model.kind: model for model in (Transformer, Gru, Lstm)}
 
 
 def load_model(folder: Path) -> PreferenceModel:
@@ -32,6 +38,8 @@ def load_model(folder: Path) -> PreferenceModel:
         When its kind is unknown.
     """
     kind = read_facts(folder)["kind"]
+    if kind in DEEP and kind not in KINDS:
+        raise DataError(f"{folder}: a {kind} needs torch, which is not installed: pip install torch==2.13.0")
     if kind not in KINDS:
         raise DataError(f"{folder}: unknown kind of preference model {kind!r}; known are {', '.join(sorted(KINDS))}")
     return KINDS[kind].load(folder)

@@ -1,0 +1,51 @@
+"""What customers do besides buying, as lines that stand between their visits."""
+
+import polars as pl
+
+from ml.errors import ColumnError, DataError
+
+ACTIONS = ("purchase", "cart", "search", "view")
+"""The kinds of tokens by number; a purchase is a visit, known from the baskets and not from events."""
+BASKET = 0
+
+
+def lines_of(events: pl.DataFrame) -> pl.DataFrame:
+    """Return events as lines of tokens: consecutive events of one kind, customer and day are one run.
+
+    Parameters
+    ----------
+    events
+        ``customer_id``, ``kind`` (one of :data:`ACTIONS`), ``product_id`` (null where it is about none), and
+        ``occurred_at`` or ``occurred_on``; of the same day and without instants they stand in order of kind.
+        Purchases and events without a customer are left out.
+
+    Returns
+    -------
+    ``customer_id``, ``occurred_on``, ``product_id``, ``action`` (position in ACTIONS), ``run`` (from 1, rising in
+    time).
+
+    Raises
+    ------
+    ColumnError
+        When a column is missing.
+    DataError
+        When a kind is unknown.
+    """
+    has_instants = "occurred_at" in events.columns
+    needed = ["customer_id", "kind", "product_id", *([] if has_instants else ["occurred_on"])]
+    missing = [name for name in needed if name not in events.columns]
+    if missing:
+        raise ColumnError(f"events: missing {', '.join(missing)}")
+    strange = set(events["kind"].unique().to_list()) - set(ACTIONS)
+    if strange:
+        raise DataError(f"events: unknown kind {', '.join(sorted(map(str, strange)))}; known are {', '.join(ACTIONS)}")
+    day = pl.col("occurred_on") if "occurred_on" in events.columns else pl.col("occurred_at").dt.date()
+    numbers = {name: number for number, name in enumerate(ACTIONS)}
+    run_of = ("customer_id", "occurred_on", "action")
+    return (
+        events.filter(pl.col("customer_id").is_not_null(), pl.col("kind") != ACTIONS[BASKET])
+        .with_columns(occurred_on=day, action=pl.col("kind").replace_strict(numbers, return_dtype=pl.Int64))
+        .sort("customer_id", "occurred_on", *(["occurred_at"] if has_instants else []), "action", "product_id")
+        .with_columns(run=pl.struct(run_of).rle_id().cast(pl.Int64) + 1)
+        .select("customer_id", "occurred_on", "product_id", "action", "run")
+    )

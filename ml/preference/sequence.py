@@ -1,0 +1,268 @@
+"""Sequence models: the next basket from what came before it, by a Transformer, a GRU or an LSTM with a copy head."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ml.preference.actions import ACTIONS
+from ml.preference.batches import Batch
+from ml.preference.calibration import LogOddsLine, line_where_needed
+from ml.preference.contract import Probabilities, check_candidates, check_fitted, read_facts, write_facts
+from ml.preference.history import History, days, positions
+from ml.preference.networks import Network, Shape
+from ml.preference.sequence_params import SequenceParams
+from ml.preference.sequence_training import Effort, Rows, learn
+from ml.preference.torch_runtime import device, seeded
+from ml.preference.windows import CLOCKS_DAYS, Tokens
+
+WEIGHTS = "network.safetensors"
+REQUESTS_AT_ONCE = 128
+
+Ints = NDArray[np.int64]
+
+
+class SequenceModel:
+    """A network over a customer's last visits; what it was trained on ends before the validation requests.
+
+    Events (views, searches, carts) are an optional frame, see :func:`ml.preference.actions.lines_of`; without them
+    the model is one of visits alone.
+
+    Shapes and units
+    ----------------
+    Tokens as in :class:`ml.preference.windows.Windows`, the network as in :class:`ml.preference.networks.Network`;
+    score (n,) float64 in [0, 1].
+
+    Raises
+    ------
+    NotFittedError
+        When ``score``, ``refit``, ``next_action`` or ``save`` is called before ``fit``.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, params: SequenceParams | None = None) -> None:
+        self.params = params or SequenceParams()
+        self.curve: list[tuple[float, float]] = []
+        self.calibration = LogOddsLine()
+        self._names: dict[str, pl.Series] = {}
+        self._network: Network | None = None
+
+    def fit(
+        self,
+        baskets: pl.DataFrame,
+        products: pl.DataFrame,
+        examples: pl.DataFrame,
+        events: pl.DataFrame | None = None,
+    ) -> Self:
+        """Learn from what came before the validation requests, stop early by them; without any, before the newest cut.
+
+        See :class:`ml.preference.contract.PreferenceModel`.
+        """
+        self.calibration = LogOddsLine()
+        held = examples.filter("is_validation")
+        history = History.of(baskets, products)
+        tokens = Tokens.of(history, events)
+        if held.is_empty():
+            self._learn(history, products, tokens, int(days(examples["cut"]).max()), self.params.epochs)
+            return self
+        before = int(days(held["cut"]).min())
+        bought = held["is_bought"].to_numpy().astype(np.float64)
+
+        def validate() -> float:
+            logits = self._logits(history, products, tokens, held)
+            return float(np.mean(np.logaddexp(0.0, logits) - bought * logits))
+
+        self._learn(history, products, tokens, before, self.params.epochs, validate)
+        group = positions(held["customer_id"], held["customer_id"].unique().sort())
+        self.calibration = line_where_needed(self._logits(history, products, tokens, held), bought, group)
+        return self
+
+    def refit(
+        self,
+        baskets: pl.DataFrame,
+        products: pl.DataFrame,
+        examples: pl.DataFrame,
+        events: pl.DataFrame | None = None,
+    ) -> Self:
+        """Learn as many epochs as ``fit`` found best from all baskets up to the end of the examples' targets."""
+        check_fitted(self._network is not None, self.kind)
+        held = [loss for _, loss in self.curve if np.isfinite(loss)]
+        epochs = int(np.argmin(held)) + 1 if held else self.params.epochs
+        newest = examples["cut"].max()
+        asked = examples.filter(pl.col("cut") == newest)["customer_id"].unique()
+        later = baskets.filter(pl.col("basket_on") >= newest, pl.col("customer_id").is_in(asked.implode()))
+        target = later.group_by("customer_id").agg(pl.col("basket_on").min())
+        targets = later.join(target, on=["customer_id", "basket_on"], how="semi")
+        history = History.of(pl.concat([baskets.filter(pl.col("basket_on") < newest), targets]), products)
+        self._learn(history, products, Tokens.of(history, events), np.iinfo(np.int64).max, epochs)
+        return self
+
+    def _learn(
+        self,
+        history: History,
+        products: pl.DataFrame,
+        tokens: Tokens,
+        before: int,
+        epochs: int,
+        validate: Callable[[], float] | None = None,
+    ) -> None:
+        p = self.params
+        self._names = {
+            "products": history.products,
+            "categories": products["category"].drop_nulls().unique().sort(),
+            "brands": products["brand"].drop_nulls().unique().sort(),
+        }
+        windows = tokens.learning(p.visits, before)
+        effort = Effort(epochs, p.patience, p.batch, p.negatives, p.optimizer, p.learning_rate)
+        with seeded(p.threads, p.seed):
+            log_odds = tokens.log_odds(len(history.products), before)
+            self._network = Network(self._shape(), torch.from_numpy(log_odds)).to(device())
+            rows = self._rows(history, products)
+            self.curve = learn(self._network, rows, windows, effort, np.random.default_rng(p.seed), validate)
+
+    def score(
+        self,
+        baskets: pl.DataFrame,
+        products: pl.DataFrame,
+        candidates: pl.DataFrame,
+        events: pl.DataFrame | None = None,
+    ) -> Probabilities:
+        """Return P of each candidate; what was never seen is known by category and brand alone."""
+        check_fitted(self._network is not None, self.kind)
+        check_candidates(candidates)
+        if candidates.is_empty():
+            return np.empty(0)
+        history = History.of(baskets, products)
+        return self.calibration(self._logits(history, products, Tokens.of(history, events), candidates))
+
+    def next_action(
+        self, baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Return how probable each kind of action is as the customer's next.
+
+        Parameters
+        ----------
+        requests
+            ``customer_id``, ``cut``; what happened before the cut is known.
+
+        Returns
+        -------
+        The requests with a column for each of :data:`ml.preference.actions.ACTIONS`, summing to 1; they mean
+        something where the model was fitted with events.
+        """
+        check_fitted(self._network is not None, self.kind)
+        assert self._network is not None  # noqa: S101 - for the type checker; checked above
+        history = History.of(baskets, products)
+        customers, cuts = positions(requests["customer_id"], history.customers), days(requests["cut"])
+        rows, tokens = self._rows(history, products), Tokens.of(history, events)
+        parts = [np.empty((0, len(ACTIONS)))]
+        with seeded(self.params.threads, self.params.seed), torch.no_grad():
+            for first in range(0, requests.height, REQUESTS_AT_ONCE):
+                some = slice(first, first + REQUESTS_AT_ONCE)
+                batch = Batch.of(tokens.last(customers[some], cuts[some], self.params.visits), device())
+                _, h, _ = _read(self._network, rows, batch)
+                parts.append(self._network.next_action(h).softmax(dim=1).double().cpu().numpy())
+        return requests.with_columns(pl.DataFrame(np.concatenate(parts), schema=list(ACTIONS)))
+
+    @torch.no_grad()
+    def _logits(
+        self, history: History, products: pl.DataFrame, tokens: Tokens, candidates: pl.DataFrame
+    ) -> NDArray[np.float64]:
+        """Return (n,) logits of each candidate."""
+        network = self._network
+        assert network is not None  # noqa: S101 - for the type checker; checked by the callers
+        rows = self._rows(history, products)
+        requests = candidates.select("customer_id", "cut").unique().sort("customer_id", "cut").with_row_index("request")
+        numbered = candidates.join(requests, on=["customer_id", "cut"], how="left", maintain_order="left")
+        request = numbered["request"].to_numpy().astype(np.int64)
+        product = positions(candidates["product_id"], history.products) % len(rows.product)  # unheard of: the last
+        customers, cuts = positions(requests["customer_id"], history.customers), days(requests["cut"])
+        order = np.argsort(request, kind="stable")
+        logits = np.empty(len(request))
+        with seeded(self.params.threads, self.params.seed):
+            for first in range(0, requests.height, REQUESTS_AT_ONCE):
+                some = slice(first, first + REQUESTS_AT_ONCE)
+                batch = Batch.of(tokens.last(customers[some], cuts[some], self.params.visits), device())
+                mine = order[slice(*np.searchsorted(request[order], [first, first + REQUESTS_AT_ONCE]))]
+                row, wanted = (torch.from_numpy(part).to(device()) for part in (request[mine] - first, product[mine]))
+                e, h, attention = _read(network, rows, batch)
+                taste = (network.want(h)[row] * e[wanted]).sum(dim=1)
+                visits, shares = batch.past_of(attention, row, wanted, len(e))
+                logits[mine] = network.logits(taste, rows.product[wanted], visits, shares).double().cpu().numpy()
+        return logits
+
+    def _rows(self, history: History, products: pl.DataFrame) -> Rows:
+        """Return the rows of the history's products, and a last one of what nobody has heard of."""
+        labels = pl.DataFrame({"product_id": history.products}).join(
+            products.select("product_id", "category", "brand").unique("product_id"),
+            on="product_id",
+            how="left",
+            maintain_order="left",
+        )
+        columns = {"products": "product_id", "categories": "category", "brands": "brand"}
+        numbers = (positions(labels[own], self._names[table]) + 1 for table, own in columns.items())
+        return Rows(*(torch.from_numpy(np.append(part, 0)).to(device()) for part in numbers))
+
+    def _shape(self) -> Shape:
+        p, names = self.params, self._names
+        sizes = (len(names[table]) + 1 for table in ("products", "categories", "brands"))
+        encoder = (self.kind, p.dimensions, p.layers, p.heads, p.dropout, p.visits + 1)
+        return Shape(*encoder, len(CLOCKS_DAYS), len(ACTIONS), *sizes)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights as safetensors, names and params as JSON."""
+        check_fitted(self._network is not None, self.kind)
+        assert self._network is not None  # noqa: S101 - for the type checker; checked above
+        names = {table: labels.to_list() for table, labels in self._names.items()}
+        facts = {"params": asdict(self.params), "calibration": asdict(self.calibration), "curve": self.curve, **names}
+        write_facts(folder, self.kind, facts)
+        save_file(self._network.state_dict(), folder / WEIGHTS)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote."""
+        facts = read_facts(folder)
+        model = cls(SequenceParams(**facts["params"]))
+        model.curve = [(learnt, held) for learnt, held in facts["curve"]]
+        model.calibration = LogOddsLine(**facts["calibration"])
+        model._names = {
+            table: pl.Series(facts[table], dtype=pl.String) for table in ("products", "categories", "brands")
+        }
+        model._network = Network(model._shape(), torch.zeros(len(facts["products"]) + 1))
+        model._network.load_state_dict(load_file(folder / WEIGHTS))
+        model._network.to(device()).eval()
+        return model
+
+
+def _read(network: Network, rows: Rows, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Return e (P, d), h (B, d) after the last token of each window, and its copy attention (B, T)."""
+    e = network.embedded(rows.product, rows.category, rows.brand)
+    h, attention = network(e, batch.day, batch.kind, batch.place, batch.product)
+    every, last = torch.arange(len(h), device=h.device), (batch.day >= 0).sum(dim=1)
+    return e, h[every, last], attention[every, last]
+
+
+class Transformer(SequenceModel):
+    """Multi-head self-attention over visits."""
+
+    kind = "transformer"
+
+
+class Gru(SequenceModel):
+    """Gated recurrent units over visits."""
+
+    kind = "gru"
+
+
+class Lstm(SequenceModel):
+    """Long short-term memory over visits."""
+
+    kind = "lstm"
