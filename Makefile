@@ -4,18 +4,24 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do command 
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
-# What an installation takes; the stack checks for its own need when it starts.
-FREE_GB := 4
+# DEEP=no leaves out torch, which only the sequence models need; TORCH_OPTIONS goes to pip, to choose a build of it:
+# on Linux "--index-url ADDRESS", with the address that torch's page on installation gives for CPUs, saves some 4 GB.
+DEEP ?= yes
+TORCH_OPTIONS ?=
+# What an installation takes, with the largest build of torch; the stack checks for its own need when it starts.
+FREE_GB := $(if $(filter no,$(DEEP)),4,10)
 export PYTHONPATH := $(CURDIR)
+
+deep := $(if $(filter no,$(DEEP)),,.venv/deep)
 
 .PHONY: help run test up down status psql check bench lock
 help:  ## list the words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: .venv/runtime  ## set up everything and run the main job on real data
+run: .venv/runtime $(deep)  ## set up everything and run the main job on real data
 	@$(BIN)/python -m local demo
 
-test: .venv/development  ## run all tests
+test: .venv/development $(deep)  ## run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 up: .venv/runtime  ## start Postgres, MLflow and Airflow
@@ -61,6 +67,14 @@ lock:  ## resolve requirements*.in anew (needs uv)
 
 .venv/development: .venv/runtime requirements-dev.txt
 	@$(call install,-q,-q) -r requirements-dev.txt
+	@touch $@
+
+# By pip even where there is uv, which looks for other builds; what is installed must still agree afterwards.
+.venv/deep: .venv/runtime requirements-deep.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
+	@echo "installing requirements-deep.txt (DEEP=no leaves it out)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH_OPTIONS) -r requirements-deep.txt
+	@$(BIN)/python -m pip check --disable-pip-version-check >/dev/null || { $(BIN)/python -m pip check; exit 1; }
 	@touch $@
 
 # install OPTIONS_OF_UV,OPTIONS_OF_PIP: the locks are complete, so pip need not resolve (it would take 20 minutes).

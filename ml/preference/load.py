@@ -39,7 +39,7 @@ def load_model(folder: Path) -> PreferenceModel:
     """
     kind = read_facts(folder)["kind"]
     if kind in DEEP and kind not in KINDS:
-        raise DataError(f"{folder}: a {kind} needs torch, which is not installed: pip install torch==2.13.0")
+        raise DataError(f"{folder}: a {kind} needs torch, which is not installed: pip install -r requirements-deep.txt")
     if kind not in KINDS:
         raise DataError(f"{folder}: unknown kind of preference model {kind!r}; known are {', '.join(sorted(KINDS))}")
     return KINDS[kind].load(folder)

@@ -18,6 +18,7 @@ from ml.preference.calibration import LogOddsLine, line_where_needed
 from ml.preference.contract import Probabilities, check_candidates, check_fitted, read_facts, write_facts
 from ml.preference.history import History, days, positions
 from ml.preference.networks import Network, Shape
+from ml.preference.quantization import from_int8, to_int8
 from ml.preference.sequence_params import SequenceParams
 from ml.preference.sequence_training import Effort, Rows, learn
 from ml.preference.torch_runtime import device, seeded
@@ -54,6 +55,7 @@ class SequenceModel:
         self.calibration = LogOddsLine()
         self._names: dict[str, pl.Series] = {}
         self._network: Network | None = None
+        self._stored: dict[str, Tensor] = {}
 
     def fit(
         self,
@@ -124,7 +126,7 @@ class SequenceModel:
         effort = Effort(epochs, p.patience, p.batch, p.negatives, p.optimizer, p.learning_rate)
         with seeded(p.threads, p.seed):
             log_odds = tokens.log_odds(len(history.products), before)
-            self._network = Network(self._shape(), torch.from_numpy(log_odds)).to(device())
+            self._network, self._stored = Network(self._shape(), torch.from_numpy(log_odds)).to(device()), {}
             rows = self._rows(history, products)
             self.curve = learn(self._network, rows, windows, effort, np.random.default_rng(p.seed), validate)
 
@@ -217,6 +219,22 @@ class SequenceModel:
         encoder = (self.kind, p.dimensions, p.layers, p.heads, p.dropout, p.visits + 1)
         return Shape(*encoder, len(CLOCKS_DAYS), len(ACTIONS), *sizes)
 
+    def in_int8(self) -> Self:
+        """Return this model with weights of 8 bits, as it is saved and as it scores; a ``fit`` of it has 32 again."""
+        check_fitted(self._network is not None, self.kind)
+        assert self._network is not None  # noqa: S101 - for the type checker; checked above
+        small = type(self)(self.params)
+        small.curve, small.calibration, small._names = self.curve, self.calibration, self._names
+        small._take(to_int8({name: value.cpu() for name, value in self._network.state_dict().items()}))
+        return small
+
+    def _take(self, stored: dict[str, Tensor]) -> None:
+        """Become the network of these weights, of 8 bits or 32."""
+        self._stored = stored
+        self._network = Network(self._shape(), torch.zeros(len(self._names["products"]) + 1))
+        self._network.load_state_dict(from_int8(stored))
+        self._network.to(device()).eval()
+
     def save(self, folder: Path) -> None:
         """Write the weights as safetensors, names and params as JSON."""
         check_fitted(self._network is not None, self.kind)
@@ -224,7 +242,7 @@ class SequenceModel:
         names = {table: labels.to_list() for table, labels in self._names.items()}
         facts = {"params": asdict(self.params), "calibration": asdict(self.calibration), "curve": self.curve, **names}
         write_facts(folder, self.kind, facts)
-        save_file(self._network.state_dict(), folder / WEIGHTS)
+        save_file(self._stored or self._network.state_dict(), folder / WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -236,9 +254,7 @@ class SequenceModel:
         model._names = {
             table: pl.Series(facts[table], dtype=pl.String) for table in ("products", "categories", "brands")
         }
-        model._network = Network(model._shape(), torch.zeros(len(facts["products"]) + 1))
-        model._network.load_state_dict(load_file(folder / WEIGHTS))
-        model._network.to(device()).eval()
+        model._take(load_file(folder / WEIGHTS))
         return model
 
 
