@@ -1,10 +1,11 @@
 """Complete Journey as the frames of schema ``features``, straight from its package: benchmarks need no database.
 
-Baskets are household-days. Products are those in at least ``min_product_baskets`` baskets before the cut; the
-pseudo-products (fuel, coupons, miscellaneous) are left out.
+Baskets are household-days. Promotions are the product-weeks on display or in the mailer, with the number of stores,
+as the source ``complete_journey`` delivers them. Products are those in at least ``min_product_baskets`` baskets before
+the cut; the pseudo-products (fuel, coupons, miscellaneous) are left out.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import polars as pl
 
 LAST_TRAINING_DAY = date(2017, 12, 3)
 """Day 337: benchmarks train on baskets dated on or before it and are judged on those after it."""
+
+FIRST_WEEK_ENDS = date(2017, 1, 1)
+"""Shop weeks end on Sundays; week 1 is this single day."""
 
 PSEUDO_DEPARTMENTS = ("FUEL", "COUPON", "MISCELLANEOUS", "CHARITABLE CONT", "POSTAL CENTER", "GM MERCH EXP")
 
@@ -45,7 +49,9 @@ def complete_journey(
     lines = _lines()
     counted = lines.filter(pl.col("basket_on") <= through).group_by("product_id").len("baskets")
     kept = counted.filter(pl.col("baskets") >= min_product_baskets)
-    products = _products().join(kept, on="product_id").sort("product_id")
+    products = (
+        _products().join(kept, on="product_id").join(_promotions(), on="product_id", how="left").sort("product_id")
+    )
     baskets = (
         lines.join(products.select("product_id"), on="product_id")
         .sort("customer_id", "basket_on", "product_id")
@@ -76,6 +82,28 @@ def _lines() -> pl.DataFrame:
             paid_cents=(pl.col("sales_value").sum() * 100).round().cast(pl.Int32),
         )
         .collect()
+    )
+
+
+def _promotions() -> pl.DataFrame:
+    """Return the list columns of promotions of ``features.ftr_products``."""
+    week = 7 * (pl.col("week") - 1)
+    weeks = [
+        pl.scan_parquet(package_folder() / "promotions.parquet")
+        .filter(pl.col(column) != "0")
+        .group_by(pl.col("product_id").cast(pl.String), "week")
+        .agg(promotion_sizes=pl.col("store_id").n_unique().cast(pl.Float64))
+        .with_columns(promotion_kinds=pl.lit(kind))
+        .collect()
+        for kind, column in (("display", "display_location"), ("mailer", "mailer_location"))
+    ]
+    return (
+        pl.concat(weeks)
+        .with_columns(promotion_ends_on=pl.lit(FIRST_WEEK_ENDS) + pl.duration(days=week))
+        .with_columns(promotion_starts_on=pl.col("promotion_ends_on") - timedelta(days=6))
+        .sort("product_id", "promotion_kinds", "week")
+        .group_by("product_id", maintain_order=True)
+        .agg("promotion_kinds", "promotion_starts_on", "promotion_ends_on", "promotion_sizes")
     )
 
 

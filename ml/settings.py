@@ -5,14 +5,15 @@ log line or traceback shows them.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml.errors import ConfigError
 
 Role = Literal["loader", "ml", "publisher", "analyst", "transformer"]
+HORIZON_DAYS = 28
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -80,9 +81,13 @@ class PreferenceSettings(BaseModel):
 
     retrain_after_days: int = Field(28, ge=1)
     holdout_days: int = Field(28, ge=1)
+    horizon: Literal["next_basket", "next_28_days"] = Field(
+        "next_basket",
+        description="What P is about. Joint probabilities of bundles are those of one basket: leave it for them.",
+    )
     min_customer_baskets: int = Field(8, ge=2, description="Customers with fewer are not in training or metrics.")
-    trees: int = Field(150, ge=1)
-    learning_rate: float = Field(0.1, gt=0)
+    trees: int = Field(250, ge=1, description="At most; fewer where the validation stops improving.")
+    learning_rate: float = Field(0.05, gt=0)
     leaves: int = Field(31, ge=2)
     min_leaf_rows: int = Field(200, ge=1)
     l2: float = Field(5.0, ge=0)
@@ -100,6 +105,12 @@ class PreferenceSettings(BaseModel):
         description="Kinds that stand beside it; one that is not installed (transformer without torch) is left out.",
     )
     gate_windows: int = Field(2, ge=1, description="Windows of `holdout_days` in which champion and candidate meet.")
+
+    @model_validator(mode="after")
+    def _holdout_covers_the_horizon(self) -> Self:
+        if self.horizon == "next_28_days" and self.holdout_days < HORIZON_DAYS:
+            raise ValueError(f"holdout_days: got {self.holdout_days}, next_28_days needs at least {HORIZON_DAYS}")
+        return self
 
 
 class AssociationSettings(BaseModel):

@@ -13,7 +13,7 @@ from ml.errors import ColumnError
 
 TEXT, INT, BIG, REAL, DAY, FLAG = pl.String, pl.Int32, pl.Int64, pl.Float64, pl.Date, pl.Boolean
 INSTANT = pl.Datetime("us", "UTC")
-TEXTS, BIGS = pl.List(pl.String), pl.List(pl.Int64)
+TEXTS, BIGS, REALS, DAYS = (pl.List(kind) for kind in (pl.String, pl.Int64, pl.Float64, pl.Date))
 DataType = pl.DataType | type[pl.DataType]
 
 
@@ -127,9 +127,17 @@ PRODUCTS = _features(
         "rating_count": INT,
         "is_promoted": FLAG,
         "trend_ratio": REAL,
+        "promotion_kinds": TEXTS,
+        "promotion_starts_on": DAYS,
+        "promotion_ends_on": DAYS,
+        "promotion_sizes": REALS,
+        "reviewed_on": DAYS,
+        "review_counts": BIGS,
+        "review_stars": BIGS,
     },
     "title brand department category category_path price_cents cost_cents margin_cents available_units "
-    "exclusion_reason first_sold_on last_sold_on launched_on rating_mean trend_ratio",
+    "exclusion_reason first_sold_on last_sold_on launched_on rating_mean trend_ratio promotion_kinds "
+    "promotion_starts_on promotion_ends_on promotion_sizes reviewed_on review_counts review_stars",
 )
 CUSTOMERS = _features(
     "ftr_customers",

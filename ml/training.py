@@ -7,12 +7,12 @@ import polars as pl
 
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
-from ml.evaluation.splits import requests_between, training_cuts
+from ml.evaluation.splits import all_bought, requests_between, training_cuts
 from ml.influence import influence
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
-from ml.settings import Settings
+from ml.settings import HORIZON_DAYS, Settings
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def ranker_params(settings: Settings, seed: int) -> RankerParams:
         leaves=wanted.leaves,
         min_leaf_rows=wanted.min_leaf_rows,
         l2=wanted.l2,
+        horizon=wanted.horizon,
         seed=seed,
         threads=settings.threads,
     )
@@ -91,7 +92,7 @@ def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
     frames = []
     for back, cut in enumerate(training_cuts(through, wanted.target_baskets, wanted.holdout_days)):
         last = cut + timedelta(days=wanted.holdout_days - 1)
-        targets = requests_between(ordinary, cut, last, wanted.min_customer_baskets)
+        targets = _targets(Shop(ordinary, shop.products), cut, last, settings)
         if targets.height:
             frames.append(asked(shop, targets, settings).with_columns(is_validation=pl.lit(back == 0)))
     if not frames:
@@ -109,7 +110,7 @@ def asked(shop: Shop, targets: pl.DataFrame, settings: Settings) -> pl.DataFrame
 
 
 def held_out(shop: Shop, as_of: date, settings: Settings) -> tuple[date, pl.DataFrame]:
-    """Return the last day a backtest may learn from, and the first basket of each customer after it.
+    """Return the last day a backtest may learn from, and what each customer bought after it within the horizon.
 
     Raises
     ------
@@ -118,10 +119,18 @@ def held_out(shop: Shop, as_of: date, settings: Settings) -> tuple[date, pl.Data
     """
     wanted = settings.preference
     through = as_of - timedelta(days=wanted.holdout_days)
-    targets = requests_between(shop.baskets, through + timedelta(days=1), as_of, wanted.min_customer_baskets)
+    targets = _targets(shop, through + timedelta(days=1), as_of, settings)
     if targets.is_empty():
         raise DataError(f"not_enough_data: no customer has a held-out basket from {through} to {as_of}")
     return through, targets
+
+
+def _targets(shop: Shop, cut: date, last: date, settings: Settings) -> pl.DataFrame:
+    wanted = settings.preference
+    targets = requests_between(shop.baskets, cut, last, wanted.min_customer_baskets)
+    if wanted.horizon == "next_basket":
+        return targets
+    return all_bought(shop.baskets, targets, HORIZON_DAYS)
 
 
 def scored(model: PreferenceModel, shop: Shop, candidates: pl.DataFrame) -> pl.DataFrame:

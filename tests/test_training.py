@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from ml.errors import DataError
 from ml.settings import PreferenceSettings, Settings
@@ -60,3 +61,25 @@ def test_too_little_data_is_said_so(shop: Shop) -> None:
         examples(shop, AS_OF, strict)
     with pytest.raises(DataError, match="not_enough_data"):
         held_out(shop, AS_OF, strict)
+
+
+def test_within_28_days_all_that_is_bought_is_the_answer(shop: Shop) -> None:
+    wider = SETTINGS.model_copy(
+        update={"preference": SETTINGS.preference.model_copy(update={"horizon": "next_28_days"})}
+    )
+    one, all_of_it = examples(shop, AS_OF, SETTINGS), examples(shop, AS_OF, wider)
+    assert one.drop("is_bought").equals(all_of_it.drop("is_bought"))
+    assert (one["is_bought"] <= all_of_it["is_bought"]).all()
+    row = all_of_it.filter(pl.col("is_bought") & ~one["is_bought"]).row(0, named=True)
+    bought = shop.baskets.filter(
+        pl.col("customer_id") == row["customer_id"],
+        pl.col("basket_on").is_between(row["cut"], row["cut"] + timedelta(days=27)),
+    )
+    assert row["product_id"] in set(bought["product_ids"].explode())
+    ranker, _ = fitted_ranker(shop, AS_OF - timedelta(days=28), wider, seed=1)
+    assert ranker.params.horizon == "next_28_days"
+
+
+def test_a_horizon_longer_than_the_hold_out_is_refused() -> None:
+    with pytest.raises(ValidationError, match="holdout_days"):
+        PreferenceSettings(horizon="next_28_days", holdout_days=27)

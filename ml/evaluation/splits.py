@@ -55,6 +55,26 @@ def requests_between(
     )
 
 
+def all_bought(baskets: pl.DataFrame, targets: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return ``targets`` with all different products the customer bought in the ``days`` from the cut on.
+
+    Parameters
+    ----------
+    targets
+        Rows of :func:`requests_between`, whose ``product_ids`` are replaced.
+    """
+    later = (pl.col("basket_on") - pl.col("cut")).dt.total_days()
+    bought = (
+        targets.select("customer_id", "cut")
+        .join(baskets.select("customer_id", "basket_on", "product_ids"), on="customer_id")
+        .filter(later.is_between(0, days - 1))
+        .explode("product_ids")
+        .group_by("customer_id", "cut")
+        .agg(pl.col("product_ids").unique().sort())
+    )
+    return targets.drop("product_ids").join(bought, on=["customer_id", "cut"], maintain_order="left")
+
+
 def last_baskets(baskets: pl.DataFrame, cut: date | None) -> pl.DataFrame:
     """Return each customer's last basket as a request.
 

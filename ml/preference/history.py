@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ml.preference.offers import PROMOTIONS, REVIEWS, Offers
+
 Ints = NDArray[np.int64]
 EPOCH = date(1970, 1, 1)
 
@@ -27,6 +29,8 @@ class History:
         (customers + 1,) first line of each customer, and the end.
     category, brand
         (products,) numbers; products without one share number 0.
+    offers
+        Promotions and reviews, where the products bring them.
     """
 
     customers: pl.Series
@@ -40,10 +44,11 @@ class History:
     starts: Ints
     category: Ints
     brand: Ints
+    offers: Offers
 
     @classmethod
     def of(cls, baskets: pl.DataFrame, products: pl.DataFrame) -> "History":
-        """Encode ``features.ftr_baskets`` and the static columns of ``features.ftr_products``."""
+        """Encode ``features.ftr_baskets`` and of ``features.ftr_products`` what does not change or carries its days."""
         columns = {"product_id": "product_ids", "units": "quantities", "cents": "paid_cents"}
         lines = (
             baskets.select("basket_id", "customer_id", "basket_on", **columns)
@@ -54,7 +59,10 @@ class History:
         customer_ids = lines["customer_id"].unique().drop_nulls().sort()
         customer = positions(lines["customer_id"], customer_ids)
         catalogue = pl.DataFrame({"product_id": product_ids}).join(
-            products.select("product_id", "category", "brand"), on="product_id", how="left", maintain_order="left"
+            products.select("product_id", "category", "brand", *_present(products)),
+            on="product_id",
+            how="left",
+            maintain_order="left",
         )
         return cls(
             customers=customer_ids,
@@ -68,6 +76,7 @@ class History:
             starts=np.searchsorted(customer, np.arange(len(customer_ids) + 1)),
             category=_numbers(catalogue["category"]),
             brand=_numbers(catalogue["brand"]),
+            offers=Offers.of(catalogue),
         )
 
 
@@ -81,6 +90,10 @@ def positions(names: pl.Series, among: pl.Series) -> Ints:
 def days(dates: pl.Series) -> Ints:
     """Return days since 1970."""
     return dates.cast(pl.Int32).to_numpy().astype(np.int64)
+
+
+def _present(products: pl.DataFrame) -> list[str]:
+    return [name for name in (*PROMOTIONS, *REVIEWS) if name in products.columns]
 
 
 def _numbers(labels: pl.Series) -> Ints:

@@ -32,6 +32,8 @@ class Population:
         Mean price paid for a unit in the last 91 days, else ever.
     price_ratio
         Mean price of the last 28 days against ``price_cents``: under 1 while it is offered cheaply.
+    price_ratio_7
+        The same of the last 7 days: the depth of this week's discount, where it sold.
     """
 
     share_7: Column
@@ -45,6 +47,7 @@ class Population:
     days_since_last: Column
     price_cents: Column
     price_ratio: Column
+    price_ratio_7: Column
 
     def matrix(self) -> NDArray[np.float32]:
         """Return (products, facts)."""
@@ -88,6 +91,7 @@ def population_at(history: History, cut: int) -> Population:
             "days_since_last": last,
             "price_cents": price,
             "price_ratio": price_28 / price,
+            "price_ratio_7": _price(history, seen, age <= 7, size) / price,
         }
     return Population(**{name: np.asarray(column, np.float32) for name, column in columns.items()})
 

@@ -12,27 +12,43 @@ from numpy.typing import NDArray
 from ml.errors import ConfigError, DataError
 from ml.preference.calibration import Calibration, calibrate_where_needed
 from ml.preference.contract import Probabilities, check_fitted, read_facts, write_facts
-from ml.preference.features import FEATURES, features_of, starting_log_odds
+from ml.preference.features import FEATURES, GROUPS, OPTIONAL_SCORES, features_of, starting_log_odds
 from ml.preference.history import History, positions
+from ml.preference.tree_scoring import TreeScorer
 
 TREES = "trees.txt"
+HORIZONS = ("next_basket", "next_28_days")
 
 
 @dataclass(frozen=True)
 class RankerParams:
     """How the trees grow; the defaults are the recipe that won on Complete Journey (2017).
 
+    Parameters
+    ----------
+    row_share, feature_share
+        Drawn anew for each tree: many small steps on parts of the data vary less than few large ones on all.
+    horizon
+        What the examples' answers are about, ``next_basket`` or ``next_28_days``; kept with the model.
+    left_out
+        Groups of features (keys of ``ml.preference.features.GROUPS``) the trees may not see: for ablations. The log
+        odds they start from stay.
+
     Raises
     ------
     ConfigError
-        When a number is out of range.
+        When a number is out of range or a group unknown.
     """
 
-    trees: int = 150
-    learning_rate: float = 0.1
+    trees: int = 250
+    learning_rate: float = 0.05
     leaves: int = 31
     min_leaf_rows: int = 200
     l2: float = 5.0
+    row_share: float = 0.7
+    feature_share: float = 0.5
+    horizon: str = "next_basket"
+    left_out: tuple[str, ...] = ()
     patience: int = 15
     seed: int = 0
     threads: int = 1
@@ -43,6 +59,12 @@ class RankerParams:
                 raise ConfigError(f"ranker.{name}: got {getattr(self, name)}, needs at least 1")
         if self.learning_rate <= 0 or self.l2 < 0:
             raise ConfigError("ranker: learning_rate must be above 0 and l2 not below 0")
+        if not (0 < self.row_share <= 1 and 0 < self.feature_share <= 1):
+            raise ConfigError("ranker: row_share and feature_share must be above 0 and at most 1")
+        if self.horizon not in HORIZONS:
+            raise ConfigError(f"ranker.horizon: got {self.horizon!r}, known are {', '.join(HORIZONS)}")
+        if unknown := set(self.left_out) - set(GROUPS):
+            raise ConfigError(f"ranker.left_out: unknown {', '.join(sorted(unknown))}; known are {', '.join(GROUPS)}")
 
 
 class Ranker:
@@ -57,7 +79,8 @@ class Ranker:
 
     Shapes and units
     ----------------
-    examples (n rows), score (n,) float64 in [0, 1]: P that the customer's next basket holds the product.
+    examples (n rows), score (n,) float64 in [0, 1]: P that the customer's next basket holds the product, or that it is
+    bought within 28 days, as the examples say and ``params.horizon`` records.
 
     Raises
     ------
@@ -78,11 +101,18 @@ class Ranker:
         self.rounds = 0
         self.calibration = Calibration()
         self.curve: list[tuple[float, float]] = []
+        self.scores: tuple[str, ...] = ()
         self._booster: lightgbm.Booster | None = None
+        self._trees: TreeScorer | None = None
 
     def fit(self, baskets: pl.DataFrame, products: pl.DataFrame, examples: pl.DataFrame) -> Self:
-        """Learn from examples; see :class:`ml.preference.contract.PreferenceModel`."""
-        features = features_of(History.of(baskets, products), examples)
+        """Learn from examples; see :class:`ml.preference.contract.PreferenceModel`.
+
+        Columns of ``ml.preference.features.OPTIONAL_SCORES`` that the examples hold become features, which candidates
+        must bring from then on.
+        """
+        self.scores = tuple(name for name in OPTIONAL_SCORES if name in examples.columns)
+        features = self._features(baskets, products, examples)
         bought = examples["is_bought"].to_numpy().astype(np.float64)
         held_out = examples["is_validation"].to_numpy()
         if not _has_both(bought[~held_out]):
@@ -92,32 +122,30 @@ class Ranker:
                 features[~held_out], bought[~held_out], self.params.trees, features[held_out], bought[held_out]
             )
             self.rounds = booster.best_iteration
-            raw = _probability(booster, features[held_out], self.rounds, self.params.threads)
+            self._keep(booster.model_to_string(num_iteration=self.rounds))
             customers = examples["customer_id"].filter(pl.Series(held_out))
             group = positions(customers, customers.unique().sort())
-            self.calibration = calibrate_where_needed(raw, bought[held_out], group)
+            self.calibration = calibrate_where_needed(self._raw(features[held_out]), bought[held_out], group)
         else:
-            booster = self._grow(features, bought, self.params.trees)
             self.rounds, self.calibration = self.params.trees, Calibration()
-        self._booster = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=self.rounds))
+            self._keep(self._grow(features, bought, self.rounds).model_to_string())
         return self
 
     def refit(self, baskets: pl.DataFrame, products: pl.DataFrame, examples: pl.DataFrame) -> Self:
         """Grow as many trees as ``fit`` found best on all examples, validation included."""
         check_fitted(self._booster is not None, self.kind)
-        features = features_of(History.of(baskets, products), examples)
+        features = self._features(baskets, products, examples)
         booster = self._grow(features, examples["is_bought"].to_numpy().astype(np.float64), self.rounds)
-        self._booster = lightgbm.Booster(model_str=booster.model_to_string())
+        self._keep(booster.model_to_string())
         return self
 
     def score(self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame) -> Probabilities:
         """Return P of each candidate; see :class:`ml.preference.contract.PreferenceModel`."""
         check_fitted(self._booster is not None, self.kind)
-        features = features_of(History.of(baskets, products), candidates)
+        features = self._features(baskets, products, candidates)
         if not len(features):
             return np.empty(0)
-        assert self._booster is not None  # noqa: S101 - for the type checker; checked above
-        return self.calibration(_probability(self._booster, features, self.rounds, self.params.threads))
+        return self.calibration(self._raw(features))
 
     def importance(self) -> dict[str, float]:
         """Return each feature's share of the total gain, largest first."""
@@ -125,7 +153,7 @@ class Ranker:
         assert self._booster is not None  # noqa: S101 - for the type checker; checked above
         gains = self._booster.feature_importance("gain")
         shares = gains / max(gains.sum(), 1e-12)
-        return dict(sorted(zip(FEATURES, shares.tolist(), strict=True), key=lambda item: -item[1]))
+        return dict(sorted(zip(self._names, shares.tolist(), strict=True), key=lambda item: -item[1]))
 
     def contributions(
         self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame
@@ -139,17 +167,15 @@ class Ranker:
         """
         check_fitted(self._booster is not None, self.kind)
         assert self._booster is not None  # noqa: S101 - for the type checker; checked above
-        features = features_of(History.of(baskets, products), candidates)
-        given = self._booster.predict(
-            features, num_iteration=self.rounds, pred_contrib=True, num_threads=self.params.threads
-        )
+        features = self._features(baskets, products, candidates)
+        given = self._booster.predict(self._seen(features), pred_contrib=True, num_threads=self.params.threads)
         return features, np.asarray(given)[:, :-1]  # the last column is what no feature explains
 
     def save(self, folder: Path) -> None:
         """Write the trees as LightGBM text, all else as JSON."""
         check_fitted(self._booster is not None, self.kind)
         assert self._booster is not None  # noqa: S101 - for the type checker; checked above
-        facts = {"params": asdict(self.params), "rounds": self.rounds, "features": list(FEATURES),
+        facts = {"params": asdict(self.params), "rounds": self.rounds, "features": list(self._names),
                  "calibration": asdict(self.calibration)}  # fmt: skip
         write_facts(folder, self.kind, facts)
         (folder / TREES).write_text(self._booster.model_to_string(), "utf-8")
@@ -164,13 +190,45 @@ class Ranker:
             When it was trained on other features than this code computes.
         """
         facts = read_facts(folder)
-        if facts["features"] != list(FEATURES):
+        scores = tuple(name for name in OPTIONAL_SCORES if name in facts["features"])
+        if facts["features"] != [*FEATURES, *scores]:
             raise DataError(f"{folder}: trained on other features than this code computes; retrain")
-        model = cls(RankerParams(**facts["params"]))
+        model = cls(RankerParams(**facts["params"] | {"left_out": tuple(facts["params"]["left_out"])}))
+        model.scores = scores
         model.rounds = facts["rounds"]
         model.calibration = Calibration(*(tuple(facts["calibration"][name]) for name in ("raw", "calibrated")))
-        model._booster = lightgbm.Booster(model_str=(folder / TREES).read_text("utf-8"))
+        model._keep((folder / TREES).read_text("utf-8"))
         return model
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (*FEATURES, *self.scores)
+
+    def _features(self, baskets: pl.DataFrame, products: pl.DataFrame, rows: pl.DataFrame) -> NDArray[np.float32]:
+        return features_of(History.of(baskets, products), rows, self.scores)
+
+    def _seen(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the features without the groups left out."""
+        hidden = [self._names.index(name) for group in self.params.left_out for name in GROUPS[group]]
+        if not hidden:
+            return features
+        seen = features.copy()
+        seen[:, hidden] = np.nan
+        return seen
+
+    def _keep(self, text: str) -> None:
+        self._booster = lightgbm.Booster(model_str=text)
+        self._trees = TreeScorer.of(self._booster)
+
+    def _raw(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return P before calibration."""
+        assert self._booster is not None  # noqa: S101 - for the type checker; the callers check
+        seen = self._seen(features)
+        if self._trees is not None:
+            correction = self._trees(seen)
+        else:
+            correction = np.asarray(self._booster.predict(seen, raw_score=True, num_threads=self.params.threads))
+        return 1 / (1 + np.exp(-(starting_log_odds(features) + correction)))
 
     def _grow(
         self,
@@ -188,6 +246,9 @@ class Ranker:
             # a tiny shop has fewer rows than a leaf of a large one
             "min_data_in_leaf": min(asked.min_leaf_rows, max(1, len(bought) // 100)),
             "lambda_l2": asked.l2,
+            "bagging_fraction": asked.row_share,
+            "bagging_freq": int(asked.row_share < 1),
+            "feature_fraction": asked.feature_share,
             "num_threads": asked.threads,
             "seed": asked.seed,
             "deterministic": True,
@@ -195,23 +256,16 @@ class Ranker:
             "verbosity": -1,
         }
         start = starting_log_odds(features)
-        rows = lightgbm.Dataset(features, bought, init_score=start, feature_name=list(FEATURES))
+        rows = lightgbm.Dataset(self._seen(features), bought, init_score=start, feature_name=list(self._names))
         if held_features is None:
             return lightgbm.train(options, rows, trees)
         held_start = starting_log_odds(held_features)
-        held = lightgbm.Dataset(held_features, held_bought, reference=rows, init_score=held_start)
+        held = lightgbm.Dataset(self._seen(held_features), held_bought, reference=rows, init_score=held_start)
         losses: dict[str, dict[str, list[float]]] = {}
         watch = [lightgbm.early_stopping(asked.patience, verbose=False), lightgbm.record_evaluation(losses)]
         booster = lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=watch)
         self.curve = [(float("nan"), loss) for loss in losses["valid_0"]["binary_logloss"]]
         return booster
-
-
-def _probability(
-    booster: lightgbm.Booster, features: NDArray[np.float32], rounds: int, threads: int
-) -> NDArray[np.float64]:
-    correction = np.asarray(booster.predict(features, num_iteration=rounds, raw_score=True, num_threads=threads))
-    return 1 / (1 + np.exp(-(starting_log_odds(features) + correction)))
 
 
 def _has_both(outcome: NDArray[np.float64]) -> bool:

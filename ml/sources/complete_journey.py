@@ -119,7 +119,10 @@ class CompleteJourney:
         )
 
     def _promotions(self, since: date, through: date) -> pl.DataFrame:
-        """Return product-weeks on display or in the mailer, with the number of stores, for weeks that begin in time."""
+        """Return product-weeks on display or in the mailer, with the number of stores, of the weeks announced in time.
+
+        Shelves are laid out and mailers printed before a week begins, so it is delivered the day before.
+        """
         weeks = [_week(number, since, through) for number in range(1, LAST_WEEK + 1)]
         dates = pl.DataFrame([week for week in weeks if week], schema=WEEK, orient="row")
         frames = []
@@ -146,10 +149,11 @@ class CompleteJourney:
 
 
 def _week(number: int, since: date, through: date) -> tuple[int, date, date] | None:
-    """Return number, first and last day of a shop week that begins after ``since`` and not after ``through``."""
+    """Return number, first and last day of a shop week announced after ``since`` and not after ``through``."""
     ends_on = WEEK_1_ENDS + timedelta(days=7 * (number - 1))
     starts_on = max(ends_on - timedelta(days=6), FIRST_DAY)
-    return (number, starts_on, ends_on) if since < starts_on <= through else None
+    announced_on = max(starts_on - timedelta(days=1), FIRST_DAY)
+    return (number, starts_on, ends_on) if since < announced_on <= through else None
 
 
 def _orders(lines: pl.DataFrame) -> pl.DataFrame:

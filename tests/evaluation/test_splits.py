@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ml.evaluation.splits import requests_between, rolling_origins, training_cuts
+from ml.evaluation.splits import all_bought, requests_between, rolling_origins, training_cuts
 
 CUT = date(2017, 12, 4)
 
@@ -62,3 +62,16 @@ def test_rolling_origins_leave_a_window_of_their_own_to_each_period() -> None:
 def test_training_windows_follow_each_other_and_end_with_the_data() -> None:
     cuts = training_cuts(CUT - timedelta(days=1), 3, 28)
     assert cuts == [CUT - timedelta(days=28), CUT - timedelta(days=56), CUT - timedelta(days=84)]
+
+
+def test_all_that_is_bought_from_the_cut_on_for_some_days() -> None:
+    targets = pl.DataFrame({"customer_id": ["ann"], "cut": [date(2024, 3, 1)], "product_ids": [["a"]]})
+    rows = [("ann", 29, ["z"]), ("ann", 1, ["b", "a"]), ("ann", 5, ["a", "c"]), ("ann", 6, ["d"]), ("bob", 2, ["e"])]
+    bought = pl.DataFrame(
+        {
+            "customer_id": [who for who, _, _ in rows],
+            "basket_on": [date(2024, 2 if day == 29 else 3, day) for _, day, _ in rows],
+            "product_ids": [names for _, _, names in rows],
+        }
+    )
+    assert all_bought(bought, targets, 5)["product_ids"].to_list() == [["a", "b", "c"]]

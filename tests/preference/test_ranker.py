@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.errors import ConfigError, DataError, NotFittedError
+from ml.errors import ColumnError, ConfigError, DataError, NotFittedError
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed
-from ml.preference.features import features_of, starting_log_odds
+from ml.preference.features import GROUPS, features_of, starting_log_odds
 from ml.preference.history import History
 from ml.preference.ranker import Ranker, RankerParams
 from tests.preference.conftest import CUT, World, everything
@@ -87,3 +87,40 @@ def test_refit_needs_a_fit(world: World) -> None:
 def test_params_refuse_nonsense_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         RankerParams(**{name: 0})  # type: ignore[arg-type]
+
+
+def test_a_score_seen_when_fitted_is_needed_from_then_on(world: World, tmp_path: Path) -> None:
+    told = world.examples.with_columns(sequence=pl.col("is_bought").cast(pl.Float64))
+    model = Ranker(RankerParams(trees=20)).fit(world.baskets, world.products, told)
+    assert next(iter(model.importance())) == "sequence"
+    with pytest.raises(ColumnError, match="sequence"):
+        model.score(world.baskets, world.products, world.examples)
+    model.save(tmp_path)
+    loaded = Ranker.load(tmp_path)
+    expected = model.score(world.baskets, world.products, told)
+    assert np.array_equal(loaded.score(world.baskets, world.products, told), expected)
+    with pytest.raises(ColumnError, match="sequence"):
+        loaded.score(world.baskets, world.products, world.examples)
+
+
+def test_groups_left_out_earn_nothing_and_stay_out_after_loading(world: World, tmp_path: Path) -> None:
+    out = ("rhythm", "customer")
+    model = Ranker(RankerParams(trees=20, left_out=out)).fit(world.baskets, world.products, world.examples)
+    gains = model.importance()
+    assert sum(gains[name] for group in out for name in GROUPS[group]) == 0 < gains["days_since_last"]
+    model.save(tmp_path)
+    loaded = Ranker.load(tmp_path)
+    assert loaded.params == model.params
+
+
+def test_an_unknown_group_or_horizon_is_refused() -> None:
+    with pytest.raises(ConfigError, match="weather"):
+        RankerParams(left_out=("weather",))
+    with pytest.raises(ConfigError, match="next_year"):
+        RankerParams(horizon="next_year")
+
+
+def test_trees_too_large_for_the_fast_scorer_are_scored_by_lightgbm(world: World) -> None:
+    model = Ranker(RankerParams(trees=20, leaves=64, min_leaf_rows=1))
+    p = model.fit(world.baskets, world.products, world.examples).score(world.baskets, world.products, world.examples)
+    assert model._trees is None and 0 < p.min() < p.max() < 1

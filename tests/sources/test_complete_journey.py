@@ -87,12 +87,13 @@ def test_promotion_weeks_are_the_weeks_of_the_transactions(source: CompleteJourn
 
 
 def test_promotions_count_the_stores_of_a_product_and_week(source: CompleteJourney) -> None:
-    (starts_on, ends_on) = (date(2017, 1, 2), date(2017, 1, 8))
-    ours = source._promotions(starts_on - timedelta(days=1), ends_on)
+    (starts_on, ends_on) = (date(2017, 1, 9), date(2017, 1, 15))
+    # A week is announced the day before it begins: the next one on the last day of this.
+    ours = source._promotions(starts_on - timedelta(days=2), ends_on - timedelta(days=1))
     assert set(ours["starts_on"]) == {starts_on} and set(ours["ends_on"]) == {ends_on}
     example = ours.filter(pl.col("kind") == "display").row(0, named=True)
     rows = source._scan("promotions").filter(
-        (pl.col("week") == 2)
+        (pl.col("week") == 3)
         & (pl.col("product_id").cast(pl.String) == example["product_id"])
         & (pl.col("display_location") != "0")
     )

@@ -104,6 +104,63 @@ promoted as (
 
 ),
 
+-- What a day's morning shows: promotions that have begun or begin the day after, without limit backwards, because
+-- models learn from earlier days too.
+shown as (
+
+    select
+        promotions.product_id,
+        promotions.kind,
+        promotions.starts_on,
+        promotions.ends_on,
+        case
+            when promotions.kind = 'discount' then coalesce(promotions.discount_share, 0)
+            else coalesce(promotions.store_count, 1)::float8
+        end as size
+    from {{ ref('stg_raw__promotions') }} as promotions
+    inner join prices on promotions.product_id = prices.product_id
+    where promotions.starts_on <= {{ as_of() }} + 1 and prices.exclusion_reason is null
+
+),
+
+promotion_lists as (
+
+    select
+        product_id,
+        array_agg(kind order by starts_on, kind, ends_on, size) as promotion_kinds,
+        array_agg(starts_on order by starts_on, kind, ends_on, size) as promotion_starts_on,
+        array_agg(ends_on order by starts_on, kind, ends_on, size) as promotion_ends_on,
+        array_agg(size order by starts_on, kind, ends_on, size) as promotion_sizes
+    from shown
+    group by product_id
+
+),
+
+review_days as (
+
+    select
+        product_id,
+        reviewed_on,
+        count(*) as review_count,
+        sum(rating)::bigint as stars
+    from {{ ref('stg_raw__reviews') }}
+    where reviewed_on <= {{ as_of() }}
+    group by product_id, reviewed_on
+
+),
+
+review_lists as (
+
+    select
+        product_id,
+        array_agg(reviewed_on order by reviewed_on) as reviewed_on,
+        array_agg(review_count order by reviewed_on) as review_counts,
+        array_agg(stars order by reviewed_on) as review_stars
+    from review_days
+    group by product_id
+
+),
+
 gathered as (
 
     select
@@ -128,7 +185,14 @@ gathered as (
         ratings.rating_mean,
         coalesce(ratings.rating_count, 0) as rating_count,
         promoted.product_id is not null as is_promoted,
-        coalesce(category_trends.recent_units, 0) / nullif(category_trends.earlier_units, 0)::float8 as trend_ratio
+        coalesce(category_trends.recent_units, 0) / nullif(category_trends.earlier_units, 0)::float8 as trend_ratio,
+        promotion_lists.promotion_kinds,
+        promotion_lists.promotion_starts_on,
+        promotion_lists.promotion_ends_on,
+        promotion_lists.promotion_sizes,
+        review_lists.reviewed_on,
+        review_lists.review_counts,
+        review_lists.review_stars
     from products
     inner join prices on products.product_id = prices.product_id
     cross join stock_rule
@@ -137,6 +201,8 @@ gathered as (
     left join ratings on products.product_id = ratings.product_id
     left join stock on products.product_id = stock.product_id
     left join promoted on products.product_id = promoted.product_id
+    left join promotion_lists on products.product_id = promotion_lists.product_id
+    left join review_lists on products.product_id = review_lists.product_id
 
 )
 
