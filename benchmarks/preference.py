@@ -27,7 +27,7 @@ from ml.evaluation.metrics import base_rate_brier, brier, by_customer, expected_
 from ml.evaluation.splits import requests_between, rolling_origins
 from ml.preference.contract import PreferenceModel
 from ml.preference.features import GROUPS
-from ml.preference.load import KINDS
+from ml.preference.load import DEEP, KINDS
 from ml.preference.ranker import Ranker
 from ml.settings import Settings
 from ml.training import Shop, asked, examples, fitted_ranker, scored
@@ -36,7 +36,6 @@ PEER = "tifu_knn"
 TEST_DAYS, PERIODS, MIN_PRODUCTS, QUICK_CUSTOMERS, SEED = 28, 3, 2, 400, 20170101
 METRICS = ("recall_10", "recall_20", "ndcg_10", "phr_10")
 APART = ("recall_10", "ndcg_10")
-DEEP = ("transformer", "gru", "lstm")
 Floats = NDArray[np.float64]
 
 

@@ -46,10 +46,8 @@ class CandidateParams:
         Products never bought by the customer, bought most with what they buy. Default 60.
     categories, per_category
         Most popular unbought products of the customer's main categories. Default 3 x 10.
-    new
-        Products launched, or first sold, within ``window_days``. Default 20.
-    window_days
-        What counts as recent. Default 28.
+    new, window_days
+        Products launched, or first sold, within so many days, which is what counts as recent. Default 20 and 28.
     neighbours, min_pair_baskets
         Products kept for each product in the co-purchase scores, and the evidence a pair needs. Default 100 and 3.
     decay_days
@@ -156,17 +154,16 @@ def _propose_at(
     before = lines.filter(pl.col("basket_on") < cut).with_columns(
         age=(pl.lit(cut) - pl.col("basket_on")).dt.total_days()
     )
-    ordinary = counted(before.filter(~pl.col("is_giant")).unique("basket", keep="first", maintain_order=True))
-    everybody = before.join(ordinary, on="basket", how="semi", maintain_order="left")
+    ordinary = before.filter(~pl.col("is_giant")).unique("basket", keep="first", maintain_order=True)
+    everybody = before.join(counted(ordinary), on="basket", how="semi", maintain_order="left")
     order, sold = _by_popularity(everybody, catalogue.height, params.window_days)
     common = np.zeros(catalogue.height, np.uint8)
-    common[order[: params.popular]] |= POPULAR
-    common[~sold] &= ~np.uint8(POPULAR)
+    best_sellers = order[sold[order]]
+    common[best_sellers[: params.popular]] |= POPULAR
     common[_newcomers(cut, everybody, catalogue, order, params)] |= NEW
-    near = _neighbours(everybody, catalogue.height, params)
-    spread = basket_spreads(everybody, customers)
+    near, spread = _neighbours(everybody, catalogue.height, params), basket_spreads(everybody, customers)
     taste, last = _tastes(before, customers, catalogue.height, params.decay_days)
-    shelf, category_of = _shelves(catalogue, order[sold[order]], params.per_category)
+    shelf, category_of = _shelves(catalogue, best_sellers, params.per_category)
     asked_of, asked_product = _asked(asked, customers, catalogue)
     step = max(1, 4_000_000 // max(1, catalogue.height))  # keeps the dense scores of a block near 16 MB
     for start in range(0, len(customers), step):
@@ -299,6 +296,5 @@ def _mark_shelves(
     )
     rows = np.repeat(np.arange(len(marks)), proposed.shape[1])
     columns = proposed.ravel()
-    chosen = columns >= 0
-    chosen &= (marks[rows, columns] & BOUGHT) == 0
+    chosen = (columns >= 0) & ((marks[rows, columns] & BOUGHT) == 0)
     marks[rows[chosen], columns[chosen]] |= CATEGORY

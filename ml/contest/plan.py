@@ -8,7 +8,7 @@ from ml.contest.windows import Contest, Entrant
 from ml.errors import ConfigError, DataError
 from ml.evaluation.gate import SEGMENT_CUSTOMERS, Rivalry
 from ml.evaluation.measured import Measured, paired, paired_by_segment
-from ml.preference.load import KINDS
+from ml.preference.load import DEEP, KINDS
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
 from ml.training import ranker_params
@@ -17,9 +17,6 @@ from ml.versions import Version
 CANDIDATE, CHAMPION, AGED = "candidate", "champion", "champion_aged"
 BASELINES = ("global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive", "dense_network")
 """Kinds that a first model has to beat, of those that are compared."""
-
-DEEP = ("transformer", "gru", "lstm")
-"""Kinds that are there only where torch is."""
 
 MOST_OLDER = 2
 """Windows by which the age of a champion is replayed at most; an older one is taken to be as good as that."""

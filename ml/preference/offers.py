@@ -72,10 +72,10 @@ class Offers:
         matrix = np.zeros((products, len(KINDS), 3))
         for column, (first, last) in enumerate(((cut, cut), (cut - WEEK_DAYS, cut - 1))):
             shown = (self.starts <= last) & (self.ends >= first)
-            np.maximum.at(matrix, (self.promoted[shown], self.kind[shown], column), self.size[shown])
+            np.maximum.at(matrix[:, :, column], (self.promoted[shown], self.kind[shown]), self.size[shown])
         shown_days = np.minimum(self.ends, cut - 1) - np.maximum(self.starts, cut - USUAL_DAYS) + 1
         share = self.size * np.maximum(shown_days, 0) / USUAL_DAYS
-        np.add.at(matrix, (self.promoted, self.kind, 2), share)
+        np.add.at(matrix[:, :, 2], (self.promoted, self.kind), share)
         return matrix.reshape(products, -1).astype(np.float32)
 
     def ratings_at(self, cut: int, products: int) -> NDArray[np.float32]:
