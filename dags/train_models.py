@@ -3,8 +3,8 @@
 **Reads** schema `features`; the registered models in MLflow.
 **Writes** MLflow experiments `preference`, `association` and `bundle_policy`, and registered versions with the gate's
 reason; `ops.promotions` (a row for each judgement); `ml.policy_metrics`.
-**Starts** when `features` were built for a day, or by hand (*Retrain* trains even where nothing is due; *Freeze promotion*
-compares and records, but leaves the champions as they are).
+**Starts** when `features` were built for a day, or by hand (*Retrain* trains even where nothing is due; *Freeze
+promotion* compares and records, but leaves the champions as they are).
 **Ends** by announcing the asset `models` for its as-of date, whether a model was trained or confirmed; that starts
 `recommend_bundles`.
 
