@@ -44,9 +44,10 @@ check: .venv/development  ## formats, types, SQL style, import rules
 		--profiles-dir dbt_project --target-path .bundles/check --log-path .bundles/check
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: .venv/development  ## run the benchmarks (QUICK=--quick for a small round)
+bench: .venv/development $(deep)  ## run the benchmarks (QUICK=--quick for a small round)
 	@mkdir -p benchmarks/results
-	@for name in association bundles preference optimizer stock pipeline own_data; do \
+	@for name in association bundles preference optimizer stock pipeline own_data \
+		$(if $(deep),compression); do \
 		$(BIN)/python -m benchmarks.$$name $(QUICK) --json benchmarks/results/$$name.json || exit 1; done
 
 lock:  ## resolve requirements*.in anew (needs uv)

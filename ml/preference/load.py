@@ -1,5 +1,6 @@
 """Any saved preference model, by its kind."""
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,11 +23,26 @@ KINDS: dict[str, type[PreferenceModel]] = {
         TifuKnn,
     )
 }
-DEEP = ("transformer", "gru", "lstm")
-if find_spec("torch"):  # a gigabyte that a shop without deep models does not need
-    from ml.preference.sequence import Gru, Lstm, Transformer
+DEEP = {"transformer": "Transformer", "gru": "Gru", "lstm": "Lstm"}
+"""Kinds that need torch, which is imported where one is asked for: it takes seconds that other models need not pay."""
 
-    KINDS |= {model.kind: model for model in (Transformer, Gru, Lstm)}
+
+def kind_of(name: str) -> type[PreferenceModel]:
+    """Return the class of a kind of model.
+
+    Raises
+    ------
+    DataError
+        When the kind is unknown, or needs torch where there is none.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    if name not in DEEP:
+        raise DataError(f"unknown kind of preference model {name!r}; known are {', '.join(sorted({*KINDS, *DEEP}))}")
+    if find_spec("torch") is None:
+        raise DataError(f"a {name} needs torch, which is not installed: pip install -r requirements-deep.txt")
+    model: type[PreferenceModel] = getattr(import_module("ml.preference.sequence"), DEEP[name])
+    return model
 
 
 def load_model(folder: Path) -> PreferenceModel:
@@ -35,11 +51,6 @@ def load_model(folder: Path) -> PreferenceModel:
     Raises
     ------
     DataError
-        When its kind is unknown.
+        When its kind is unknown, or needs torch where there is none.
     """
-    kind = read_facts(folder)["kind"]
-    if kind in DEEP and kind not in KINDS:
-        raise DataError(f"{folder}: a {kind} needs torch, which is not installed: pip install -r requirements-deep.txt")
-    if kind not in KINDS:
-        raise DataError(f"{folder}: unknown kind of preference model {kind!r}; known are {', '.join(sorted(KINDS))}")
-    return KINDS[kind].load(folder)
+    return kind_of(read_facts(folder)["kind"]).load(folder)

@@ -28,12 +28,12 @@ class SequenceParams:
     heads: int = 2
     dropout: float = 0.1
     visits: int = 48
-    epochs: int = 12
+    epochs: int = 4
     patience: int = 2
     batch: int = 16
     negatives: int = 400
     optimizer: str = "adam"
-    learning_rate: float = 0.002
+    learning_rate: float = 0.003
     threads: int = 1
     seed: int = 0
 

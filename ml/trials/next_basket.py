@@ -11,7 +11,7 @@ from ml.evaluation.splits import last_baskets
 from ml.preference.baselines import PersonalFrequency
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
-from ml.preference.load import KINDS
+from ml.preference.load import DEEP, KINDS, kind_of
 from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
 from ml.settings import Settings
@@ -22,7 +22,7 @@ from ml.trials.ranking import intervals, ranked_catalogue
 from ml.trials.shop import Files, baskets_of, products_of
 
 log = logging.getLogger(__name__)
-MODELS: dict[str, type[PreferenceModel]] = {kind.removeprefix("global_"): model for kind, model in KINDS.items()}
+MODELS = {kind.removeprefix("global_"): kind for kind in (*KINDS, *DEEP)}
 COUNTED = ("popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn")
 """Among these the validation chooses, and the ranker where all requests share one cut: it proposes candidates anew for
 each, which takes long for one a customer."""
@@ -114,13 +114,13 @@ def _measured(
 
 
 def _fitted(name: str, known: pl.DataFrame, products: pl.DataFrame, seed: int, settings: Settings) -> PreferenceModel:
-    kind = MODELS[name]
+    kind = kind_of(MODELS[name])
     shop, through = Shop(known, products), known["basket_on"].max()
     wanted = settings.preference.model_copy(update={"min_customer_baskets": 2})
     smaller = settings.model_copy(update={"preference": wanted})
     if kind is Ranker:
         ranker, learned = fitted_ranker(shop, through, smaller, seed)  # type: ignore[arg-type]
         return ranker.refit(known, products, learned)
-    if kind is TwoTowerAdditive:
+    if kind is TwoTowerAdditive or MODELS[name] in DEEP:
         return kind().fit(known, products, examples(shop, through, smaller))  # type: ignore[arg-type]
     return kind().fit(known, products, known)

@@ -9,13 +9,15 @@ import pytest
 
 from ml.errors import ColumnError, DataError, NotFittedError
 from ml.preference.contract import PreferenceModel
-from ml.preference.load import KINDS, load_model
+from ml.preference.load import DEEP, KINDS, kind_of, load_model
 from tests.preference.conftest import CUT, World, everything
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=sorted({*KINDS, *DEEP}))
 def kind(request: pytest.FixtureRequest) -> type[PreferenceModel]:
-    return KINDS[request.param]
+    if request.param in DEEP:
+        pytest.importorskip("torch")
+    return kind_of(request.param)
 
 
 @pytest.fixture

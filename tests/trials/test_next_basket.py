@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from ml.errors import DataError
+from ml.preference.load import DEEP
 from ml.trials.next_basket import MODELS, run
 from tests.trials.folders import SETTINGS, read, write_catalogue, write_orders
 
@@ -47,7 +48,7 @@ def test_personal_frequency_ranks_and_scores_as_worked_by_hand(folder: Path) -> 
     assert found.counts == {"customers": 3, "customers_without_past": 1, "products": 16}
 
 
-@pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive"}))
+@pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive", *DEEP}))
 def test_nothing_from_the_cut_on_changes_a_ranking(tmp_path: Path, model: str) -> None:
     rankings = []
     for name, later in (("a", "d"), ("b", "ijk")):
@@ -87,14 +88,29 @@ def test_the_best_model_is_chosen_on_what_lies_before_the_cut(tmp_path: Path) ->
     assert found.validation["personal_frequency"] == 1.0 > found.validation["popularity"]
 
 
-def test_the_ranker_learns_a_planted_habit_and_ranks_all_products(tmp_path: Path) -> None:
+def write_habits(folder: Path) -> str:
+    """Write a shop where customer k buys product k each week, and others in turn; return the products' names."""
     names = "abcdefghijklmnopqrst"
     orders = [
         (f"c{k}", f"2020-{month:02d}-{day:02d}", names[k] + names[(k * 7 + month * 3 + day) % 20])
         for month in range(1, 7) for day in (3, 10, 17, 24) for k in range(12)
     ]  # fmt: skip
-    write_catalogue(tmp_path, names)
-    write_orders(tmp_path, [(who, on, "".join(sorted(set(held)))) for who, on, held in orders])
+    write_catalogue(folder, names)
+    write_orders(folder, [(who, on, "".join(sorted(set(held)))) for who, on, held in orders])
+    return names
+
+
+@pytest.mark.parametrize("model", sorted(DEEP))
+def test_a_sequence_model_ranks_a_planted_habit_first_and_all_products(tmp_path: Path, model: str) -> None:
+    pytest.importorskip("torch")
+    names = write_habits(tmp_path)
+    found = run(read(tmp_path), date(2020, 6, 20), model, 0, SETTINGS)
+    assert all(ranked(found.predictions, f"c{k}")[0] == names[k] for k in range(12))
+    assert found.predictions.group_by("question_id").len()["len"].unique().to_list() == [20]
+
+
+def test_the_ranker_learns_a_planted_habit_and_ranks_all_products(tmp_path: Path) -> None:
+    names = write_habits(tmp_path)
     found = run(read(tmp_path), date(2020, 6, 20), "ranker", 0, SETTINGS)
     # It also learns what comes in turn, and calibration makes both certain.
     assert all(names[k] in ranked(found.predictions, f"c{k}")[:2] for k in range(12))
