@@ -7,6 +7,7 @@ from pathlib import Path
 from ml.errors import DataError
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel, read_facts
+from ml.preference.dense import DenseNetwork
 from ml.preference.neighbours import ItemCosine, TifuKnn
 from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
@@ -19,6 +20,7 @@ KINDS: dict[str, type[PreferenceModel]] = {
         PersonalFrequency,
         GlobalPopularity,
         TwoTowerAdditive,
+        DenseNetwork,
         ItemCosine,
         TifuKnn,
     )

@@ -10,6 +10,7 @@ from ml.evaluation.metrics import by_customer
 from ml.evaluation.splits import last_baskets
 from ml.preference.baselines import PersonalFrequency
 from ml.preference.contract import PreferenceModel
+from ml.preference.dense import DenseNetwork
 from ml.preference.examples import label
 from ml.preference.load import DEEP, KINDS, kind_of
 from ml.preference.ranker import Ranker
@@ -121,6 +122,6 @@ def _fitted(name: str, known: pl.DataFrame, products: pl.DataFrame, seed: int, s
     if kind is Ranker:
         ranker, learned = fitted_ranker(shop, through, smaller, seed)  # type: ignore[arg-type]
         return ranker.refit(known, products, learned)
-    if kind is TwoTowerAdditive or MODELS[name] in DEEP:
+    if kind in (TwoTowerAdditive, DenseNetwork) or MODELS[name] in DEEP:
         return kind().fit(known, products, examples(shop, through, smaller))  # type: ignore[arg-type]
     return kind().fit(known, products, known)
