@@ -3,7 +3,7 @@
 Every model is a weighted sum of the same columns, so that one pass over the columns judges all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import polars as pl
@@ -11,23 +11,33 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import minimize
 
+from ml.association.attributes import node_attributes
 from ml.association.baskets import IndexedBaskets, Ints, Reals, index_baskets
 from ml.association.content import CategoryLift, category_levels, title_pieces, title_words
 from ml.association.cooccurrence import CooccurrenceParams, Kind, fit_cooccurrence
+from ml.association.graph import GraphEmbedding, GraphParams
 from ml.association.regression import BasketRegression
+from ml.association.sentences import is_installed, sentence_vectors
 
 KINDS: tuple[Kind, ...] = ("lift", "population_lift", "cosine")
-COLUMNS = (*KINDS, "regression", "nearest", "focused", "popularity", "words", "pieces", "category", "category_lift")
+GRAPH, SENTENCES = "graph", "sentences"
+COLUMNS = (
+    *KINDS, "regression", "nearest", "focused", "popularity", "words", "pieces", "category", "category_lift", GRAPH,
+    SENTENCES,
+)  # fmt: skip
 MODELS: dict[str, dict[str, float]] = {
     "lift": {"lift": 1.0},
     "population_lift": {"population_lift": 1.0},
     "cosine": {"cosine": 1.0},
     "regression": {"regression": 1.0},
     "popularity": {"popularity": 1.0},
+    GRAPH: {GRAPH: 1.0},
+    SENTENCES: {SENTENCES: 1.0},
     "text_category": {"words": 1.0, "pieces": 2.0, "category": 0.4},
 }
 """Named models by their weights; what has no weight counts nothing. Those of titles and categories completed the
 validation bundles of BundleRec electronics best (Sun et al., 2022), and need no baskets at all."""
+GRAPH_SEED = 0
 RIDGE = 1.0
 """Of the squared weights, on columns of unit spread: keeps the weight of what a few questions favour small."""
 
@@ -42,12 +52,18 @@ class Completion:
     baskets
         Baskets of the period that is learned from, as ``features.ftr_baskets``.
     products
-        Catalogue, ``product_id`` in ascending order, ``title``, ``category_path``.
+        Catalogue, ``product_id`` in ascending order, ``title``, ``category_path``, ``brand``, and any ``*_vector``.
     params
         How pairs are counted.
+    asked
+        Columns that will be weighed. ``graph`` and ``sentences`` take long, and are 0 where they are not among them;
+        ``sentences`` also where the sentence model is not installed.
     """
 
-    def __init__(self, baskets: pl.DataFrame, products: pl.DataFrame, params: CooccurrenceParams) -> None:
+    def __init__(
+        self, baskets: pl.DataFrame, products: pl.DataFrame, params: CooccurrenceParams,
+        asked: Collection[str] = COLUMNS,
+    ) -> None:  # fmt: skip
         indexed = index_baskets(baskets, products["product_id"].to_list())
         counted = fit_cooccurrence(indexed, params)
         self._pairs = {kind: counted.matrix(kind) for kind in KINDS}
@@ -62,7 +78,12 @@ class Completion:
             "pieces": title_pieces(products["title"]),
             "category": category_levels(products["category_path"]),
         }
+        if SENTENCES in asked and is_installed():
+            self._content[SENTENCES] = sparse.csr_matrix(sentence_vectors(products["title"]))
         self._categories = CategoryLift(indexed, products["category_path"])
+        self._graph = None
+        if GRAPH in asked:
+            self._graph = GraphEmbedding(indexed, node_attributes(products)[0], GraphParams(), GRAPH_SEED)
 
     def columns(self, shown: Ints) -> Columns:
         """Return the (products, len(COLUMNS)) columns beside the products ``shown``.
@@ -80,7 +101,10 @@ class Completion:
         for name, rows in self._content.items():
             found[name] = np.asarray(rows @ rows[shown].mean(axis=0).T).ravel()
         found |= {"popularity": self._popularity, "category_lift": self._categories.mean(shown)}
-        return np.stack([found[name] for name in COLUMNS], axis=1).astype(np.float32)
+        if self._graph is not None:
+            found[GRAPH] = np.log(self._graph.summed(shown) / len(shown))
+        none = np.zeros(len(self._popularity))
+        return np.stack([found.get(name, none) for name in COLUMNS], axis=1).astype(np.float32)
 
 
 def _focused(baskets: IndexedBaskets) -> sparse.csr_matrix:
@@ -90,6 +114,11 @@ def _focused(baskets: IndexedBaskets) -> sparse.csr_matrix:
     length = np.sqrt(np.bincount(baskets.items, entries**2, minlength=len(baskets.product_ids)))
     shape = (baskets.baskets_total, len(baskets.product_ids))
     return sparse.csr_matrix((entries / length[baskets.items], baskets.items, baskets.starts), shape)
+
+
+def available() -> tuple[str, ...]:
+    """Return the named models that can be asked in this installation."""
+    return tuple(name for name in MODELS if name != SENTENCES or is_installed())
 
 
 def weights_of(model: str) -> Reals:

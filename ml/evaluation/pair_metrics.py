@@ -38,14 +38,14 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class PairSample:
-    """Pairs that were bought together in held-out baskets, and pairs of like popularity that never were.
+    """Pairs that were bought together in held-out baskets, and for each a pair of like popularity that never was.
 
     Attributes
     ----------
     first, second
         (pairs,) product codes bought together.
     other_first, other_second
-        (others,) product codes of the stand-ins.
+        (pairs,) product codes of the stand-ins.
     """
 
     first: Ints
@@ -62,8 +62,12 @@ def sample_pairs(
     seed: int,
     least: int = BOUGHT_TOGETHER,
     pairs: int = SAMPLED_PAIRS,
+    groups: Ints | None = None,
 ) -> PairSample:
-    """Draw pairs from held-out baskets and stand-ins for them.
+    """Draw pairs from held-out baskets and a stand-in for each.
+
+    A pair whose stand-in was bought together too is left out with it: the most popular pairs mostly are, and had they
+    stayed alone, popularity would tell pairs from stand-ins.
 
     Parameters
     ----------
@@ -75,11 +79,14 @@ def sample_pairs(
         A pair counts as bought together from this many held-out baskets on: once may be chance.
     pairs
         Most pairs to draw.
+    groups
+        (products,) number of a group that a product's stand-in must come from too; one group when None.
     """
     rng = np.random.default_rng(seed)
     products = len(product_baskets)
     drawn = np.sort(rng.permutation(np.flatnonzero(pair_baskets >= least))[:pairs])
-    by_popularity = np.argsort(-product_baskets, kind="stable")
+    groups = np.zeros(products, np.int64) if groups is None else groups
+    by_popularity = np.lexsort((-product_baskets, groups))
     rank = np.empty(products, np.int64)
     rank[by_popularity] = np.arange(products)
 
@@ -90,8 +97,10 @@ def sample_pairs(
     left, right = stand_ins(first[drawn]), stand_ins(second[drawn])
     low, high = np.minimum(left, right), np.maximum(left, right)
     known = first.astype(np.int64) * products + second
-    apart = (low != high) & ~np.isin(low * products + high, known)
-    return PairSample(first[drawn].astype(np.int64), second[drawn].astype(np.int64), low[apart], high[apart])
+    is_alike = (groups[left] == groups[first[drawn]]) & (groups[right] == groups[second[drawn]])
+    kept = is_alike & (low != high) & ~np.isin(low * products + high, known)
+    drawn = drawn[kept]
+    return PairSample(first[drawn].astype(np.int64), second[drawn].astype(np.int64), low[kept], high[kept])
 
 
 def pair_auc(sample: PairSample, association: Callable[[Ints, Ints], Reals]) -> float:

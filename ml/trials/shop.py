@@ -120,6 +120,7 @@ def products_of(files: Files) -> pl.DataFrame:
             "brand",
             "category_path",
             "launched_on",
+            "image_vector",
             department=level.list.get(0, null_on_oob=True),
             category=level.list.get(1, null_on_oob=True),
             is_bundleable=pl.lit(True),

@@ -29,7 +29,7 @@ def sample(least: int = 6):
 
 def test_the_right_association_tells_pairs_from_stand_ins() -> None:
     drawn = sample()
-    assert len(drawn.first) > 20 and len(drawn.other_first) > 5
+    assert len(drawn.first) == len(drawn.other_first) > 5
     assert pair_auc(drawn, twins) == 1.0
     assert pair_auc(drawn, lambda first, second: -twins(first, second)) == 0.0
 
@@ -58,6 +58,24 @@ def test_stand_ins_are_about_as_popular() -> None:
     first, second = np.arange(0, 400, dtype=np.int32), np.arange(500, 900, dtype=np.int32)
     drawn = sample_pairs(first, second, np.full(400, 5, np.int32), popularity, 2, 3, 400)
     assert abs(np.sort(drawn.other_first) - first[: len(drawn.other_first)]).mean() < 30
+
+
+def test_popularity_alone_tells_nothing() -> None:
+    # Every pair of the ten most popular was bought together: their stand-ins cannot stand in, and they leave with them.
+    popularity = np.concatenate([np.full(10, 1000), np.arange(300)[::-1]])
+    top = np.array([(a, b) for a in range(10) for b in range(a + 1, 10)], np.int32)
+    rest = np.stack([np.arange(50, 150), np.arange(160, 260)], axis=1).astype(np.int32)
+    first, second = np.concatenate([top, rest]).T
+    drawn = sample_pairs(first, second, np.full(len(first), 3, np.int32), popularity, 4)
+    assert 0.4 < pair_auc(drawn, lambda one, other: np.log1p(popularity[one]) + np.log1p(popularity[other])) < 0.6
+
+
+def test_a_stand_in_comes_from_the_group_of_its_product() -> None:
+    groups = np.arange(200) % 2
+    first, second = np.arange(0, 100, 2, dtype=np.int32), np.arange(101, 200, 2, dtype=np.int32)
+    drawn = sample_pairs(first, second, np.full(50, 3, np.int32), np.arange(200)[::-1], 5, groups=groups)
+    assert len(drawn.first) > 30
+    assert (groups[drawn.other_first] + groups[drawn.other_second] == 1).all()
 
 
 def test_no_pairs_are_not_measured() -> None:

@@ -1,0 +1,66 @@
+"""What is known of a product besides its sales, as one sparse row: the attributes at the nodes of the graph."""
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from ml.association.content import category_levels, title_words
+from ml.association.sentences import is_installed, sentence_vectors
+from ml.errors import DataError
+
+VECTOR_SUFFIX = "_vector"
+
+
+def node_attributes(products: pl.DataFrame) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
+    """Return the (products, features) attributes and the names of the kinds found.
+
+    Category levels, brand, titles (as sentence vectors where the sentence model is installed, else as TF-IDF of words)
+    and every column named ``*_vector``, whatever it was made of: pictures, sounds, texts. Each kind has rows of length
+    1, or 0 where the product lacks it. Vectors are centred, as what all have in common tells nobody apart.
+
+    Parameters
+    ----------
+    products
+        ``title``, ``category_path``, ``brand``; optional list columns ``*_vector`` of numbers, null where unknown.
+
+    Raises
+    ------
+    DataError
+        When the vectors of a column differ in length, or hold what is no finite number.
+    """
+    titles = (
+        sparse.csr_matrix(sentence_vectors(products["title"])) if is_installed() else title_words(products["title"])
+    )
+    kinds = {"title": titles, "category": category_levels(products["category_path"]), "brand": _brands(products)}
+    for name in products.columns:
+        if name.endswith(VECTOR_SUFFIX):
+            kinds[name] = _vectors(products[name])
+    found = {name: rows for name, rows in kinds.items() if rows.nnz}
+    if not found:
+        return sparse.csr_matrix((products.height, 1), dtype=np.float32), ()
+    return sparse.hstack(list(found.values()), "csr").astype(np.float32), tuple(found)
+
+
+def _brands(products: pl.DataFrame) -> sparse.csr_matrix:
+    brands = products["brand"]
+    number = (brands.rank("dense") - 1).cast(pl.Int64)
+    rows = np.flatnonzero(brands.is_not_null().to_numpy())
+    shape = (products.height, max(brands.n_unique(), 1))
+    return sparse.csr_matrix((np.ones(len(rows)), (rows, number.drop_nulls().to_numpy())), shape)
+
+
+def _vectors(column: pl.Series) -> sparse.csr_matrix:
+    given = column.drop_nulls()
+    lengths = given.list.len().unique().sort().to_list()
+    if len(lengths) > 1:
+        raise DataError(f"{column.name}: vectors of one length are needed, got lengths {lengths}")
+    if not lengths or not lengths[0]:
+        return sparse.csr_matrix((len(column), 1))
+    rows = np.array(given.to_list(), np.float64)
+    if not np.isfinite(rows).all():
+        raise DataError(f"{column.name}: {int((~np.isfinite(rows)).any(axis=1).sum())} vectors hold no finite number")
+    rows -= rows.mean(axis=0)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    whole = np.zeros((len(column), lengths[0]))
+    whole[column.is_not_null().to_numpy()] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return sparse.csr_matrix(whole)
