@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+from urllib.request import urlopen
 
 import psycopg2
 import pytest
@@ -46,10 +47,18 @@ class Stack:
         self.instance = Instance(home)
         self.environment = {**os.environ, **TINY_SHOP, "BUNDLES_HOME": str(home)}
 
-    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run ``python -m local ...`` for this stack."""
-        line = [sys.executable, "-m", "local", *arguments]
-        return subprocess.run(line, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=check)
+    def command(
+        self, *arguments: str, check: bool = True, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m local ...`` for this stack, with some settings changed."""
+        line, env = [sys.executable, "-m", "local", *arguments], {**self.environment, **(environment or {})}
+        return subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=check)
+
+    def experiment(self, name: str) -> str:
+        """Return the id of an experiment in MLflow."""
+        query = urlencode({"experiment_name": name})
+        with urlopen(f"{self.mlflow}/api/2.0/mlflow/experiments/get-by-name?{query}") as answer:
+            return str(json.load(answer)["experiment"]["experiment_id"])
 
     @cached_property
     def api(self) -> AirflowApi:

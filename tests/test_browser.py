@@ -3,13 +3,14 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stack import CHAIN, ROOT, Stack
+from tests.stack import AS_OF, CHAIN, ROOT, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.browser]
 
@@ -121,6 +122,37 @@ def test_a_data_scientist_sees_the_runs_of_the_policies(mlflow: Any, stack: Stac
 
 
 @pytest.mark.parametrize("model", ["preference", "association"])
-def test_a_data_scientist_sees_the_champion(mlflow: Any, stack: Stack, model: str) -> None:
+def test_a_data_scientist_sees_the_champion_and_why(mlflow: Any, stack: Stack, model: str) -> None:
+    ((version, run_id, reason),) = stack.rows(
+        "select version, mlflow_run_id, reason from ops.promotions"
+        f" where model = '{model}' and verdict = 'promoted' order by promotion_id limit 1"
+    )
     mlflow.goto(f"{stack.mlflow}/#/models/{model}")
     mlflow.get_by_text("champion").first.wait_for()
+    mlflow.goto(f"{stack.mlflow}/#/models/{model}/versions/{version}")
+    mlflow.reload()
+    mlflow.get_by_text(reason[:60]).first.wait_for()
+    experiment = stack.experiment(model)
+    mlflow.goto(f"{stack.mlflow}/#/experiments/{experiment}/runs/{run_id}/artifacts")
+    mlflow.reload()
+    mlflow.get_by_text("card.md").first.click()
+    mlflow.get_by_text("Known limits").first.wait_for()
+    picture(mlflow, f"mlflow-{model}-champion")
+
+
+def test_a_data_scientist_sees_a_refused_challenger_with_its_reason(mlflow: Any, stack: Stack) -> None:
+    """A challenger of two small trees, trained by hand."""
+    arguments = ("ml", "train_preference", "--as-of", AS_OF, "--retrain", "true", "--started-by", "refused")
+    stack.command("exec", sys.executable, "-m", *arguments, environment={"BUNDLES_PREFERENCE__TREES": "2"})
+    ((version, run_id, verdict, reason),) = stack.rows(
+        "select version, mlflow_run_id, verdict, reason from ops.promotions where started_by = 'refused'"
+    )
+    assert verdict == "refused"
+    mlflow.goto(f"{stack.mlflow}/#/models/preference/versions/{version}")
+    mlflow.get_by_text("not passed: FAILED: recall@20").first.wait_for()
+    mlflow.goto(f"{stack.mlflow}/#/experiments/{stack.experiment('preference')}/runs/{run_id}")
+    mlflow.reload()
+    mlflow.get_by_text(reason[:60]).first.wait_for()
+    shown = mlflow.inner_text("body")
+    assert all(word in shown for word in ("challenger", "refused", "features.ftr_baskets"))
+    picture(mlflow, "mlflow-refused")

@@ -1,5 +1,6 @@
 """The card of a preference model, from the plan, the results and the gate's verdict."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -34,7 +35,7 @@ def preference_card(
         What the gate said.
     """
     newest, wanted = contest.measured[entrant][-1], settings.preference
-    first = (KINDS[recipe.kind].__doc__ or recipe.kind).splitlines()[0]
+    about = re.sub(r":\w+:(`[^`]+`)", r"\1", (KINDS[recipe.kind].__doc__ or recipe.kind).splitlines()[0])
     facts = {
         "purpose": "P that a customer's next basket holds a product; with the association it makes the joint "
         "probability of a bundle",
@@ -57,4 +58,4 @@ def preference_card(
     ]
     seed, draws = int(str(lineage["seed"])), settings.optimizer.bootstrap_draws
     metrics = carded(newest, draws, seed)
-    return Card("preference", recipe.kind, first, as_of, facts, metrics, newest.segments, limits, reason).markdown()
+    return Card("preference", recipe.kind, about, as_of, facts, metrics, newest.segments, limits, reason).markdown()

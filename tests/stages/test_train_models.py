@@ -15,7 +15,7 @@ import ml.stages.train_preference
 from ml.datasets import Dataset
 from ml.errors import DataError
 from ml.params import Context, Counts, RunParams
-from ml.settings import Settings
+from ml.settings import Settings, TrackingSettings
 from ml.tables import BASKETS, POLICY_METRICS
 from ml.tracking import Tracking
 from ml.warehouse import Warehouse
@@ -30,13 +30,19 @@ def evaluated(shop: Settings, trained: dict[str, Counts]) -> Counts:
     return ml.stages.evaluate_policies.run(shop, CONTEXT)
 
 
-@pytest.fixture
-def untrained(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The shop before any training, whatever ran before this file."""
-    monkeypatch.chdir(tmp_path)
-    bare = tiny(settings, f"sqlite:///{tmp_path / 'mlflow.db'}")
+@pytest.fixture(scope="module")
+def planted(settings: Settings) -> Settings:
+    """The shop's features in a database of their own."""
+    bare = tiny(settings, "")
     plant(bare)
     return bare
+
+
+@pytest.fixture
+def untrained(planted: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The shop before any training, whatever ran before."""
+    monkeypatch.chdir(tmp_path)
+    return planted.model_copy(update={"tracking": TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}")})
 
 
 def test_there_are_no_bundles_before_a_champion(untrained: Settings) -> None:
@@ -157,7 +163,7 @@ def test_each_model_is_a_run_that_shows_what_it_learnt_from_and_how_it_did(
     drawn = {"reliability.png", "segments.png", "training_curve.png", "feature_importance.png", "shap_summary.png"}
     assert plots == drawn
     card = mlflow_text(client, ranker, "card.md")
-    assert "## The gate\n\npassed: NDCG@10" in card and "## Going back" in card and "| new customers |" in card
+    assert "## The gate\n\npassed: NDCG@10" in card and "## Going back" in card and "| warm products |" in card
     table = json.loads(mlflow_text(client, runs["all"].info.run_id, "differences.json"))
     assert {"model", "against", "metric", "difference", "low", "high"} <= set(table["columns"])
     assert {row[1] for row in table["data"]} >= {"candidate"}
