@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ from ml.evaluation.metrics import base_rate_brier, brier, by_customer, expected_
 from ml.evaluation.splits import requests_between, rolling_origins
 from ml.preference.contract import PreferenceModel
 from ml.preference.features import GROUPS
-from ml.preference.load import DEEP, KINDS
+from ml.preference.load import DEEP, KINDS, kind_of
 from ml.preference.ranker import Ranker
 from ml.settings import Settings
 from ml.training import Shop, asked, examples, fitted_ranker, scored
@@ -95,7 +96,7 @@ def main() -> None:
     tables: dict[date, dict[str, pl.DataFrame]] = {}
     for through in days:
         period = _period(through, options.quick, settings)
-        found, more = _judged(period, settings, () if options.quick else DEEP)
+        found, more = _judged(period, settings, () if options.quick or find_spec("torch") is None else tuple(DEEP))
         rows += [*_rankings(found, period.label), *_calibrations(found, period.label), *more]
         tables[through] = {name: one.table for name, one in found.items()}
     rows += _pooled(tables)
@@ -126,7 +127,7 @@ def _judged(period: Period, settings: Settings, deep: tuple[str, ...]) -> tuple[
     sizes, few = (_sizes(requests) for requests in (targets, period.strangers))
     learned = examples(past, period.through, settings)
     found = {}
-    for name in [name for name in KINDS if name not in DEEP or name in deep]:
+    for name in (*KINDS, *deep):
         started = time.process_time()
         model = _fitted(name, past, period.through, learned, settings)
         seconds = time.process_time() - started
@@ -155,7 +156,7 @@ def _fitted(name: str, past: Shop, through: date, learned: pl.DataFrame, setting
     if name == Ranker.kind:
         ranker, learned = fitted_ranker(past, through, settings, SEED)
         return ranker.refit(past.baskets, past.products, learned)
-    model = KINDS[name]().fit(past.baskets, past.products, learned)
+    model = kind_of(name)().fit(past.baskets, past.products, learned)
     return model.refit(past.baskets, past.products, learned) if name in DEEP else model  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ from ml.contest.logged import carded
 from ml.contest.plan import Plan
 from ml.contest.windows import Contest
 from ml.evaluation.cards import Card
-from ml.preference.load import KINDS
+from ml.preference.load import kind_of
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
 
@@ -35,7 +35,7 @@ def preference_card(
         What the gate said.
     """
     newest, wanted = contest.measured[entrant][-1], settings.preference
-    about = re.sub(r":\w+:(`[^`]+`)", r"\1", (KINDS[recipe.kind].__doc__ or recipe.kind).splitlines()[0])
+    about = re.sub(r":\w+:(`[^`]+`)", r"\1", (kind_of(recipe.kind).__doc__ or recipe.kind).splitlines()[0])
     facts = {
         "purpose": "P that a customer's next basket holds a product; with the association it makes the joint "
         "probability of a bundle",

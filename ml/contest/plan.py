@@ -8,7 +8,8 @@ from ml.contest.windows import Contest, Entrant
 from ml.errors import ConfigError, DataError
 from ml.evaluation.gate import SEGMENT_CUSTOMERS, Rivalry
 from ml.evaluation.measured import Measured, paired, paired_by_segment
-from ml.preference.load import DEEP, KINDS
+from ml.preference.load import DEEP, KINDS, kind_of
+from ml.preference.ranker import Ranker
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
 from ml.training import ranker_params
@@ -68,13 +69,15 @@ def wanted_recipe(settings: Settings) -> Recipe:
     Raises
     ------
     ConfigError
-        When there is no such kind.
+        When there is no such kind, or it needs what is not installed.
     """
     kind = settings.preference.kind
-    if kind not in KINDS:
-        raise ConfigError(f"preference.kind: no kind {kind!r} here; there are {', '.join(sorted(KINDS))}")
-    model = KINDS[kind](ranker_params(settings, seed=0)) if kind == "ranker" else KINDS[kind]()  # type: ignore[call-arg]
-    return Recipe.of(model)
+    if kind == Ranker.kind:
+        return Recipe.of(Ranker(ranker_params(settings, seed=0)))
+    try:
+        return Recipe.of(kind_of(kind)())
+    except DataError as error:
+        raise ConfigError(f"preference.kind: {error}") from error
 
 
 def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> Plan:
@@ -99,12 +102,12 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
     if recipe and older:
         entrants.append(Entrant(CHAMPION if recipe == candidate else AGED, recipe, older))
     for kind in settings.preference.compared:
-        if kind in KINDS:
-            entrants.append(Entrant(kind, Recipe.of(KINDS[kind]()), newest_only=True))
-        elif kind in DEEP:
-            notes.append(f"{kind} is not compared: it needs torch, which is not installed")
-        else:
-            raise ConfigError(f"preference.compared: no kind {kind!r}; there are {', '.join(sorted(KINDS))}")
+        if kind not in KINDS and kind not in DEEP:
+            raise ConfigError(f"preference.compared: no kind {kind!r}; there are {', '.join(sorted({*KINDS, *DEEP}))}")
+        try:
+            entrants.append(Entrant(kind, Recipe.of(kind_of(kind)()), newest_only=True))
+        except DataError as error:
+            notes.append(f"{kind} is not compared: {error}")
     plan = Plan(candidate, recipe, older, tuple(entrants), tuple(notes))
     if not plan.baselines:
         raise ConfigError(f"preference.compared: needs at least one of {', '.join(BASELINES)}")

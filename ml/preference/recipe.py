@@ -6,7 +6,7 @@ from typing import Any
 
 from ml.errors import ConfigError, DataError
 from ml.preference.contract import PreferenceModel
-from ml.preference.load import KINDS
+from ml.preference.load import kind_of
 
 RUNTIME = frozenset({"seed", "threads"})
 """Parameters that belong to a run, not to a recipe."""
@@ -48,15 +48,13 @@ class Recipe:
         DataError
             When the code that runs knows no such kind, or no longer these parameters.
         """
-        if self.kind not in KINDS:
-            raise DataError(f"recipe {self.text}: this code knows no kind {self.kind!r}; it has {', '.join(KINDS)}")
-        bare = KINDS[self.kind]()
+        made: Any = kind_of(self.kind)
+        bare = made()
         given = vars(bare).get("params")
         if given is None:  # only counts: its parameters, if any, are constants of the code
             return bare
         runtime = {"seed": seed, "threads": threads}
         own = {name: runtime[name] for name in RUNTIME & {field.name for field in fields(given)}}
-        made: Any = KINDS[self.kind]
         try:
             model: PreferenceModel = made(replace(given, **_frozen(json.loads(self.params)), **own))
         except (TypeError, ConfigError) as error:
