@@ -46,8 +46,8 @@ check: .venv/development  ## formats, types, SQL style, import rules
 
 bench: .venv/development $(deep)  ## run the benchmarks (QUICK=--quick for a small round)
 	@mkdir -p benchmarks/results
-	@for name in association bundles preference optimizer stock pipeline own_data \
-		$(if $(deep),compression); do \
+	@for name in association substitutes pair_counting bundles preference ablation scoring optimizer stock pipeline \
+		own_data $(if $(deep),compression); do \
 		$(BIN)/python -m benchmarks.$$name $(QUICK) --json benchmarks/results/$$name.json || exit 1; done
 
 lock:  ## resolve requirements*.in anew (needs uv)
