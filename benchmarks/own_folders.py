@@ -1,9 +1,13 @@
 """Real data sets as folders in the raw contract, where they lie beside the repository."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from ml.sources.online_retail import OnlineRetail
+from ml.sources.validation import RECORD
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RETAIL, ELECTRONICS = Path("online_retail_ii") / "online_retail.parquet", Path("bundle_intent_electronic")
@@ -16,33 +20,11 @@ def are_there() -> bool:
 
 
 def write_retail(folder: Path) -> None:
-    """Write Online Retail II (UCI, CC BY 4.0): lines sold at a price, with titles, without categories and returns.
-
-    Orders by the thousand of one product are wholesale; the contract takes them as its largest quantity.
-    """
-    sold = (
-        pl.read_parquet(DATA / RETAIL)
-        .filter(pl.col("Quantity") > 0, pl.col("Price") > 0)
-        .with_columns(
-            product_id=pl.col("StockCode").str.strip_chars().str.to_uppercase(),
-            customer_id=pl.col("Customer ID").cast(pl.Int64).cast(pl.String),
-            quantity=pl.col("Quantity").clip(1, 10_000),
-        )
-        .with_row_index("line_number", offset=1)
-    )
-    sold.group_by("product_id").agg(title=pl.col("Description").drop_nulls().mode().min()).write_parquet(
-        folder / "products.parquet"
-    )
-    sold.group_by(order_id="Invoice").agg(
-        pl.col("customer_id").first(), ordered_at=pl.col("InvoiceDate").min()
-    ).write_parquet(folder / "orders.parquet")
-    sold.select(
-        "line_number",
-        "product_id",
-        "quantity",
-        order_id="Invoice",
-        unit_price_cents=(pl.col("Price") * 100).round().cast(pl.Int64),
-    ).write_parquet(folder / "order_items.parquet")
+    """Write Online Retail II (UCI, CC BY 4.0) as the source ``online_retail`` lands it, returns and all."""
+    path = DATA / RETAIL
+    last = date.fromisoformat(pl.scan_parquet(path).select(pl.col("InvoiceDate").str.head(10).max()).collect().item())
+    for delivery in OnlineRetail(path).deliveries(last, {}):
+        delivery.records.drop(RECORD).write_parquet(folder / f"{delivery.table}.parquet")
 
 
 def write_electronics(folder: Path, seed: int) -> None:

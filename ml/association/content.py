@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -83,6 +84,14 @@ class CategoryLift:
         expected = np.outer(ends, ends) / max(ends.sum(), 1.0)
         self._lift = np.log((pairs + SMOOTHING) / (expected + SMOOTHING))
         self._lift[-1], self._lift[:, -1] = 0.0, 0.0
+
+    def between(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> Reals:
+        """Return the (pairs,) lift of the categories of pairs given by code."""
+        return np.asarray(np.exp(self._lift[self._category[first], self._category[second]]))
+
+    def summed(self, codes: NDArray[np.integer]) -> Reals:
+        """Return the (products,) summed lift of each product's category with those of ``codes``."""
+        return np.asarray(np.exp(self._lift[:, self._category[codes]]).sum(axis=1)[self._category])
 
     def mean(self, codes: Ints) -> Reals:
         """Return the (products,) mean lift of each product's category with those of ``codes``."""

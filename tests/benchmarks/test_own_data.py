@@ -20,23 +20,23 @@ def test_without_the_data_the_benchmark_says_so(
     assert capsys.readouterr().out == "skipped: data not found\n"
 
 
-def test_retail_lines_become_orders_and_returns_and_gifts_are_left_out(
+def test_retail_lands_as_by_its_source_returns_are_netted_and_bookings_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own_folders, "DATA", tmp_path)
     (tmp_path / own_folders.RETAIL).parent.mkdir()
     pl.DataFrame({
         "Invoice": ["1", "1", "2", "C3", "4"], "StockCode": ["85a", "22", "85A ", "22", "22"],
-        "Description": ["MUG", None, "MUG", "PAN", "PAN"], "Quantity": [2, 1, 20_000, -1, 1],
+        "Description": ["MUG", None, "MUG", "PAN", "PAN"], "Quantity": [2, 3, 5, -1, 1],
         "InvoiceDate": ["2009-12-01 07:45:00"] * 5, "Price": [1.25, 2.0, 1.0, 2.0, 0.0],
-        "Customer ID": [7.0, 7.0, None, 7.0, 7.0],
+        "Customer ID": [7.0, 7.0, None, 7.0, None], "Country": ["France"] * 5,
     }).write_parquet(tmp_path / own_folders.RETAIL)  # fmt: skip
     folder = tmp_path / "folder"
     folder.mkdir()
     own_folders.write_retail(folder)
     files = read_files(folder, 0.0)
     found = baskets_of(files).select("customer_id", "product_ids", "quantities", "paid_cents").rows()
-    assert found == [(None, ["85A"], [10_000], [1_000_000]), ("7", ["22", "85A"], [1, 2], [200, 250])]
+    assert found == [(None, ["85A"], [5], [500]), ("7", ["22", "85A"], [2, 2], [400, 250])]
 
 
 def test_bundles_of_test_sessions_are_questions_and_teach_nothing(

@@ -8,7 +8,7 @@ import pytest
 
 from ml.errors import DataError
 from ml.trials.arguments import TASKS
-from ml.trials.completion import MODELS, run
+from ml.trials.completion import MODELS, compare, run
 from tests.trials.folders import SETTINGS, read, write, write_catalogue, write_orders
 
 CUT = date(2020, 2, 1)
@@ -58,6 +58,17 @@ def test_the_best_is_chosen_on_the_newest_baskets_before_the_cut(tmp_path: Path)
     parts = {name: mean for name, mean in found.validation.items() if name != "blend"}
     assert found.validation[found.model] == max(parts.values())
     assert found.validation["cosine"] == 1.0 > found.validation["popularity"]
+
+
+def test_all_models_at_once_are_judged_as_one_by_one(tmp_path: Path) -> None:
+    files = read(planted(tmp_path))
+    best, compared = compare(files, CUT, 0, SETTINGS)
+    assert best == run(files, CUT, "best", 0, SETTINGS).model
+    for model in ("lift", "cosine", "popularity", best):
+        alone = run(files, CUT, model, 0, SETTINGS).metrics
+        assert {name: compared[model][name].mean() for name in alone} == pytest.approx(
+            {name: metric["value"] for name, metric in alone.items()}
+        )
 
 
 def questions(folder: Path, answer: str = "true") -> Path:
