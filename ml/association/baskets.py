@@ -82,22 +82,22 @@ def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = Non
     ordered = (
         counted(baskets).select("customer_id", "product_ids").sort("customer_id", nulls_last=False, maintain_order=True)
     )
-    lines = ordered.with_row_index("basket").explode("product_ids").drop_nulls("product_ids")
+    lines = ordered.select("product_ids").with_row_index("basket").explode("product_ids").drop_nulls("product_ids")
     known = sorted(set(product_ids) if product_ids is not None else lines["product_ids"].unique().to_list())
     codes = pl.DataFrame(
-        {"product_ids": known, "item": np.arange(len(known), dtype=np.int32)},
-        schema={"product_ids": pl.String, "item": pl.Int32},
+        {"product_ids": known, "item": np.arange(len(known), dtype=np.int64)},
+        schema={"product_ids": pl.String, "item": pl.Int64},
     )
-    lines = lines.join(codes, on="product_ids").select("customer_id", "basket", "item").unique().sort("basket", "item")
-    sizes = lines.group_by("basket", maintain_order=True).agg(pl.len(), pl.col("customer_id").first())
-    ranks = sizes["customer_id"].rank("dense").cast(pl.Int32) - 1
+    lines = lines.join(codes, on="product_ids", maintain_order="left")
+    cells = lines["basket"].to_numpy().astype(np.int64) * len(known) + lines["item"].to_numpy()
+    if (cells[1:] <= cells[:-1]).any():  # seldom: the features hold products distinct and in order
+        cells = np.unique(cells)
+    basket, items = np.divmod(cells, max(len(known), 1))
+    first = np.flatnonzero(np.diff(basket, prepend=-1))
+    ranks = ordered["customer_id"].gather(basket[first]).rank("dense").cast(pl.Int32) - 1
     return IndexedBaskets(
         tuple(known),
-        _starts(sizes["len"].to_numpy()),
-        cast(Codes, lines["item"].to_numpy()),
+        np.append(first, len(items)).astype(np.int64),
+        items.astype(np.int32),
         cast(Codes, ranks.fill_null(NO_CUSTOMER).to_numpy()),
     )
-
-
-def _starts(sizes: NDArray[np.integer]) -> Ints:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
