@@ -100,6 +100,20 @@ def test_the_analyst_reads_marts_and_nothing_behind_them(shop: Settings, owner: 
             cursor.execute(f"select * from {hidden} limit 1")
 
 
+def test_the_analyst_reads_why_a_model_is_champion(shop: Settings) -> None:
+    facts = {"model": "preference", "metrics": {"gain": 0.01}, "as_of": AS_OF, "started_by": "t", "mlflow_run_id": "r"}
+    given = [(1, None, "first", "promoted", "passed: better"), (2, 1, "challenger", "refused", "not passed: worse")]
+    for version, previous, kind, verdict, reason in given:
+        judged = {"version": version, "previous_version": previous, "kind": kind, "verdict": verdict, "reason": reason}
+        Warehouse(shop, "ml").call("ops.record_promotion", **judged, **facts)
+    columns = ["version", "previous_version", "verdict", "is_champion_since", "reason"]
+    shown = Warehouse(shop, "analyst").read_view("marts.fct_promotions", None, columns, ["promotion_id"])
+    assert shown.rows() == [
+        (1, None, "promoted", True, "passed: better"),
+        (2, 1, "refused", False, "not passed: worse"),
+    ]
+
+
 def test_the_analyst_reads_what_the_optimizer_answers_beyond_the_bundles(shop: Settings, owner: Connection) -> None:
     before, run_id = publish(owner, 20), publish(owner, 21)
     analyst = Warehouse(shop, "analyst")

@@ -205,10 +205,21 @@ def test_a_refresh_is_compared_with_its_recipe_on_older_data(untrained: Settings
     for stage in (ml.stages.train_association, ml.stages.train_preference):
         first = stage.run(untrained, Context(earlier, "first", RunParams()))
         refreshed = stage.run(untrained, Context(AS_OF, "refresh", RunParams()))
-        assert (first["is_champion"], refreshed["version"]) == ("true", int(first["version"]) + 1)
-        model = stage.MODEL
-        row = Warehouse(untrained, "ml").read_view("ops.promotions", {"model": model, "started_by": "refresh"})
-        assert row["kind"].to_list() == ["refresh"]
-        assert "against the champion's recipe on data 1 x 28 days older in 2 windows" in row["reason"][0]
+        assert first["is_champion"] == "true" and int(refreshed["version"]) > int(first["version"])
+        where = {"model": stage.MODEL, "started_by": "refresh"}
+        row = Warehouse(untrained, "ml").read_view("ops.promotions", where, None, ["promotion_id"]).to_dicts()[-1]
+        assert (row["kind"], row["previous_version"]) == ("refresh", first["version"])
+        assert "against the champion's recipe on data 1 x 28 days older in 2 windows" in row["reason"]
         again = stage.run(untrained, Context(AS_OF, "again", RunParams()))
         assert "confirmed_version" in again, "what was judged today is not due, whoever won"
+
+
+def test_where_a_challenger_is_refused_the_champions_recipe_is_refreshed(untrained: Settings) -> None:
+    """On so few days trees are no better than counting, which stands in; its recipe is refreshed beside the trees."""
+    few = untrained.model_copy(update={"preference": untrained.preference.model_copy(update={"trees": 1})})
+    first = ml.stages.train_preference.run(few, Context(AS_OF - timedelta(days=28), "stood_in", RunParams()))
+    assert (first["kind"] != "ranker", first["is_champion"]) == (True, "true")
+    ml.stages.train_preference.run(few, Context(AS_OF, "beside", RunParams()))
+    where = {"model": "preference", "started_by": "beside"}
+    rows = Warehouse(few, "ml").read_view("ops.promotions", where, ["kind", "verdict"], ["promotion_id"]).rows()
+    assert rows == [("challenger", "refused"), ("refresh", "promoted")]
