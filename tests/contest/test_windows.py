@@ -121,7 +121,7 @@ def test_a_champion_that_cannot_be_followed_is_said_so() -> None:
     [
         ({"compared": ("tifu_knn",)}, "at least one of"),
         ({"compared": ("oracle",)}, "no kind 'oracle'"),
-        ({"kind": "oracle"}, "no kind 'oracle'"),
+        ({"kind": "oracle"}, "preference.kind: unknown kind"),
     ],
 )
 def test_settings_that_name_nobody_are_refused(wrong: dict[str, object], message: str) -> None:
