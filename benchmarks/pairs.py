@@ -8,14 +8,11 @@ import polars as pl
 from scipy.stats import rankdata
 
 from benchmarks.report import Row
-from ml.association.attributes import node_attributes
 from ml.association.baselines import AttributeCosine, attribute_vectors
 from ml.association.baskets import IndexedBaskets, Ints, Reals, index_baskets
-from ml.association.content import CategoryLift
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence
 from ml.association.counting import count_pairs
-from ml.association.graph import GraphEmbedding, GraphParams
-from ml.association.regression import BasketRegression
+from ml.association.readings import other_readings
 from ml.evaluation.pair_metrics import PairSample, Reading, sample_pairs
 
 COLD_SHARE = 0.2
@@ -79,10 +76,8 @@ def _readings(
         "lift": counted.matrix("lift"),
         "population_lift": counted.matrix("population_lift"),
         "cosine": counted.matrix("cosine"),
-        "regression": BasketRegression(baskets),
         "scaled_cosine": AttributeCosine(attribute_vectors(products)),
-        PEER: CategoryLift(baskets, products["category_path"]),
-        "graph": GraphEmbedding(baskets, node_attributes(products)[0], GraphParams(), seed),
+        **other_readings(baskets, products, seed),
         "popularity": Popularity(baskets.product_baskets()),
     }
 

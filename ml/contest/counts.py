@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from ml.association.baskets import index_baskets
+from ml.association.baskets import IndexedBaskets, index_baskets
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence
 from ml.association.counting import count_pairs
 from ml.errors import DataError
@@ -19,7 +19,8 @@ from ml.settings import Settings
 from ml.training import Shop
 
 OURS, CHAMPION = "lift", "champion"
-Readings = Callable[[Cooccurrence, pl.DataFrame], Mapping[str, Reading]]
+Readings = Callable[[Cooccurrence, IndexedBaskets, pl.DataFrame], Mapping[str, Reading]]
+"""Makes readings of what was counted, its baskets and the products of the shop."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,12 @@ def pair_windows(
     for origin in rolling_origins(last, settings.preference.gate_windows, days):
         past = Shop.of(baskets, products, settings.min_product_baskets, origin)
         try:
-            backtest = counted(past.baskets.filter(pl.col("basket_on") <= origin), params)
+            known = past.baskets.filter(pl.col("basket_on") <= origin)
+            backtest = counted(known, params)
             compared: dict[str, Reading] = {OURS: backtest.matrix("lift")}
             pairs = {OURS: float(len(backtest.first))}
             if origin == last:
-                compared |= readings(backtest, past.products)
+                compared |= readings(backtest, index_baskets(known, backtest.product_ids), past.products)
         except DataError as error:
             if origin == last:
                 raise

@@ -4,12 +4,15 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from ml.association.baselines import AttributeCosine, attribute_vectors
+from ml.association.baskets import IndexedBaskets
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams
+from ml.association.readings import other_readings
 from ml.association.substitutes import Relations, SubstituteParams, tell_apart
 from ml.contest.counts import CHAMPION, OURS, PairWindow, counted, pair_rivalry, pair_windows
 from ml.contest.plan import windows_older
@@ -60,7 +63,9 @@ def run(settings: Settings, context: Context) -> Counts:
     datasets = (Dataset.of(BASKETS.qualified, baskets, as_of), Dataset.of(PRODUCTS.qualified, products, as_of))
     params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
     rival, kind, against = _rival(champion, params, context, settings)
-    windows, notes = pair_windows(baskets, products, as_of, params, rival, _readings, settings, seed)
+    windows, notes = pair_windows(
+        baskets, products, as_of, params, rival, partial(_readings, seed=seed), settings, seed
+    )
     newest, draws = windows[-1], settings.optimizer.bootstrap_draws
     lineage = {
         "as_of": as_of,
@@ -134,7 +139,7 @@ def _recipe(params: CooccurrenceParams) -> str:
     return json.dumps({"kind": OURS, "params": asdict(params)}, sort_keys=True)
 
 
-def _readings(backtest: Cooccurrence, products: pl.DataFrame) -> dict[str, Reading]:
+def _readings(backtest: Cooccurrence, baskets: IndexedBaskets, products: pl.DataFrame, seed: int) -> dict[str, Reading]:
     """Return what stands beside ours, over the products of the backtest: the same counts read otherwise, and rivals."""
     catalogue = pl.DataFrame({"product_id": backtest.product_ids}).join(
         products, on="product_id", how="left", maintain_order="left"
@@ -143,6 +148,7 @@ def _readings(backtest: Cooccurrence, products: pl.DataFrame) -> dict[str, Readi
         "population_lift": backtest.matrix("population_lift"),
         "cosine": backtest.matrix("cosine"),
         COMMISSIONED: AttributeCosine(attribute_vectors(catalogue)),
+        **other_readings(baskets, catalogue, seed),
     }
 
 
