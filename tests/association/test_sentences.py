@@ -21,5 +21,5 @@ def test_titles_of_one_meaning_are_alike_without_a_common_word() -> None:
 
 def test_without_the_package_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentences, "PACKAGES", ("no_such_package",))
-    with pytest.raises(ConfigError, match="the sentence model is not installed: pip install torch"):
+    with pytest.raises(ConfigError, match="the sentence model is not installed: pip install -r"):
         sentence_vectors(pl.Series(["lamp"]))
