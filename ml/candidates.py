@@ -249,7 +249,7 @@ def _tastes(
     own = before.join(codes, on="customer_id").with_columns(
         weight=(-pl.col("age") / decay_days).exp(), is_last=pl.col("age") == pl.col("age").min().over("customer")
     )
-    weights = own.group_by("customer", "basket").agg(pl.col("weight").first())
+    weights = own.group_by("customer", "basket").agg(pl.col("weight").first()).sort("customer", "basket")
     total = np.zeros(len(customers))
     np.add.at(total, weights["customer"].to_numpy(), weights["weight"].to_numpy())
     at = (own["customer"].to_numpy(), own["product"].to_numpy())

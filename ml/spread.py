@@ -21,9 +21,14 @@ def basket_spreads(lines: pl.DataFrame, customers: pl.Series) -> NDArray[np.floa
         ``customer_id``, ``basket``: one row a product of an ordinary basket.
     """
     sizes = lines.drop_nulls("customer_id").group_by("customer_id", "basket").len()
-    own = sizes.group_by("customer_id").agg(
-        baskets=pl.len().cast(pl.Float64),
-        spread=(pl.col("len").cast(pl.Float64) * (pl.col("len") - 1.0)).mean() / pl.col("len").mean() ** 2,
+    # In order, so that the mean over all adds up alike each time.
+    own = (
+        sizes.group_by("customer_id")
+        .agg(
+            baskets=pl.len().cast(pl.Float64),
+            spread=(pl.col("len").cast(pl.Float64) * (pl.col("len") - 1.0)).mean() / pl.col("len").mean() ** 2,
+        )
+        .sort("customer_id")
     )
     if own.is_empty():
         return np.ones(len(customers))
