@@ -73,6 +73,9 @@ def test_every_association_is_a_run_of_its_own_with_the_same_metrics(
         "population_lift": "comparison",
         "cosine": "comparison",
         "scaled_cosine": "baseline",
+        "regression": "comparison",
+        "graph": "comparison",
+        "category_lift": "comparison",
         "all": "comparison",
     }
     for run in (run for name, run in runs.items() if name != "all"):
