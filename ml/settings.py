@@ -94,15 +94,8 @@ class PreferenceSettings(BaseModel):
     target_baskets: int = Field(3, ge=1)
     kind: str = Field("ranker", description="Kind of model that is trained to become the champion.")
     compared: tuple[str, ...] = Field(
-        (
-            "global_popularity",
-            "personal_frequency",
-            "personal_decayed",
-            "two_tower_additive",
-            "tifu_knn",
-            "transformer",
-        ),
-        description="Kinds that stand beside it; one that is not installed (transformer without torch) is left out.",
+        ("global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive", "tifu_knn"),
+        description="Kinds that stand beside it; add `transformer`, `gru` or `lstm` for minutes more, where torch is.",
     )
     gate_windows: int = Field(2, ge=1, description="Windows of `holdout_days` in which champion and candidate meet.")
 

@@ -24,7 +24,14 @@ def tiny(settings: Settings, uri: str) -> Settings:
         update={
             "min_product_baskets": 10,
             "tracking": TrackingSettings(uri=uri),
-            "preference": PreferenceSettings(trees=15, learning_rate=0.1, min_leaf_rows=20, min_customer_baskets=4),
+            "preference": PreferenceSettings(
+                trees=15,
+                learning_rate=0.1,
+                min_leaf_rows=20,
+                min_customer_baskets=4,
+                # Favourites are bought at random here: nothing beats counting them but by chance.
+                compared=("global_popularity", "two_tower_additive", "tifu_knn"),
+            ),
             "candidates": CandidateSettings(per_customer=20, popular=20, co_purchased=10),
             "optimizer": OptimizerSettings(catalogue_sample=6, bootstrap_draws=100),
         }

@@ -151,7 +151,7 @@ def test_each_model_is_a_run_that_shows_what_it_learnt_from_and_how_it_did(
     assert experiment is not None
     runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
     roles = {name: run.data.tags["role"] for name, run in runs.items()}
-    compared = {"global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive"}
+    compared = {"global_popularity", "two_tower_additive"}
     assert roles.items() >= {"ranker": "champion", "tifu_knn": "comparison", "all": "comparison"}.items()
     assert {name for name, role in roles.items() if role == "baseline"} == compared
     for name in ("ranker", "tifu_knn", *compared):
@@ -219,7 +219,8 @@ def test_a_refresh_is_compared_with_its_recipe_on_older_data(untrained: Settings
 
 def test_where_a_challenger_is_refused_the_champions_recipe_is_refreshed(untrained: Settings) -> None:
     """On so few days trees are no better than counting, which stands in; its recipe is refreshed beside the trees."""
-    few = untrained.model_copy(update={"preference": untrained.preference.model_copy(update={"trees": 1})})
+    counted = {"trees": 1, "compared": ("global_popularity", "personal_frequency")}
+    few = untrained.model_copy(update={"preference": untrained.preference.model_copy(update=counted)})
     first = ml.stages.train_preference.run(few, Context(AS_OF - timedelta(days=28), "stood_in", RunParams()))
     assert (first["kind"] != "ranker", first["is_champion"]) == (True, "true")
     ml.stages.train_preference.run(few, Context(AS_OF, "beside", RunParams()))

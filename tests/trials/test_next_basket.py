@@ -48,7 +48,7 @@ def test_personal_frequency_ranks_and_scores_as_worked_by_hand(folder: Path) -> 
     assert found.counts == {"customers": 3, "customers_without_past": 1, "products": 16}
 
 
-@pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive", *DEEP}))
+@pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive", "dense_network", *DEEP}))
 def test_nothing_from_the_cut_on_changes_a_ranking(tmp_path: Path, model: str) -> None:
     rankings = []
     for name, later in (("a", "d"), ("b", "ijk")):
