@@ -46,7 +46,7 @@ def assert_close(found: dict[Any, tuple[Any, ...]], wanted: dict[Any, tuple[Any,
 
 
 def test_a_build_says_what_it_did(built: Build, owner: Connection) -> None:
-    assert built.models == 36
+    assert built.models == 37
     assert built.tests > 90
     assert built.rows["ftr_baskets"] == fingerprint(owner, AS_OF)["baskets"][0] > 100
     ((invocation_id, through),) = rows(owner, "select dbt_invocation_id, data_through from features.ftr_builds")
@@ -131,7 +131,9 @@ def test_planted_future_rows_change_no_feature_and_another_day_stands_beside(
     )
     plant("reviews", [{"review_id": "late", "product_id": product, "rating": 1, "reviewed_at": late}])
     plant("stock_levels", [{"product_id": product, "counted_at": late, "on_hand_units": 0}])
-    day = {"starts_on": tomorrow, "ends_on": tomorrow}
+    # What begins tomorrow is on the shelves tonight, and known; what begins a day later is not.
+    later = tomorrow + timedelta(days=1)
+    day = {"starts_on": later, "ends_on": later}
     plant("promotions", [{"promotion_id": "late", "product_id": product, "kind": "display", **day}])
 
     build(shop, AS_OF)
