@@ -111,6 +111,7 @@ class AssociationSettings(BaseModel):
 
     shrinkage: float = Field(5.0, gt=0, description="Added to count and expectation of each pair.")
     min_pair_baskets: int = Field(5, ge=1)
+    sentences: bool = Field(False, description="The graph reads titles by the sentence model: minutes, if installed.")
 
 
 class CandidateSettings(BaseModel):

@@ -5,32 +5,35 @@ import polars as pl
 from scipy import sparse
 
 from ml.association.content import category_levels, title_words
-from ml.association.sentences import is_installed, sentence_vectors
+from ml.association.sentences import sentence_vectors
 from ml.errors import DataError
 
 VECTOR_SUFFIX = "_vector"
 
 
-def node_attributes(products: pl.DataFrame) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
+def node_attributes(products: pl.DataFrame, sentences: bool = False) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
     """Return the (products, features) attributes and the names of the kinds found.
 
-    Category levels, brand, titles (as sentence vectors where the sentence model is installed, else as TF-IDF of words)
-    and every column named ``*_vector``, whatever it was made of: pictures, sounds, texts. Each kind has rows of length
-    1, or 0 where the product lacks it. Vectors are centred, as what all have in common tells nobody apart.
+    Category levels, brand, titles (as TF-IDF of words, or as sentence vectors where they are asked for) and every
+    column named ``*_vector``, whatever it was made of: pictures, sounds, texts. Each kind has rows of length 1, or 0
+    where the product lacks it. Vectors are centred, as what all have in common tells nobody apart.
 
     Parameters
     ----------
     products
         ``title``, ``category_path``, ``brand``; optional list columns ``*_vector`` of numbers, null where unknown.
+    sentences
+        Whether titles are read by the sentence model: a choice, not a finding, so that equal data give equal models
+        whatever is installed.
 
     Raises
     ------
+    ConfigError
+        When sentences are asked for and their model is not installed.
     DataError
         When the vectors of a column differ in length, or hold what is no finite number.
     """
-    titles = (
-        sparse.csr_matrix(sentence_vectors(products["title"])) if is_installed() else title_words(products["title"])
-    )
+    titles = sparse.csr_matrix(sentence_vectors(products["title"])) if sentences else title_words(products["title"])
     kinds = {"title": titles, "category": category_levels(products["category_path"]), "brand": _brands(products)}
     for name in products.columns:
         if name.endswith(VECTOR_SUFFIX):

@@ -15,7 +15,9 @@ from ml.association.regression import BasketRegression
 Other = BasketRegression | GraphEmbedding | CategoryLift
 
 
-def other_readings(baskets: IndexedBaskets, catalogue: pl.DataFrame, seed: int) -> dict[str, Other]:
+def other_readings(
+    baskets: IndexedBaskets, catalogue: pl.DataFrame, seed: int, sentences: bool = False
+) -> dict[str, Other]:
     """Return the readings by name.
 
     Parameters
@@ -25,9 +27,11 @@ def other_readings(baskets: IndexedBaskets, catalogue: pl.DataFrame, seed: int) 
     catalogue
         One row for each of ``baskets.product_ids``, in their order: ``title``, ``category_path``, ``brand`` and any
         ``*_vector``.
+    sentences
+        Whether the graph reads titles by the sentence model.
     """
     return {
         "regression": BasketRegression(baskets),
-        "graph": GraphEmbedding(baskets, node_attributes(catalogue)[0], GraphParams(), seed),
+        "graph": GraphEmbedding(baskets, node_attributes(catalogue, sentences)[0], GraphParams(), seed),
         "category_lift": CategoryLift(baskets, catalogue["category_path"]),
     }

@@ -64,7 +64,14 @@ def run(settings: Settings, context: Context) -> Counts:
     params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
     rival, kind, against = _rival(champion, params, context, settings)
     windows, notes = pair_windows(
-        baskets, products, as_of, params, rival, partial(_readings, seed=seed), settings, seed
+        baskets,
+        products,
+        as_of,
+        params,
+        rival,
+        partial(_readings, seed=seed, sentences=settings.association.sentences),
+        settings,
+        seed,
     )
     newest, draws = windows[-1], settings.optimizer.bootstrap_draws
     lineage = {
@@ -139,7 +146,9 @@ def _recipe(params: CooccurrenceParams) -> str:
     return json.dumps({"kind": OURS, "params": asdict(params)}, sort_keys=True)
 
 
-def _readings(backtest: Cooccurrence, baskets: IndexedBaskets, products: pl.DataFrame, seed: int) -> dict[str, Reading]:
+def _readings(
+    backtest: Cooccurrence, baskets: IndexedBaskets, products: pl.DataFrame, seed: int, sentences: bool
+) -> dict[str, Reading]:
     """Return what stands beside ours, over the products of the backtest: the same counts read otherwise, and rivals."""
     catalogue = pl.DataFrame({"product_id": backtest.product_ids}).join(
         products, on="product_id", how="left", maintain_order="left"
@@ -148,7 +157,7 @@ def _readings(backtest: Cooccurrence, baskets: IndexedBaskets, products: pl.Data
         "population_lift": backtest.matrix("population_lift"),
         "cosine": backtest.matrix("cosine"),
         COMMISSIONED: AttributeCosine(attribute_vectors(catalogue)),
-        **other_readings(baskets, catalogue, seed),
+        **other_readings(baskets, catalogue, seed, sentences),
     }
 
 
