@@ -41,6 +41,7 @@ TINY_SHOP = {
 """The smallest shop in which small trees learn more than each customer's own frequencies, which the gate demands."""
 
 CHAIN_SECONDS = 900
+READING_SECONDS = 5
 
 
 class Stack:
@@ -151,7 +152,12 @@ class Stack:
             time.sleep(2)
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
-        """Answer a task that waits for a person."""
+        """Answer a task that waits for a person, no sooner than a person would.
+
+        Airflow 3.3 takes a task for killed that is queued again before the scheduler has read that the executor was
+        done with its first part (``SchedulerJobRunner.process_executor_events``), which takes it about a second.
+        """
+        time.sleep(READING_SECONDS)
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/-1/hitlDetails"
         self.api._call("PATCH", f"/api/v2{path}", {"chosen_options": [option]})
 

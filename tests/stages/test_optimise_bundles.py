@@ -36,7 +36,9 @@ def test_every_bundle_is_proven_optimal_and_says_over_what(shop: Settings, solve
     assert dict(named.iter_rows()) == {True: ["top_20"], False: ["top_20_without_earlier_bundles"]}
     assert (offered.filter(pl.col("bundle_rank") > 1)["candidates"] < 20).all()
     assert (offered["upper_bound"] >= offered["objective"]).all()
-    assert offered["customer_id"].n_unique() == CUSTOMERS_WITH_HISTORY
+    # Whether a second product pays for the customer who only ever bought one is the trained model's to say.
+    served = set(offered["customer_id"]) - {POOR}
+    assert served == {f"c{number:02d}" for number in range(CUSTOMERS_WITH_HISTORY)}
 
 
 def test_the_objective_can_be_worked_out_again_from_the_tables(shop: Settings, solved: Counts) -> None:
