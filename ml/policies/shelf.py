@@ -63,7 +63,7 @@ class Shelf:
         (pairs,) shrunk within-customer lift, for the joint probability whatever the policy.
     is_substitute
         (pairs,) whether the two were told to be substitutes, or are bought together less than chance would have it: the
-        whole interval of their lift lies below 1.
+        whole interval of their lift lies below 1. Where nothing was expected there is no such interval.
     """
 
     product_ids: tuple[str, ...]
@@ -111,7 +111,7 @@ class Shelf:
             known["code_b"].to_numpy().astype(np.int32),
             association,
             lift,
-            (known["lift_high"].to_numpy() < 1.0) | np.asarray(told),
+            ((expected > 0) & (known["lift_high"].to_numpy() < 1.0)) | np.asarray(told),
         )
 
     @cached_property

@@ -297,6 +297,17 @@ def test_substitutes_do_not_meet_where_complements_were_asked_for(
     assert failed(shop, run) == {"audit_no_bundle_holds_substitutes": 1}
 
 
+def test_a_pair_of_which_nothing_was_expected_is_no_substitute(
+    shop: Settings, products: None, owner: Connection
+) -> None:
+    run = Run(owner, "strangers", couples_stock=False)
+    run.bundle("b1", SOUND, ITEMS)
+    nothing = dict.fromkeys(("pair_baskets", "expected_baskets", "lift", "lift_low", "lift_high"), 0)
+    pair = {"product_a": "bread", "product_b": "milk", **nothing, "association": 1.0, "relation": "undecided"}
+    run.insert("associations", [pair])
+    assert failed(shop, run) == {}
+
+
 def test_substitutes_do_not_meet_however_wide_their_interval(shop: Settings, products: None, owner: Connection) -> None:
     run = Run(owner, "told apart", couples_stock=False)
     run.bundle("b1", SOUND, ITEMS)

@@ -115,6 +115,11 @@ def test_substitutes_are_those_bought_together_less_than_by_chance() -> None:
     assert problem.violations((0, 2)) == ()
 
 
+def test_a_pair_of_which_nothing_was_expected_is_no_substitute_though_its_interval_is_zero() -> None:
+    strangers = PAIRS.with_columns(expected_baskets=pl.lit(0.0), lift_high=pl.lit(0.0))
+    assert not Shelf.of(products(), strangers).is_substitute.any()
+
+
 def test_who_was_told_a_substitute_is_one_though_its_interval_is_wide_and_it_has_no_evidence_to_meet() -> None:
     told = PAIRS.with_columns(relation=pl.Series(["complement", "undecided", "undecided"]))
     row = {"product_a": "bread", "product_b": "tea", "pair_baskets": 1, "expected_baskets": 5.0, "lift_high": 1.1}

@@ -1,5 +1,5 @@
 -- Bundles of a run of complements that hold two substitutes, or two products which are bought together less than chance
--- would have it: the whole interval of their lift lies below 1.
+-- would have it: the whole interval of their lift lies below 1. Where nothing was expected there is no such interval.
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 
 select
@@ -19,5 +19,5 @@ inner join {{ source('ml', 'bundle_items') }} as second_items
 where
     pairs.run_id = {{ audited_run() }}
     and pairs.product_a <> pairs.product_b
-    and (pairs.relation = 'substitute' or pairs.lift_high < 1)
+    and (pairs.relation = 'substitute' or (pairs.expected_baskets > 0 and pairs.lift_high < 1))
     and {{ audited_param('complements_only') }}::boolean
