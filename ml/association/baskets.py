@@ -56,6 +56,12 @@ class IndexedBaskets:
             self.product_ids, self.starts[first:] - offset, self.items[offset:], self.customers[first:]
         )
 
+    def where(self, is_kept: NDArray[np.bool_]) -> "IndexedBaskets":
+        """Return the baskets of a (baskets,) mask, over the same products and customers."""
+        sizes = np.diff(self.starts)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[is_kept])])
+        return IndexedBaskets(self.product_ids, starts, self.items[np.repeat(is_kept, sizes)], self.customers[is_kept])
+
 
 def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = None) -> IndexedBaskets:
     """Return baskets as sparse rows.

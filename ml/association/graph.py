@@ -81,30 +81,36 @@ class GraphEmbedding:
     ----------
     curve
         (step, training loss, held-out loss) of each check; the state of the lowest held-out loss is kept.
+    unit
+        (products, dimensions) final embeddings, over the edges of all baskets.
     """
 
     def __init__(self, baskets: IndexedBaskets, attributes: sparse.csr_matrix, params: GraphParams, seed: int) -> None:
         rng = np.random.default_rng(seed)
         products = len(baskets.product_ids)
-        graph = _graph(baskets, params.min_pair_baskets)
-        shapes = (products, graph.shape[0] - products, attributes.shape[1])
-        free, people, maps = (
+        # What the number of steps is chosen by must not be among the edges: its pairs would find themselves there.
+        is_held = rng.random(baskets.baskets_total) < HELD_OUT_BASKETS
+        people = int(baskets.customers.max(initial=-1)) + 1
+        graph = _graph(baskets.where(~is_held), params.min_pair_baskets, people)
+        shapes = (products, people, attributes.shape[1])
+        free, customers, maps = (
             (0.1 * rng.standard_normal((rows, params.dimensions))).astype(np.float32) for rows in shapes
         )
         self._attributes = attributes.astype(np.float32)
         self._bought = (baskets.product_baskets() > 0).astype(np.float32)[:, None]
         self.curve: list[tuple[int, float, float]] = []
-        parts = [free * self._bought, people, maps]
-        self._unit = self._learned(parts, graph, baskets, params, rng)
+        parts = self._learned([free * self._bought, customers, maps], graph, baskets, is_held, params, rng)
+        whole = _graph(baskets, params.min_pair_baskets, people)
+        self._maps = parts[2]
+        self.unit = self._final(parts, whole, params.layers, np.float32(1.0))
 
     def _learned(
-        self, parts: list[Floats], graph: sparse.csr_matrix, baskets: IndexedBaskets, params: GraphParams,
-        rng: np.random.Generator,
-    ) -> Floats:  # fmt: skip
-        """Return the (products, dimensions) final embeddings of the state with the lowest held-out loss."""
-        is_held = rng.random(baskets.baskets_total) < HELD_OUT_BASKETS
+        self, parts: list[Floats], graph: sparse.csr_matrix, baskets: IndexedBaskets, is_held: NDArray[np.bool_],
+        params: GraphParams, rng: np.random.Generator,
+    ) -> list[Floats]:  # fmt: skip
+        """Return the parts in the state with the lowest held-out loss."""
         learned, held = _Pairs(baskets, ~is_held), _Pairs(baskets, is_held)
-        best = self._final(parts, graph, params.layers, np.float32(1.0))
+        best = [part.copy() for part in parts]
         if not learned.lines.size:
             return best
         checked = held.drawn(params.batch, rng) if held.lines.size else learned.drawn(params.batch, rng)
@@ -122,7 +128,9 @@ class GraphEmbedding:
             whole = self._final(parts, graph, params.layers, np.float32(1.0))
             there = softmax_loss(whole, *checked)[0]
             self.curve.append((step, loss, there))
-            lowest, best, since = (there, whole, 0) if there < lowest else (lowest, best, since + 1)
+            since += 1
+            if there < lowest:
+                lowest, best, since = there, [part.copy() for part in parts], 0
             if since == PATIENCE:
                 break
         return best
@@ -141,13 +149,17 @@ class GraphEmbedding:
         of_products = whole[: len(free)]
         return [of_products * kept, whole[len(free) :], self._attributes.T @ of_products]
 
+    def of_attributes(self, attributes: sparse.csr_matrix) -> Floats:
+        """Return the (rows, dimensions) embeddings of products nobody bought, by the columns that were learned with."""
+        return np.asarray(attributes.astype(np.float32) @ self._maps)
+
     def between(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> Reals:
         """Return the (pairs,) estimated lift of pairs given by code, > 0."""
-        return _lift((self._unit[first] * self._unit[second]).sum(axis=1))
+        return _lift((self.unit[first] * self.unit[second]).sum(axis=1))
 
     def summed(self, codes: NDArray[np.integer]) -> Reals:
         """Return the (products,) summed estimated lift of each product with those of ``codes``."""
-        return _lift(self._unit @ self._unit[codes].T).sum(axis=1)
+        return _lift(self.unit @ self.unit[codes].T).sum(axis=1)
 
 
 def propagated(graph: sparse.csr_matrix, own: Floats, layers: int) -> Floats:
@@ -224,9 +236,9 @@ class _Adam:
             part -= rate * mean / (np.sqrt(square) + np.float32(1e-8))
 
 
-def _graph(baskets: IndexedBaskets, least: int) -> sparse.csr_matrix:
+def _graph(baskets: IndexedBaskets, least: int, customers: int) -> sparse.csr_matrix:
     """Return the symmetric (products + customers)^2 matrix A of the module's head."""
-    products, customers = len(baskets.product_ids), int(baskets.customers.max(initial=-1)) + 1
+    products = len(baskets.product_ids)
     first, second, _, _ = count_pairs(baskets, least)
     owner = np.repeat(baskets.customers, np.diff(baskets.starts))
     is_known = owner >= 0

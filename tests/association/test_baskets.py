@@ -1,5 +1,6 @@
 """Baskets as arrays: order, known customers, what is left out."""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -48,3 +49,11 @@ def test_no_baskets_give_an_empty_index() -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(ColumnError, match="customer_id"):
         index_baskets(pl.DataFrame({"product_ids": [["x"]]}))
+
+
+def test_baskets_of_a_mask_keep_products_and_customers() -> None:
+    frame = pl.DataFrame({"customer_id": ["x", "y", "z"], "product_ids": [["a", "b"], ["b"], ["a", "c"]]})
+    whole = index_baskets(frame)
+    kept = whole.where(np.array([True, False, True]))
+    assert (kept.starts.tolist(), kept.items.tolist(), kept.customers.tolist()) == ([0, 2, 4], [0, 1, 0, 2], [0, 2])
+    assert kept.product_ids == whole.product_ids

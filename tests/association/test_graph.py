@@ -31,7 +31,7 @@ def catalogue(**columns: object) -> pl.DataFrame:
 def test_the_gradient_is_that_of_finite_differences_through_the_propagation() -> None:
     rng = np.random.default_rng(0)
     baskets = planted()
-    graph = _graph(baskets, 1).astype(np.float64)
+    graph = _graph(baskets, 1, 20).astype(np.float64)
     own = rng.normal(size=(graph.shape[0], 3))
     first, second = rng.integers(0, 10, 12), rng.integers(0, 10, 12)
     first = np.where(first == second, (first + 1) % 10, first)
@@ -57,7 +57,7 @@ def test_the_loss_of_two_pairs_worked_by_hand() -> None:
 
 def test_each_entry_of_the_graph_is_one_over_the_root_of_both_degrees() -> None:
     frame = pl.DataFrame({"customer_id": ["x"], "product_ids": [["a", "b"]]})
-    graph = _graph(index_baskets(frame, ["a", "b", "new"]), 1).toarray()
+    graph = _graph(index_baskets(frame, ["a", "b", "new"]), 1, 1).toarray()
     third = 1 / 3  # a, b and x are all tied to each other and to themselves
     assert graph == pytest.approx(
         np.array([[third, third, 0, third], [third, third, 0, third], [0, 0, 1, 0], [third, third, 0, third]])
@@ -73,6 +73,26 @@ def test_products_of_one_group_go_together_and_the_same_seed_gives_the_same() ->
     assert fitted.curve[-1][2] < fitted.curve[0][2]
     summed = fitted.summed(np.array([0, 1]))
     assert summed[2] == pytest.approx(fitted.between(np.array([2, 2]), np.array([0, 1])).sum())
+
+
+def test_baskets_that_choose_the_number_of_steps_are_no_edges_while_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def noted(baskets: IndexedBaskets, least: int, customers: int) -> sparse.csr_matrix:
+        seen.append(baskets.baskets_total)
+        return _graph(baskets, least, customers)
+
+    monkeypatch.setattr("ml.association.graph._graph", noted)
+    GraphEmbedding(planted(), node_attributes(catalogue())[0], PARAMS, 1)
+    learned, whole = seen
+    assert whole == planted().baskets_total
+    assert 0.8 * whole < learned < 0.97 * whole
+
+
+def test_what_is_not_in_the_graph_is_placed_like_what_is_there_without_sales() -> None:
+    attributes, _ = node_attributes(catalogue(category_path=[one[0] for one in PRODUCTS]))
+    fitted = GraphEmbedding(planted(), attributes, PARAMS, 1)
+    assert fitted.of_attributes(attributes[5:6]) == pytest.approx(fitted.unit[5:6], abs=1e-5)
 
 
 def test_a_product_without_sales_is_placed_by_its_category() -> None:
