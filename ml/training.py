@@ -7,7 +7,7 @@ import polars as pl
 
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
-from ml.evaluation.splits import all_bought, requests_between, training_cuts
+from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
 from ml.influence import influence
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
@@ -92,7 +92,7 @@ def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
     frames = []
     for back, cut in enumerate(training_cuts(through, wanted.target_baskets, wanted.holdout_days)):
         last = cut + timedelta(days=wanted.holdout_days - 1)
-        targets = _targets(Shop(ordinary, shop.products), cut, last, settings)
+        targets = targets_of(ordinary, cut, last, wanted.min_customer_baskets, settings)
         if targets.height:
             frames.append(asked(shop, targets, settings).with_columns(is_validation=pl.lit(back == 0)))
     if not frames:
@@ -109,28 +109,24 @@ def asked(shop: Shop, targets: pl.DataFrame, settings: Settings) -> pl.DataFrame
     return label(propose(shop.baskets, shop.products, targets.select("customer_id", "cut"), params), targets)
 
 
-def held_out(shop: Shop, as_of: date, settings: Settings) -> tuple[date, pl.DataFrame]:
-    """Return the last day a backtest may learn from, and what each customer bought after it within the horizon.
+def targets_of(baskets: pl.DataFrame, cut: date, last: date, least: int, settings: Settings) -> pl.DataFrame:
+    """Return who is asked for on the morning of ``cut``, and the answers as the horizon of the settings wants them.
 
-    Raises
-    ------
-    DataError
-        When no customer has one.
+    Parameters
+    ----------
+    last
+        Last day whose baskets may answer, for the next basket.
+    least
+        Baskets a customer must have before the cut.
+
+    Returns
+    -------
+    ``customer_id``, ``cut``, ``product_ids``. The next basket is asked of those who come, what is bought within 28 days
+    of everybody: nothing, where ``product_ids`` is empty.
     """
-    wanted = settings.preference
-    through = as_of - timedelta(days=wanted.holdout_days)
-    targets = _targets(shop, through + timedelta(days=1), as_of, settings)
-    if targets.is_empty():
-        raise DataError(f"not_enough_data: no customer has a held-out basket from {through} to {as_of}")
-    return through, targets
-
-
-def _targets(shop: Shop, cut: date, last: date, settings: Settings) -> pl.DataFrame:
-    wanted = settings.preference
-    targets = requests_between(shop.baskets, cut, last, wanted.min_customer_baskets)
-    if wanted.horizon == "next_basket":
-        return targets
-    return all_bought(shop.baskets, targets, HORIZON_DAYS)
+    if settings.preference.horizon == "next_basket":
+        return requests_between(baskets, cut, last, least)
+    return all_bought(baskets, customers_at(baskets, cut, max(1, least)), HORIZON_DAYS)
 
 
 def scored(model: PreferenceModel, shop: Shop, candidates: pl.DataFrame) -> pl.DataFrame:

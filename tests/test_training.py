@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ml.errors import DataError
 from ml.settings import PreferenceSettings, Settings
-from ml.training import Shop, asked, examples, fitted_ranker, held_out, scored
+from ml.training import Shop, asked, examples, fitted_ranker, scored, targets_of
 from tests.preference.conftest import CUT, World, world  # noqa: F401 - a fixture
 
 AS_OF = CUT - timedelta(days=1)
@@ -46,37 +46,48 @@ def test_examples_end_with_the_last_day_and_the_newest_are_for_validation(shop: 
     assert examples(planted, AS_OF, SETTINGS).equals(made)
 
 
-def test_the_backtest_predicts_the_first_basket_after_its_past(shop: Shop) -> None:
-    through, targets = held_out(shop, AS_OF, SETTINGS)
-    assert through == AS_OF - timedelta(days=28)
+def test_a_ranker_knows_nothing_of_the_baskets_it_is_asked_for(shop: Shop) -> None:
+    through = AS_OF - timedelta(days=28)
+    targets = targets_of(shop.baskets, through + timedelta(days=1), AS_OF, 2, SETTINGS)
     assert (targets["basket_on"] > through).all() and targets["customer_id"].is_unique().all()
     ranker, _ = fitted_ranker(shop, through, SETTINGS, seed=1)
     found = scored(ranker, shop, asked(shop, targets, SETTINGS))
     assert found["is_bought"].sum() > 0 and np.isfinite(found["preference"].to_numpy()).all()
+    past = Shop(shop.baskets.filter(pl.col("basket_on") <= through), shop.products)
+    alone, _ = fitted_ranker(past, through, SETTINGS, seed=1)
+    asked_alone = asked(past, targets, SETTINGS)
+    assert scored(alone, past, asked_alone)["preference"].equals(found["preference"])
 
 
 def test_too_little_data_is_said_so(shop: Shop) -> None:
     strict = Settings(preference=PreferenceSettings(min_customer_baskets=1000))
     with pytest.raises(DataError, match="not_enough_data"):
         examples(shop, AS_OF, strict)
-    with pytest.raises(DataError, match="not_enough_data"):
-        held_out(shop, AS_OF, strict)
 
 
-def test_within_28_days_all_that_is_bought_is_the_answer(shop: Shop) -> None:
+def test_within_28_days_everybody_is_asked_and_all_that_is_bought_is_the_answer(shop: Shop) -> None:
     wider = SETTINGS.model_copy(
         update={"preference": SETTINGS.preference.model_copy(update={"horizon": "next_28_days"})}
     )
-    one, all_of_it = examples(shop, AS_OF, SETTINGS), examples(shop, AS_OF, wider)
-    assert one.drop("is_bought").equals(all_of_it.drop("is_bought"))
-    assert (one["is_bought"] <= all_of_it["is_bought"]).all()
-    row = all_of_it.filter(pl.col("is_bought") & ~one["is_bought"]).row(0, named=True)
-    bought = shop.baskets.filter(
+    # ann came before the newest cut and never again: the next basket is not asked of her, 28 days are.
+    cut, keys = CUT - timedelta(days=28), ["customer_id", "cut", "product_id"]
+    gone = shop.baskets["customer_id"].drop_nulls().unique().sort()[0]
+    left = Shop(
+        shop.baskets.filter(pl.col("customer_id").ne_missing(gone) | (pl.col("basket_on") < cut)), shop.products
+    )
+    one, all_of_it = examples(left, AS_OF, SETTINGS), examples(left, AS_OF, wider)
+    assert one.filter(pl.col("cut") == cut, pl.col("customer_id") == gone).is_empty()
+    lapsed = all_of_it.filter(pl.col("cut") == cut, pl.col("customer_id") == gone)
+    assert lapsed.height and not lapsed["is_bought"].any()
+    both = one.join(all_of_it, on=keys, suffix="_within")
+    assert both.height == one.height and (both["is_bought"] <= both["is_bought_within"]).all()
+    row = both.filter(pl.col("is_bought_within") & ~pl.col("is_bought")).row(0, named=True)
+    bought = left.baskets.filter(
         pl.col("customer_id") == row["customer_id"],
         pl.col("basket_on").is_between(row["cut"], row["cut"] + timedelta(days=27)),
     )
     assert row["product_id"] in set(bought["product_ids"].explode())
-    ranker, _ = fitted_ranker(shop, AS_OF - timedelta(days=28), wider, seed=1)
+    ranker, _ = fitted_ranker(left, AS_OF - timedelta(days=28), wider, seed=1)
     assert ranker.params.horizon == "next_28_days"
 
 

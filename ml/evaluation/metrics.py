@@ -36,7 +36,8 @@ def by_customer(scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] =
     Parameters
     ----------
     targets
-        ``customer_id``, ``products`` (>= 1): products in the target basket.
+        ``customer_id``, ``products``: products in the target basket; with 0 there is nothing to find, so the customer
+        is left out.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def by_customer(scored: pl.DataFrame, targets: pl.DataFrame, ks: Sequence[int] =
     Jarvelin and Kekalainen (2002), Cumulated gain-based evaluation of IR techniques, ACM TOIS 20(4).
     """
     hits = ranked_hits(scored, max(ks)).with_columns(gain=1 / (pl.col("place") + 1).log(2))
-    table = targets.select("customer_id", "products").sort("customer_id")
+    table = targets.select("customer_id", "products").filter(pl.col("products") > 0).sort("customer_id")
     perfect = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, max(ks) + 2)))])
     for k in ks:
         counted = (

@@ -55,24 +55,39 @@ def requests_between(
     )
 
 
-def all_bought(baskets: pl.DataFrame, targets: pl.DataFrame, days: int) -> pl.DataFrame:
-    """Return ``targets`` with all different products the customer bought in the ``days`` from the cut on.
+def customers_at(baskets: pl.DataFrame, cut: date, min_baskets: int) -> pl.DataFrame:
+    """Return every customer with at least ``min_baskets`` baskets before ``cut``, whether or not they come again.
+
+    A probability of buying within days is one of all customers: asking only those who came would make it too high.
+
+    Returns
+    -------
+    ``customer_id``, ``cut``; ordered by customer.
+    """
+    past = baskets.filter(pl.col("customer_id").is_not_null(), pl.col("basket_on") < cut)
+    known = past.group_by("customer_id").len("earlier").filter(pl.col("earlier") >= min_baskets)
+    return known.select("customer_id", cut=pl.lit(cut)).sort("customer_id")
+
+
+def all_bought(baskets: pl.DataFrame, requests: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return the requests with all different products the customer bought in the ``days`` from the cut on.
 
     Parameters
     ----------
-    targets
-        Rows of :func:`requests_between`, whose ``product_ids`` are replaced.
+    requests
+        Rows of :func:`customers_at`; ``product_ids`` is empty where the customer bought nothing.
     """
     later = (pl.col("basket_on") - pl.col("cut")).dt.total_days()
     bought = (
-        targets.select("customer_id", "cut")
-        .join(baskets.select("customer_id", "basket_on", "product_ids"), on="customer_id")
+        requests.join(baskets.select("customer_id", "basket_on", "product_ids"), on="customer_id")
         .filter(later.is_between(0, days - 1))
         .explode("product_ids")
         .group_by("customer_id", "cut")
         .agg(pl.col("product_ids").unique().sort())
     )
-    return targets.drop("product_ids").join(bought, on=["customer_id", "cut"], maintain_order="left")
+    return requests.join(bought, on=["customer_id", "cut"], how="left", maintain_order="left").with_columns(
+        pl.col("product_ids").fill_null([])
+    )
 
 
 def last_baskets(baskets: pl.DataFrame, cut: date | None) -> pl.DataFrame:

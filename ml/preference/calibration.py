@@ -10,9 +10,16 @@ from sklearn.linear_model import LogisticRegression
 Floats = NDArray[np.float64]
 
 
+TILT = 1e-6
+"""Share of the raw probability in a calibrated one: it moves none by more, and keeps apart what a step would tie."""
+
+
 @dataclass(frozen=True)
 class Calibration:
     """A rising piecewise linear map from raw to calibrated probabilities; without knots it changes nothing.
+
+    An isotonic fit is made of steps, on which many products would share one probability and lose their order; the
+    map keeps it.
 
     Attributes
     ----------
@@ -24,10 +31,11 @@ class Calibration:
     calibrated: tuple[float, ...] = ()
 
     def __call__(self, probability: Floats) -> Floats:
-        """Return calibrated probabilities, (n,) in [0, 1]."""
+        """Return calibrated probabilities, (n,) in [0, 1], in the order of the raw ones."""
         if not self.raw:
             return np.clip(probability, 0.0, 1.0)
-        return np.interp(probability, self.raw, self.calibrated)
+        stepped = np.interp(probability, self.raw, self.calibrated)
+        return np.asarray((1 - TILT) * stepped + TILT * np.clip(probability, 0.0, 1.0))
 
 
 def fit_isotonic(probability: Floats, outcome: Floats) -> Calibration:

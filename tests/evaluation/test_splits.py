@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ml.evaluation.splits import all_bought, requests_between, rolling_origins, training_cuts
+from ml.evaluation.splits import all_bought, customers_at, requests_between, rolling_origins, training_cuts
 
 CUT = date(2017, 12, 4)
 
@@ -64,14 +64,17 @@ def test_training_windows_follow_each_other_and_end_with_the_data() -> None:
     assert cuts == [CUT - timedelta(days=28), CUT - timedelta(days=56), CUT - timedelta(days=84)]
 
 
-def test_all_that_is_bought_from_the_cut_on_for_some_days() -> None:
-    targets = pl.DataFrame({"customer_id": ["ann"], "cut": [date(2024, 3, 1)], "product_ids": [["a"]]})
+def test_everybody_known_by_the_cut_is_asked_what_they_buy_for_some_days() -> None:
     rows = [("ann", 29, ["z"]), ("ann", 1, ["b", "a"]), ("ann", 5, ["a", "c"]), ("ann", 6, ["d"]), ("bob", 2, ["e"])]
+    rows += [("cy", 28, ["z"]), (None, 28, ["z"])]
     bought = pl.DataFrame(
         {
             "customer_id": [who for who, _, _ in rows],
-            "basket_on": [date(2024, 2 if day == 29 else 3, day) for _, day, _ in rows],
+            "basket_on": [date(2024, 2 if day > 20 else 3, day) for _, day, _ in rows],
             "product_ids": [names for _, _, names in rows],
         }
     )
-    assert all_bought(bought, targets, 5)["product_ids"].to_list() == [["a", "b", "c"]]
+    requests = customers_at(bought, date(2024, 3, 1), min_baskets=1)
+    assert requests["customer_id"].to_list() == ["ann", "cy"], "bob is not known yet"
+    assert all_bought(bought, requests, 5)["product_ids"].to_list() == [["a", "b", "c"], []]
+    assert customers_at(bought, date(2024, 3, 6), min_baskets=2)["customer_id"].to_list() == ["ann"]
