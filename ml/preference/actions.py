@@ -17,12 +17,12 @@ def lines_of(events: pl.DataFrame) -> pl.DataFrame:
     events
         ``customer_id``, ``kind`` (one of :data:`ACTIONS`), ``product_id`` (null where it is about none), and
         ``occurred_at`` or ``occurred_on``; of the same day and without instants they stand in order of kind.
-        Purchases and events without a customer are left out.
+        Events without a customer are left out, and purchases but for the first of a customer's day.
 
     Returns
     -------
     ``customer_id``, ``occurred_on``, ``product_id``, ``action`` (position in ACTIONS), ``run`` (from 1, rising in
-    time).
+    time). A purchase is a run of its own without a product: it says where the day's visit stands, not what was bought.
 
     Raises
     ------
@@ -42,10 +42,13 @@ def lines_of(events: pl.DataFrame) -> pl.DataFrame:
     day = pl.col("occurred_on") if "occurred_on" in events.columns else pl.col("occurred_at").dt.date()
     numbers = {name: number for number, name in enumerate(ACTIONS)}
     run_of = ("customer_id", "occurred_on", "action")
+    is_purchase = pl.col("action") == BASKET
     return (
-        events.filter(pl.col("customer_id").is_not_null(), pl.col("kind") != ACTIONS[BASKET])
+        events.filter(pl.col("customer_id").is_not_null())
         .with_columns(occurred_on=day, action=pl.col("kind").replace_strict(numbers, return_dtype=pl.Int64))
         .sort("customer_id", "occurred_on", *(["occurred_at"] if has_instants else []), "action", "product_id")
+        .filter(~is_purchase | pl.struct(run_of).is_first_distinct())
+        .with_columns(product_id=pl.when(~is_purchase).then("product_id"))
         .with_columns(run=pl.struct(run_of).rle_id().cast(pl.Int64) + 1)
         .select("customer_id", "occurred_on", "product_id", "action", "run")
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.preference.actions import BASKET
-from ml.preference.networks import LONG_CLOCK
+from ml.preference.networks import LONG_CLOCK, waited
 from ml.preference.windows import CLOCKS_DAYS, Windows
 
 Ints = NDArray[np.int64]
@@ -17,7 +17,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows as tensors on the network's device, with the products that are each window's own.
+    """Windows as tensors on the network's device, with the products that are each window's own, and Q questions each.
+
+    A question is what the next visit on or after a day, its *cut*, will hold; tokens of earlier days are known.
 
     Attributes
     ----------
@@ -31,6 +33,9 @@ class Batch:
         (B, S, O) 1 where a token holds an own product.
     habit, earlier
         (B, clocks, O) and (B, clocks): faded visits before the window that held it, and all.
+    seen, cut
+        (B, Q) how many tokens of the window are known to each question, which is the last known one's place after the
+        start token; its day.
     """
 
     day: Tensor
@@ -41,10 +46,29 @@ class Batch:
     held: Tensor
     habit: Tensor
     earlier: Tensor
+    seen: Tensor
+    cut: Tensor
 
     @classmethod
-    def of(cls, windows: Windows, device: torch.device) -> "Batch":
-        """Return the tensors of windows."""
+    def learning(cls, windows: Windows, device: torch.device, rng: np.random.Generator) -> "Batch":
+        """Return windows with a question a token, as if asked on a day between the last known one and the token's.
+
+        Of these days each is as likely: a shop asks on its own days, not on the day of the customer's last visit.
+        """
+        day = windows.day
+        is_earlier = (day[:, None, :] < day[:, :, None]) & (day[:, None, :] >= 0)  # (B, Q, S)
+        seen = is_earlier.sum(axis=2)
+        last = np.take_along_axis(day, np.maximum(seen - 1, 0), axis=1)
+        waited = rng.random(day.shape) * np.where(seen > 0, day - last, 1)
+        return cls._of(windows, seen, day - waited.astype(np.int64), device)
+
+    @classmethod
+    def asking(cls, windows: Windows, cuts: Ints, device: torch.device) -> "Batch":
+        """Return windows with one question each, at its cut (B,): all tokens are known."""
+        return cls._of(windows, (windows.day >= 0).sum(axis=1)[:, None], cuts[:, None], device)
+
+    @classmethod
+    def _of(cls, windows: Windows, seen: Ints, cut: Ints, device: torch.device) -> "Batch":
         size, (rows, slots) = len(windows), windows.day.shape
         row = np.repeat(np.arange(size), np.diff(windows.starts))
         habit_row = np.repeat(np.arange(size), np.diff(windows.habit_starts))
@@ -54,78 +78,66 @@ class Batch:
         habit = np.zeros((rows, windows.earlier.shape[1], own.shape[1]), np.float32)
         habit[habit_row, :, at[len(row) :]] = windows.habit
         place = row * (slots + 1) + windows.slot + 1
-        parts = (windows.day, windows.kind, place, windows.product, own, held, habit, windows.earlier)
+        parts = (windows.day, windows.kind, place, windows.product, own, held, habit, windows.earlier, seen, cut)
         return cls(*(torch.from_numpy(part).to(device) for part in parts))
 
     def past(self, attention: Tensor) -> tuple[Tensor, Tensor]:
-        """Return visits (B, T - 1, 1) and shares (B, T - 1, O, 1 + clocks) of own products, as ``logits`` takes them.
+        """Return state (B, Q, 2) and shares (B, Q, O, 1 + clocks) of own products, as ``logits`` takes them.
 
         Parameters
         ----------
         attention
-            (B, T, T), of :class:`ml.preference.networks.Network`; the last token predicts nothing and is left out.
+            (B, Q, T), of :class:`ml.preference.networks.Network`.
         """
-        fades, since = self._fades()
-        return self._past(attention[:, :-1], fades[:, :, :-1], since[:, :, :-1])
+        clocks = torch.tensor(CLOCKS_DAYS, dtype=torch.float32, device=self.day.device)
+        fades = fading(self.day, self.kind == BASKET, self.seen, self.cut, clocks)  # (B, K, Q, S)
+        since = torch.exp(-(self.cut - self.day[:, :1]).clamp(min=0)[:, None] / clocks[:, None])  # (B, K, Q)
+        visits = fades.sum(dim=3) + since * self.earlier[..., None]  # (B, K, Q)
+        counts = fades @ self.held[:, None] + since[..., None] * self.habit[:, :, None]  # (B, K, Q, O)
+        faded = counts / visits.clamp(min=1e-6)[..., None]
+        shares = torch.cat([(attention[..., 1:] @ self.held)[:, None], faded], dim=1)
+        gap = waited(self.day, self.seen, self.cut).to(visits.dtype)
+        return torch.stack([visits[:, LONG_CLOCK], gap], dim=2), shares.permute(0, 2, 3, 1)
 
     def past_of(self, attention: Tensor, row: Tensor, product: Tensor, catalogue: int) -> tuple[Tensor, Tensor]:
-        """Return visits (n,) and shares (n, 1 + clocks) of given products after the last token.
+        """Return state (n, 2) and shares (n, 1 + clocks) of given products at the first question of each window.
 
         Parameters
         ----------
         attention
-            (B, T) of the last tokens.
+            (B, Q, T).
         row, product
             (n,) windows and products asked for, own or not.
         catalogue
             How many products there are.
         """
-        every, last = torch.arange(len(self.day), device=row.device), (self.day >= 0).sum(dim=1)
-        fades, since = self._fades()
-        visits, shares = self._past(
-            attention[:, None], fades[every, :, last][:, :, None], since[every, :, last][..., None]
-        )
+        state, shares = self.past(attention)
         shares = functional.pad(shares[:, 0], (0, 0, 0, 1))  # one more column, of nothing
         column = row.new_full((len(self.own), catalogue + 1), -1)
         numbers = torch.arange(self.own.shape[1], device=row.device).expand_as(self.own)
         column.scatter_(1, self.own % (catalogue + 1), numbers)  # -1 falls on the last column
-        return visits[row, 0, 0], shares[row, column[row, product]]
-
-    def _fades(self) -> tuple[Tensor, Tensor]:
-        """Return how much each visit (B, clocks, T, S) and what was before the window (B, clocks, T) counts."""
-        clocks = torch.tensor(CLOCKS_DAYS, dtype=torch.float32, device=self.day.device)
-        on = torch.cat([self.day[:, :1], self.day], dim=1)
-        since = torch.exp(-(on - on[:, :1]).clamp(min=0)[:, None] / clocks[:, None])
-        return fading(self.day, self.kind == BASKET, clocks), since
-
-    def _past(self, attention: Tensor, fades: Tensor, since: Tensor) -> tuple[Tensor, Tensor]:
-        """Return visits (B, tokens, 1) and shares (B, tokens, O, 1 + clocks) after tokens that look back like this."""
-        visits = fades.sum(dim=3) + since * self.earlier[..., None]  # (B, K, tokens)
-        counts = fades @ self.held[:, None] + since[..., None] * self.habit[:, :, None]  # (B, K, tokens, O)
-        faded = counts / visits.clamp(min=1e-6)[..., None]
-        shares = torch.cat([(attention[..., 1:] @ self.held)[:, None], faded], dim=1)
-        return visits[:, LONG_CLOCK, :, None], shares.permute(0, 2, 3, 1)
+        return state[row, 0], shares[row, column[row, product]]
 
 
-def fading(day: Tensor, is_visit: Tensor, clocks: Tensor) -> Tensor:
-    """Return exp(-age / clock) of each visit, seen from each token on or after it; nothing of other tokens.
+def fading(day: Tensor, is_visit: Tensor, seen: Tensor, cut: Tensor, clocks: Tensor) -> Tensor:
+    """Return exp(-age / clock) of each known visit at each question's cut; nothing of other tokens.
 
     Parameters
     ----------
     day, is_visit
         (B, S) days, and which tokens are visits.
+    seen, cut
+        (B, Q) of the questions.
     clocks
         (K,) days.
 
     Returns
     -------
-    (B, K, T, S); the token in front stands on the first day.
+    (B, K, Q, S).
     """
-    on = torch.cat([day[:, :1], day], dim=1)
-    age = (on[:, :, None] - day[:, None, :]).clamp(min=0)  # (B, T, S)
-    steps = torch.arange(day.shape[1] + 1, device=day.device)
-    is_seen = (steps[:, None] > steps[:-1]) & is_visit[:, None, :]  # token t is the start or visit t - 1
-    return torch.exp(-age[:, None] / clocks[:, None, None]) * is_seen[:, None]
+    age = (cut[:, :, None] - day[:, None, :]).clamp(min=0)  # (B, Q, S)
+    is_known = (torch.arange(day.shape[1], device=day.device) < seen[..., None]) & is_visit[:, None]
+    return torch.exp(-age[:, None] / clocks[:, None, None]) * is_known[:, None]
 
 
 def _own(row: Ints, product: Ints, size: int) -> tuple[Ints, Ints]:

@@ -1,17 +1,19 @@
 """Networks that read a window of visits and events: a Transformer, a GRU or an LSTM, each with a copy head.
 
-B windows of T tokens: a start token, then up to S = T - 1 visits and runs of events. Every token predicts the visit
-after it. The logit of product i after token t is
+B windows of T tokens: a start token, then up to S = T - 1 visits and runs of events. Q questions a window ask what the
+next visit on or after a day will hold, the question's cut; the tokens of earlier days are known, t being the last of
+them, g days before the cut. The logit of product i at question q is
 
-    w(h_t) . e_i + o_ti + r(x_ti),    x_ti = (log(1 + 55 c_ti), log(1 + 55 f_ti), log(1 + n_t), o_ti),
+    w(h_t + b_g) . e_i + o_qi + r(x_qi),    x_qi = (log(1 + 55 c_qi), log(1 + 55 f_qi), log(1 + n_q), log(1 + g), o_qi),
 
-with e_i of product, category and brand together, so that a product never sold has one too; c_ti = sum_s a_ts [i in
-token s] with a_ts an attention over the tokens up to t (the copy or pointer head: See, Liu and Manning 2017, ACL);
-f_ti the shares of ALL the customer's visits up to t that held i, each visit faded over one of several clocks, so that
-habits older than the window count; n_t the faded visits themselves. o_ti starts as the log odds of the decayed
-personal frequency (f n + p_i) / (n + 1), p_i the product's popularity, so learning begins at the best simple baseline,
-and r, a small network, corrects it. Of products that the customer never bought o_ti is a line of log(1 + n) and the
-popularity's log odds, and r is nothing unless they were looked at. A second head says which action comes next.
+with e_i of product, category and brand together, so that a product never sold has one too; b_g of the days waited;
+c_qi = sum_s a_qs [i in token s] with a_qs an attention over the tokens up to t that knows their age at the cut (the
+copy or pointer head: See, Liu and Manning 2017, ACL); f_qi the shares of ALL the customer's visits up to t that held i,
+each visit faded over one of several clocks, so that habits older than the window count; n_q the visits themselves,
+faded up to the cut. o_qi starts as the log odds of the decayed personal frequency (f n + p_i) / (n + 1), p_i the
+product's popularity, so learning begins at the best simple baseline, and r, a small network, corrects it. Of products
+that the customer never bought o_qi is a line of log(1 + n), the popularity's log odds and log(1 + g), and r is nothing
+unless they were looked at. A second head says which action comes after each token.
 Transformer: Vaswani et al. 2017, NIPS; GRU: Cho et al. 2014, EMNLP; LSTM: Hochreiter and Schmidhuber 1997,
 Neural Comput. 9.
 """
@@ -76,6 +78,7 @@ class Network(nn.Module):
             nn.init.zeros_(table.weight[0])
         self.log_odds = nn.Embedding.from_pretrained(log_odds[:, None], freeze=False)
         self.gap = nn.Embedding(GAP_BUCKETS, d)
+        self.until = nn.Embedding(GAP_BUCKETS, d)
         self.place = nn.Embedding(shape.tokens, d)
         self.action = nn.Embedding(shape.actions, d, padding_idx=0)  # a visit is marked by no vector
         self.start = nn.Parameter(torch.zeros(d))
@@ -87,10 +90,10 @@ class Network(nn.Module):
         self.copy_age = nn.Embedding(GAP_BUCKETS, 1)
         self.copy_back = nn.Embedding(shape.tokens, 1)
         self.copy_action = nn.Embedding(shape.actions, 1)
-        self.correction = nn.Sequential(nn.Linear(3 + shape.clocks, 16), nn.GELU(), nn.Linear(16, 1))
-        self.never = nn.Parameter(torch.tensor([-1.0, 0.0, 0.0]))
+        self.correction = nn.Sequential(nn.Linear(4 + shape.clocks, 16), nn.GELU(), nn.Linear(16, 1))
+        self.never = nn.Parameter(torch.tensor([-1.0, 0.0, 0.0, 0.0]))
         # taste and correction start from nothing: drawn at random they would drown the habits
-        parts = (self.copy_age, self.copy_back, self.copy_action, self.want, self.correction[-1])
+        parts = (self.until, self.copy_age, self.copy_back, self.copy_action, self.want, self.correction[-1])
         for value in (value for part in parts for value in part.parameters()):
             nn.init.zeros_(value)
 
@@ -99,8 +102,10 @@ class Network(nn.Module):
         e: Tensor = self.product(product) + self.category(category) + self.brand(brand)
         return e
 
-    def forward(self, e: Tensor, day: Tensor, kind: Tensor, place: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
-        """Return h (B, T, d) and the copy attention a (B, T, T), whose first column is nothing.
+    def forward(
+        self, e: Tensor, day: Tensor, kind: Tensor, place: Tensor, product: Tensor, seen: Tensor, cut: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return h (B, T, d), h + b of the questions (B, Q, d), and a (B, Q, T), whose first column is nothing.
 
         Parameters
         ----------
@@ -110,6 +115,8 @@ class Network(nn.Module):
             (B, S) int64, -1 after the last token.
         place, product
             (L,) int64: ``row * T + token`` of each line, and its row in ``e``.
+        seen, cut
+            (B, Q) int64: tokens that each question knows, and its day.
         """
         batch, tokens, d = day.shape[0], day.shape[1] + 1, self.shape.dimensions
         flat = e.new_zeros(batch * tokens, d).index_add(0, place, e[product])
@@ -123,7 +130,9 @@ class Network(nn.Module):
         x = self.norm(bags + first + self.place.weight[:tokens])
         is_padding = torch.cat([day.new_zeros(batch, 1, dtype=torch.bool), day < 0], dim=1)  # (B, T)
         h = self._encoded(x, is_padding)
-        return h, self._copied(h, x, day, kind, is_padding)
+        known = h.gather(1, seen[..., None].expand(*seen.shape, d))
+        asked = known + self.until(_bucket(waited(day, seen, cut)))
+        return h, asked, self._copied(asked, x, day, kind, is_padding, seen, cut)
 
     def _encoded(self, x: Tensor, is_padding: Tensor) -> Tensor:
         if self.shape.encoder != "transformer":
@@ -132,38 +141,40 @@ class Network(nn.Module):
         read: Tensor = self.encoder(x, mask=_future(x), src_key_padding_mask=is_padding, is_causal=True)
         return read
 
-    def _copied(self, h: Tensor, x: Tensor, day: Tensor, kind: Tensor, is_padding: Tensor) -> Tensor:
+    def _copied(
+        self, asked: Tensor, x: Tensor, day: Tensor, kind: Tensor, is_padding: Tensor, seen: Tensor, cut: Tensor
+    ) -> Tensor:
         token = torch.arange(x.shape[1], device=x.device)
-        level = self.query(h) @ self.key(x).transpose(1, 2) / self.shape.dimensions**0.5  # (B, T, T)
+        level = self.query(asked) @ self.key(x).transpose(1, 2) / self.shape.dimensions**0.5  # (B, Q, T)
         on = torch.cat([day[:, :1], day], dim=1)
-        age = _bucket((on[:, :, None] - on[:, None, :]).clamp(min=0))
-        back = (token[:, None] - token).clamp(min=0)
+        age = _bucket((cut[:, :, None] - on[:, None, :]).clamp(min=0))
+        back = seen[..., None] - token
         of_kind = nn.functional.pad(self.copy_action(kind.clamp(min=0))[..., 0], (1, 0))  # (B, T)
-        level = level + self.copy_age(age)[..., 0] + self.copy_back(back)[..., 0] + of_kind[:, None]
-        level = level.masked_fill(_future(x) | is_padding[:, None, :], float("-inf"))
+        level = level + self.copy_age(age)[..., 0] + self.copy_back(back.clamp(min=0))[..., 0] + of_kind[:, None]
+        level = level.masked_fill((back < 0) | is_padding[:, None, :], float("-inf"))
         return level.softmax(dim=2) * (token > 0)  # the start token's share is copied from nowhere
 
-    def logits(self, taste: Tensor, product: Tensor, visits: Tensor, shares: Tensor | None = None) -> Tensor:
+    def logits(self, taste: Tensor, product: Tensor, state: Tensor, shares: Tensor | None = None) -> Tensor:
         """Return logits of the shape of ``taste``.
 
         Parameters
         ----------
         taste
-            (...) products w(h) . e.
-        product, visits
-            (...) rows of the product table; n.
+            (...) products w(h + b) . e.
+        product, state
+            (...) rows of the product table; (..., 2): n and g.
         shares
             (..., 1 + clocks): c and f; None: the customer never had these products.
         """
         popular: Tensor = self.log_odds(product)[..., 0]
-        more = visits.log1p()
-        never = popular + self.never[0] * more + self.never[1] * popular + self.never[2]
+        visits, more, gap = state[..., 0], state[..., 0].log1p(), state[..., 1].log1p()
+        never = popular + self.never[0] * more + self.never[1] * popular + self.never[2] + self.never[3] * gap
         if shares is None:
             return taste + never
         held = shares[..., 1 + LONG_CLOCK] * visits
         p = ((held + popular.sigmoid()) / (visits + 1.0)).clamp(max=1 - 1e-4)
         start = torch.where(held > 0, torch.logit(p), never)
-        x = torch.cat([torch.log1p(SHARPNESS * shares), more[..., None], start[..., None]], dim=-1)
+        x = torch.cat([torch.log1p(SHARPNESS * shares), torch.stack([more, gap, start], dim=-1)], dim=-1)
         return taste + start + self.correction(x)[..., 0] * (shares > 0).any(dim=-1)
 
 
@@ -178,6 +189,12 @@ def _encoder(shape: Shape) -> nn.Module:
 
 def _future(x: Tensor) -> Tensor:
     return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+
+
+def waited(day: Tensor, seen: Tensor, cut: Tensor) -> Tensor:
+    """Return (B, Q) days from the last known token to the cut, at least 1; 0 where nothing is known."""
+    last = day.gather(1, (seen - 1).clamp(min=0))
+    return (cut - last) * (seen > 0)
 
 
 def _bucket(days: Tensor) -> Tensor:

@@ -169,9 +169,10 @@ class SequenceModel:
         with seeded(self.params.threads, self.params.seed), torch.no_grad():
             for first in range(0, requests.height, REQUESTS_AT_ONCE):
                 some = slice(first, first + REQUESTS_AT_ONCE)
-                batch = Batch.of(tokens.last(customers[some], cuts[some], self.params.visits), device())
-                _, h, _ = _read(self._network, rows, batch)
-                parts.append(self._network.next_action(h).softmax(dim=1).double().cpu().numpy())
+                batch = self._batch(tokens, customers[some], cuts[some])
+                _, h, _, _ = _read(self._network, rows, batch)
+                last = h[torch.arange(len(h), device=h.device), batch.seen[:, 0]]
+                parts.append(self._network.next_action(last).softmax(dim=1).double().cpu().numpy())
         return requests.with_columns(pl.DataFrame(np.concatenate(parts), schema=list(ACTIONS)))
 
     @torch.no_grad()
@@ -192,14 +193,18 @@ class SequenceModel:
         with seeded(self.params.threads, self.params.seed):
             for first in range(0, requests.height, REQUESTS_AT_ONCE):
                 some = slice(first, first + REQUESTS_AT_ONCE)
-                batch = Batch.of(tokens.last(customers[some], cuts[some], self.params.visits), device())
+                batch = self._batch(tokens, customers[some], cuts[some])
                 mine = order[slice(*np.searchsorted(request[order], [first, first + REQUESTS_AT_ONCE]))]
                 row, wanted = (torch.from_numpy(part).to(device()) for part in (request[mine] - first, product[mine]))
-                e, h, attention = _read(network, rows, batch)
-                taste = (network.want(h)[row] * e[wanted]).sum(dim=1)
-                visits, shares = batch.past_of(attention, row, wanted, len(e))
-                logits[mine] = network.logits(taste, rows.product[wanted], visits, shares).double().cpu().numpy()
+                e, _, question, attention = _read(network, rows, batch)
+                taste = (network.want(question[:, 0])[row] * e[wanted]).sum(dim=1)
+                past = batch.past_of(attention, row, wanted, len(e))
+                logits[mine] = network.logits(taste, rows.product[wanted], *past).double().cpu().numpy()
         return logits
+
+    def _batch(self, tokens: Tokens, customers: Ints, cuts: Ints) -> Batch:
+        """Return the customers' last tokens before their cuts, and what is asked there."""
+        return Batch.asking(tokens.last(customers, cuts, self.params.visits), cuts, device())
 
     def _rows(self, history: History, products: pl.DataFrame) -> Rows:
         """Return the rows of the history's products, and a last one of what nobody has heard of."""
@@ -258,12 +263,10 @@ class SequenceModel:
         return model
 
 
-def _read(network: Network, rows: Rows, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Return e (P, d), h (B, d) after the last token of each window, and its copy attention (B, T)."""
+def _read(network: Network, rows: Rows, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return e (P, d), and h (B, T, d), the questions (B, Q, d) and their copy attention (B, Q, T)."""
     e = network.embedded(rows.product, rows.category, rows.brand)
-    h, attention = network(e, batch.day, batch.kind, batch.place, batch.product)
-    every, last = torch.arange(len(h), device=h.device), (batch.day >= 0).sum(dim=1)
-    return e, h[every, last], attention[every, last]
+    return e, *network(e, batch.day, batch.kind, batch.place, batch.product, batch.seen, batch.cut)
 
 
 class Transformer(SequenceModel):

@@ -1,4 +1,4 @@
-"""How a sequence network learns: every visit of every customer is predicted from the tokens before it.
+"""How a sequence network learns: every visit of every customer is predicted from the tokens of earlier days.
 
 The loss is the binary cross-entropy over the whole catalogue. Products in a customer's window or habits are all
 counted, the others by ``negatives`` drawn evenly for each batch and weighted up to all of them, so outputs stay
@@ -128,34 +128,34 @@ def loss_of(
 ) -> tuple[Tensor, int]:
     """Return the mean loss of a visit, over the catalogue, and how many visits were counted."""
     device = rows.product.device
-    batch = Batch.of(windows, device)
+    batch = Batch.learning(windows, device, rng)
     is_token = (batch.day >= 0) & (
         torch.arange(batch.day.shape[1], device=device) >= torch.from_numpy(windows.counted).to(device)[:, None]
     )
     is_counted = is_token & (batch.kind == BASKET)  # (B, S)
     counted = int(is_counted.sum())
     e = network.embedded(rows.product, rows.category, rows.brand)
-    h, attention = network(e, batch.day, batch.kind, batch.place, batch.product)
-    h = h[:, :-1]  # token t predicts token t + 1, which is slot t
-    want = network.want(h)
+    h, question, attention = network(e, batch.day, batch.kind, batch.place, batch.product, batch.seen, batch.cut)
+    want = network.want(question)  # (B, S, d): a question a slot
     is_own = batch.own >= 0  # (B, O)
     inside = batch.own.clamp(min=0)
     asked = is_counted[..., None] & is_own[:, None]  # (B, S, O)
     product = rows.product[inside][:, None].expand(asked.shape)[asked]
     taste = (want @ e[inside].transpose(1, 2))[asked]
-    visits, shares = batch.past(attention)  # (B, S, 1) and (B, S, O, 1 + clocks)
-    logits = network.logits(taste, product, visits.expand(asked.shape)[asked], shares[asked])
+    state, shares = batch.past(attention)  # (B, S, 2) and (B, S, O, 1 + clocks)
+    state = state[:, :, None]
+    logits = network.logits(taste, product, state.expand(*asked.shape, 2)[asked], shares[asked])
     loss = functional.binary_cross_entropy_with_logits(logits, batch.held[asked], reduction="sum")
 
     catalogue = len(rows.product)
     drawn = rng.choice(catalogue, min(negatives, catalogue), replace=False)  # (N,)
     outside = torch.from_numpy(drawn).to(device)
     is_other = ~_is_among(batch.own, outside, catalogue)  # (B, N)
-    logits = network.logits(want @ e[outside].T, rows.product[outside], visits)
+    logits = network.logits(want @ e[outside].T, rows.product[outside], state)
     weight = catalogue / len(drawn)  # the inverse of a product's chance to be drawn
     loss = loss + weight * functional.softplus(logits)[is_counted[..., None] & is_other[:, None]].sum()
     if bool((batch.kind > BASKET).any()):
-        said = network.next_action(h)[is_token]
+        said = network.next_action(h[:, :-1])[is_token]  # token t foretells token t + 1, which is slot t
         loss = loss + NEXT_ACTION_WEIGHT * functional.cross_entropy(said, batch.kind[is_token], reduction="sum")
     return loss / max(counted, 1), counted
 

@@ -74,9 +74,11 @@ class Windows:
 
 @dataclass(frozen=True)
 class Tokens:
-    """All tokens of a shop's customers, ordered by customer and day; on one day the visit stands before the events.
+    """All tokens of a shop's customers, ordered by customer and time.
 
-    So a visit is predicted from earlier days alone, as a cut in the morning has it.
+    Baskets have no instant: a visit stands where the day's first purchase event does, and before the events of a day
+    that has none. What a visit holds is predicted from the tokens of earlier days alone, as a cut in the morning has
+    it; which action comes next, from all tokens before it.
 
     Attributes
     ----------
@@ -105,6 +107,8 @@ class Tokens:
         kind, run = np.full(len(day), BASKET), np.zeros(len(day), np.int64)
         if events is not None and not events.is_empty():
             lines = lines_of(events).filter(pl.col("customer_id").is_in(history.customers.implode()))
+            run = _places(lines.filter(pl.col("action") == BASKET), history, customer, day)
+            lines = lines.filter(pl.col("action") != BASKET)
             customer = np.concatenate([customer, positions(lines["customer_id"], history.customers)])
             day = np.concatenate([day, days(lines["occurred_on"])])
             product = np.concatenate([product, positions(lines["product_id"], history.products)])
@@ -203,6 +207,20 @@ def ranges(first: Ints, end: Ints) -> tuple[Ints, Ints]:
     """Return where each range from first to end begins in their concatenation, and the concatenation."""
     starts = np.concatenate([[0], np.cumsum(end - first)]).astype(np.int64)
     return starts, np.repeat(first - starts[:-1], end - first) + np.arange(starts[-1])
+
+
+def _places(purchases: pl.DataFrame, history: History, customer: Ints, day: Ints) -> Ints:
+    """Return (lines,) the run at which each line's customer first purchased on its day; 0 where no event says so."""
+    lines = pl.DataFrame({"customer": customer, "day": day})
+    first = pl.DataFrame(
+        {
+            "customer": positions(purchases["customer_id"], history.customers),
+            "day": days(purchases["occurred_on"]),
+            "run": purchases["run"].cast(pl.Int64),
+        }
+    )
+    found = lines.join(first, on=["customer", "day"], how="left", maintain_order="left")["run"]
+    return found.fill_null(0).to_numpy()
 
 
 def _sums(at: Ints, values: Floats, size: int) -> Floats:

@@ -48,20 +48,33 @@ def rows() -> Rows:
     return Rows(torch.arange(PRODUCTS) + 1, torch.arange(PRODUCTS) % 3, torch.arange(PRODUCTS) % 2)
 
 
-def read(net: Network, window: Windows) -> tuple[torch.Tensor, torch.Tensor, Batch]:
-    batch, all_rows = Batch.of(window, CPU), rows()
+def read(net: Network, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return h of the tokens, the questions and their copy attention."""
+    all_rows = rows()
     e = net.embedded(all_rows.product, all_rows.category, all_rows.brand)
-    return *net(e, batch.day, batch.kind, batch.place, batch.product), batch
+    return net(e, batch.day, batch.kind, batch.place, batch.product, batch.seen, batch.cut)  # type: ignore[no-any-return]
+
+
+def learning(window: Windows, seed: int = 0) -> Batch:
+    return Batch.learning(window, CPU, RNG(seed))
+
+
+def asking(window: Windows, day: int) -> Batch:
+    return Batch.asking(window, np.full(len(window), day), CPU)
 
 
 @pytest.mark.parametrize("encoder", ["transformer", "gru", "lstm"])
 def test_nothing_later_changes_what_a_token_says(encoder: str) -> None:
     other = windows([*TOKENS[:3], (140, 2, [5]), (150, 0, [3, 6])], {}, [0.0] * len(CLOCKS_DAYS))
     with torch.no_grad():
-        (h, attention, _), (other_h, other_attention, _) = (read(network(encoder), one) for one in (WINDOW, other))
-    assert h.shape == (1, SLOTS + 1, SHAPE.dimensions) and attention.shape == (1, SLOTS + 1, SLOTS + 1)
+        (h, asked, attention), (other_h, other_asked, other_attention) = (
+            read(network(encoder), learning(one)) for one in (WINDOW, other)
+        )
+    assert h.shape == (1, SLOTS + 1, SHAPE.dimensions) and attention.shape == (1, SLOTS, SLOTS + 1)
+    assert asked.shape == (1, SLOTS, SHAPE.dimensions)
     assert torch.allclose(h[:, :4], other_h[:, :4], atol=1e-6)
-    assert torch.allclose(attention[:, :4], other_attention[:, :4], atol=1e-6)
+    assert torch.allclose(asked[:, :3], other_asked[:, :3], atol=1e-6)
+    assert torch.allclose(attention[:, :3], other_attention[:, :3], atol=1e-6)
     assert (h[:, 4:] - other_h[:, 4:]).abs().min(dim=2).values.max() > 1e-4, "the later token itself must count"
 
 
@@ -70,31 +83,60 @@ def test_empty_slots_are_not_read(encoder: str) -> None:
     short = windows(TOKENS[:2], {}, [0.0] * len(CLOCKS_DAYS))
     cut = replace(short, day=short.day[:, :2], kind=short.kind[:, :2])
     with torch.no_grad():
-        (h, attention, _), (cut_h, cut_attention, _) = (read(network(encoder), one) for one in (short, cut))
-    assert torch.allclose(h[:, :3], cut_h, atol=1e-6)
-    assert torch.allclose(attention[:, :3, :3], cut_attention, atol=1e-6)
-    assert attention[:, :3, 3:].abs().max() == 0
+        (h, asked, attention), (cut_h, cut_asked, cut_attention) = (
+            read(network(encoder), asking(one, 110)) for one in (short, cut)
+        )
+    assert torch.allclose(h[:, :3], cut_h, atol=1e-6) and torch.allclose(asked, cut_asked, atol=1e-6)
+    assert torch.allclose(attention[..., :3], cut_attention, atol=1e-6)
+    assert attention[..., 3:].abs().max() == 0
 
 
 def test_copied_and_faded_shares_are_those_of_the_definition() -> None:
+    batch, later = learning(WINDOW), asking(WINDOW, 150)
     with torch.no_grad():
-        _, attention, batch = read(network(), WINDOW)
-        visits, shares = (part[0] for part in batch.past(attention))
+        _, _, attention = read(network(), batch)
+        state, shares = (part[0].numpy() for part in batch.past(attention))
+        _, _, late = read(network(), later)
         every = torch.arange(PRODUCTS)
-        last_visits, last = batch.past_of(attention[:, SLOTS], torch.zeros_like(every), every, PRODUCTS)
+        last_state, last = (part.numpy() for part in later.past_of(late, torch.zeros_like(every), every, PRODUCTS))
     own = batch.own[0].tolist()
     assert own == [1, 2, 4, 6]
-    expected = np.array([[_shares(attention[0].numpy(), t, i) for i in range(PRODUCTS)] for t in range(SLOTS + 1)])
-    assert np.allclose(shares.numpy(), expected[:-1, own, :-1], atol=1e-6)
-    assert np.allclose(last.numpy(), expected[-1, :, :-1], atol=1e-6)
-    assert np.allclose(visits[:, 0].numpy(), expected[:-1, 0, -1]) and np.allclose(last_visits, expected[-1, 0, -1])
-    assert expected[-1, [0, 3, 5], :-1].max() == 0
+    questions = [(int(seen), int(cut)) for seen, cut in zip(batch.seen[0], batch.cut[0], strict=True)]
+    assert [seen for seen, _ in questions] == [0, 1, 1, 3, 4], "what is known are the tokens of earlier days"
+    for q, (seen, cut) in enumerate(questions):
+        expected = np.array([_shares(attention[0, q].numpy(), seen, cut, i) for i in range(PRODUCTS)])
+        assert np.allclose(shares[q], expected[own, :-1], atol=1e-6)
+        assert state[q].tolist() == pytest.approx([expected[0, -1], cut - TOKENS[seen - 1][0] if seen else 0])
+    expected = np.array([_shares(late[0, 0].numpy(), SLOTS, 150, i) for i in range(PRODUCTS)])
+    assert np.allclose(last, expected[:, :-1], atol=1e-6) and expected[[0, 3, 5], :-1].max() == 0
+    assert np.allclose(last_state, [expected[0, -1], 150 - 131])
 
 
-def _shares(attention: np.ndarray, t: int, product: int) -> list[float]:
-    """Return the copied and the faded shares of a product after token t and the faded visits, as defined."""
-    today = TOKENS[max(t - 1, 0)][0]
-    copied = sum(attention[t, s + 1] for s in range(t) if product in TOKENS[s][2])
+def test_questions_are_asked_on_any_day_of_a_gap() -> None:
+    cuts = np.array([learning(WINDOW, seed).cut[0].tolist() for seed in range(300)])
+    assert set(cuts[:, 0]) == {100}, "before the first token there is no gap"
+    assert set(cuts[:, 1]) == {101, 102, 103} and set(cuts[:, 3]) == set(range(104, 131)) and set(cuts[:, 4]) == {131}
+    assert np.bincount(cuts[:, 1] - 101).min() > 60
+
+
+def test_the_days_waited_count() -> None:
+    """One day and two months after the last visit the same customer is asked other questions."""
+    net, all_rows, every = network(), rows(), torch.arange(PRODUCTS)
+    answers = []
+    for day in (132, 192):
+        batch = asking(WINDOW, day)
+        with torch.no_grad():
+            _, asked, attention = read(net, batch)
+            e = net.embedded(all_rows.product, all_rows.category, all_rows.brand)
+            past = batch.past_of(attention, torch.zeros_like(every), every, PRODUCTS)
+            answers.append((net.logits(e @ net.want(asked[0, 0]), all_rows.product, *past), attention))
+    (soon, copied), (late, copied_late) = answers
+    assert (soon - late).abs().min() > 1e-3 and (copied - copied_late).abs().max() > 1e-3
+
+
+def _shares(attention: np.ndarray, t: int, today: int, product: int) -> list[float]:
+    """Return the copied and the faded shares of a product with t tokens known and the faded visits, as defined."""
+    copied = sum(attention[s + 1] for s in range(t) if product in TOKENS[s][2])
     shares, visits = [float(copied)], []
     for k, clock in enumerate(CLOCKS_DAYS):
         back = math.exp(-(today - TOKENS[0][0]) / clock)
@@ -111,14 +153,15 @@ def test_with_every_product_drawn_the_loss_is_that_of_the_catalogue() -> None:
     with torch.no_grad():
         all_visits = replace(WINDOW, kind=np.zeros_like(WINDOW.kind))
         loss, counted = loss_of(net, all_rows, all_visits, PRODUCTS, RNG())
-        h, attention, batch = read(net, all_visits)
+        batch = learning(all_visits)
+        _, asked, attention = read(net, batch)
         e = net.embedded(all_rows.product, all_rows.category, all_rows.brand)
         total = 0.0
         for slot, (_, _, held) in enumerate(TOKENS):
-            visits, own_shares = (part[0, slot] for part in batch.past(attention))
+            state, own_shares = (part[0, slot] for part in batch.past(attention))
             shares = torch.zeros(PRODUCTS, 1 + len(CLOCKS_DAYS))
             shares[batch.own[0]] = own_shares
-            logits = net.logits(e @ net.want(h[0, slot]), all_rows.product, visits.expand(PRODUCTS), shares)
+            logits = net.logits(e @ net.want(asked[0, slot]), all_rows.product, state.expand(PRODUCTS, 2), shares)
             bought = torch.isin(torch.arange(PRODUCTS), torch.tensor(held, dtype=torch.long)).float()
             total += float(torch.nn.functional.binary_cross_entropy_with_logits(logits, bought, reduction="sum"))
     assert counted == len(TOKENS)
@@ -128,8 +171,8 @@ def test_with_every_product_drawn_the_loss_is_that_of_the_catalogue() -> None:
 def test_products_drawn_stand_for_all_others_on_average() -> None:
     with torch.no_grad():
         some = [float(loss_of(network(), rows(), WINDOW, 2, RNG(seed))[0]) for seed in range(200)]
-        whole = float(loss_of(network(), rows(), WINDOW, PRODUCTS, RNG())[0])
-    assert np.mean(some) == pytest.approx(whole, rel=0.05)
+        whole = [float(loss_of(network(), rows(), WINDOW, PRODUCTS, RNG(seed))[0]) for seed in range(200)]
+    assert np.mean(some) == pytest.approx(np.mean(whole), rel=0.05)
 
 
 def test_learning_stops_when_validation_gets_worse_and_keeps_the_best_epoch() -> None:
@@ -163,20 +206,23 @@ def test_a_repeated_product_is_copied_by_a_network_that_has_learnt_to() -> None:
     learn(net, rows(), _together(parts), effort(epochs=15, learning_rate=0.01, batch=8), RNG())
     never_learnt = PRODUCTS - 1
     asked = windows([(100, 0, [never_learnt]), (107, 0, [never_learnt])], {}, [0.0] * len(CLOCKS_DAYS))
+    batch = asking(asked, 114)
     with torch.no_grad():
-        h, attention, batch = read(net, asked)
+        _, question, attention = read(net, batch)
         e = net.embedded(rows().product, rows().category, rows().brand)
         every = torch.arange(PRODUCTS)
-        past = batch.past_of(attention[:, 2], torch.zeros_like(every), every, PRODUCTS)
-        p = net.logits(e @ net.want(h[0, 2]), rows().product, *past).sigmoid()
+        past = batch.past_of(attention, torch.zeros_like(every), every, PRODUCTS)
+        p = net.logits(e @ net.want(question[0, 0]), rows().product, *past).sigmoid()
     assert p.argmax() == never_learnt and p[never_learnt] > 0.5
 
 
 def test_all_tensors_stand_on_the_device_of_the_network() -> None:
     meta = torch.device("meta")  # computes shapes alone, and refuses tensors of another device like a GPU would
-    net, batch = network().to(meta), Batch.of(WINDOW, meta)
+    net, batch = network().to(meta), Batch.learning(WINDOW, meta, RNG())
     parts = [part.to(meta) for part in vars(rows()).values()]
-    h, attention = net(net.embedded(*parts), batch.day, batch.kind, batch.place, batch.product)
+    h, _, attention = net(
+        net.embedded(*parts), batch.day, batch.kind, batch.place, batch.product, batch.seen, batch.cut
+    )
     assert {part.device for part in batch.past(attention)} == {meta}
     assert net.next_action(h).shape == (1, SLOTS + 1, 4)
 
@@ -195,16 +241,17 @@ def _together(parts: list[Windows]) -> Windows:
 def test_before_it_has_learnt_it_is_the_decayed_personal_frequency() -> None:
     net = Network(SHAPE, torch.full((PRODUCTS + 1,), -2.0)).eval()
     popularity = 1 / (1 + math.exp(2.0))
+    batch = asking(WINDOW, 140)
     with torch.no_grad():
-        h, attention, batch = read(net, WINDOW)
+        _, asked, attention = read(net, batch)
         e = net.embedded(rows().product, rows().category, rows().brand)
         every = torch.arange(PRODUCTS)
-        past = batch.past_of(attention[:, SLOTS], torch.zeros_like(every), every, PRODUCTS)
-        p = net.logits(e @ net.want(h[0, SLOTS]), rows().product, *past).sigmoid()
-    ages = [131 - day for day, kind, _ in TOKENS if kind == 0]
+        past = batch.past_of(attention, torch.zeros_like(every), every, PRODUCTS)
+        p = net.logits(e @ net.want(asked[0, 0]), rows().product, *past).sigmoid()
+    ages = [140 - day for day, kind, _ in TOKENS if kind == 0]
     fades = [math.exp(-age / 180) for age in ages]
-    visits = 1.1 * math.exp(-31 / 180) + sum(fades)
-    bought = 0.5 * math.exp(-31 / 180) + fades[0] + fades[1]
+    visits = 1.1 * math.exp(-40 / 180) + sum(fades)
+    bought = 0.5 * math.exp(-40 / 180) + fades[0] + fades[1]
     assert p[2].item() == pytest.approx((bought + popularity) / (visits + 1), rel=1e-5)
     odds = popularity / (1 - popularity) / (visits + 1)  # of what was never bought
     assert p[0].item() == pytest.approx(odds / (1 + odds), rel=1e-5)

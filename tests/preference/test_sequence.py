@@ -160,6 +160,51 @@ def test_the_next_action_is_foretold(world: World) -> None:
         Transformer().next_action(world.baskets, world.products, requests, past)
 
 
+def test_the_order_within_a_day_is_learnt(world: World) -> None:
+    """Every visit begins with a view, goes on with the cart and ends with the purchase, within minutes."""
+    visits = world.baskets.select("customer_id", "basket_on", product_id=pl.col("product_ids").list.first())
+    at = pl.col("basket_on").cast(pl.Datetime("us"))
+    events = pl.concat(
+        visits.select("customer_id", "product_id", kind=pl.lit(kind), occurred_at=at.dt.offset_by(f"{after}m"))
+        for kind, after in (("view", 600), ("cart", 605), ("purchase", 610))
+    )
+    model = Transformer(replace(QUICK, visits=24, epochs=5)).fit(
+        world.baskets, world.products, world.examples, events=events
+    )
+    last = visits.group_by("customer_id").agg(pl.col("basket_on").max()).sort("customer_id").head(10)
+    requests = last.select("customer_id", cut=pl.col("basket_on") + timedelta(days=1))
+    earlier = world.baskets.join(last, on=["customer_id", "basket_on"], how="anti")
+    age = events.join(last, on="customer_id", how="left", maintain_order="left").select(
+        pl.col("occurred_at") - pl.col("basket_on").cast(pl.Datetime("us"))
+    )
+    for until, baskets, following in ((604, earlier, "cart"), (609, earlier, "purchase"), (611, world.baskets, "view")):
+        known = events.filter((age.to_series() < timedelta(minutes=until)).fill_null(True))
+        p = model.next_action(baskets, world.products, requests, known)
+        assert (p[following] > 0.7).all(), following
+
+
+def test_the_days_since_the_last_visit_count(world: World) -> None:
+    """Product p19 is bought only after a month of absence; so it is worth nothing to who came yesterday."""
+    rows = []
+    for k in range(40):
+        on, draw = FIRST, np.random.default_rng(k)
+        for _ in range(20):
+            waited = int(draw.choice([2, 40]))
+            on += timedelta(days=waited)
+            rows.append(basket(f"c{k:02d}", on, ["p19" if waited > 20 else "p00", "p01"]))
+    baskets, cut = pl.DataFrame(rows), FIRST + timedelta(days=1000)
+    examples = everything(["c00"], ["p00"], cut).with_columns(is_bought=True, is_validation=False)
+    params = replace(QUICK, epochs=8, batch=4, learning_rate=0.02)
+    model = Transformer(params).fit(baskets, world.products, examples)
+    last = baskets.group_by("customer_id").agg(cut=pl.col("basket_on").max()).sort("customer_id")
+    asked = last.with_columns(product_id=pl.lit("p19"))
+    soon, late = (
+        model.score(baskets, world.products, asked.with_columns(pl.col("cut") + timedelta(days=days)))
+        for days in (1, 38)
+    )
+    assert (late > soon).all() and late.mean() > 0.8 and soon.mean() < 0.6
+
+
 def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device().type == ("cuda" if torch.cuda.is_available() else "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -90,7 +90,7 @@ def test_some_windows_are_as_if_cut_alone() -> None:
         assert np.array_equal(part, getattr(alone, name)), name
 
 
-def test_events_of_a_day_follow_its_visit_in_runs_of_one_kind() -> None:
+def test_events_of_a_day_stand_around_its_first_purchase_in_runs_of_one_kind() -> None:
     events = pl.DataFrame(
         [
             event("ann", 3, 9, "view", "d"),
@@ -98,6 +98,8 @@ def test_events_of_a_day_follow_its_visit_in_runs_of_one_kind() -> None:
             event("ann", 3, 10, "search", None),
             event("ann", 3, 11, "view", "not sold here"),
             event("ann", 3, 12, "purchase", "a"),
+            event("ann", 3, 13, "cart", "a"),
+            event("ann", 3, 14, "purchase", "a"),
             event(None, 3, 12, "view", "a"),
             event("never bought", 3, 12, "view", "a"),
         ]
@@ -105,9 +107,15 @@ def test_events_of_a_day_follow_its_visit_in_runs_of_one_kind() -> None:
     tokens = Tokens.of(history(), events)
     windows = tokens.last(np.array([0]), FIRST + np.array([10]), 8)
     names = [ACTIONS[kind] for kind in windows.kind[0] if kind >= 0]
-    assert names == ["purchase", "purchase", "view", "search", "view"]
-    assert bags(windows, 0) == [[A, B], [B], [C, D], [], []]
+    assert names == ["purchase", "view", "search", "view", "purchase", "cart"]
+    assert bags(windows, 0) == [[A, B], [C, D], [], [], [B], [A]]
     assert np.array_equal(Tokens.of(history(), events.clear()).product, Tokens.of(history()).product)
+
+
+def test_a_visit_without_an_instant_stands_before_the_events_of_its_day() -> None:
+    events = pl.DataFrame([event("ann", 3, 9, "view", "d"), event("ann", 2, 9, "purchase", "d")])
+    windows = Tokens.of(history(), events).last(np.array([0]), FIRST + np.array([10]), 8)
+    assert bags(windows, 0) == [[A, B], [B], [D]], "a purchase that no basket shows is no visit"
 
 
 def test_events_are_no_habits() -> None:
