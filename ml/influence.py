@@ -11,6 +11,8 @@ The fence is Tukey (1977), Exploratory Data Analysis, on logarithms, since baske
 the influence falls again, as in a redescending estimator: Hampel et al. (1986), Robust Statistics, chapter 2.6.
 """
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 
@@ -62,6 +64,19 @@ def counted(baskets: pl.DataFrame) -> pl.DataFrame:
         .filter(kept.is_null() | step)
         .select(baskets.columns)
     )
+
+
+def ordinary(baskets: pl.DataFrame, through: date | None = None) -> pl.DataFrame:
+    """Return the baskets to take examples from: no giant one, and none of a customer whose influence is bounded.
+
+    Parameters
+    ----------
+    through
+        Last day whose baskets say who is bounded. None: all.
+    """
+    known = baskets if through is None else baskets.filter(pl.col("basket_on") <= through)
+    usual = baskets.filter(~pl.col("is_giant"))
+    return usual.join(influence(known), on="customer_id", how="anti", maintain_order="left")
 
 
 def summary(baskets: pl.DataFrame) -> dict[str, float]:

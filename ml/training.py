@@ -8,7 +8,7 @@ import polars as pl
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
 from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
-from ml.influence import influence
+from ml.influence import ordinary
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
@@ -84,15 +84,11 @@ def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
     DataError
         When there are none.
     """
-    wanted = settings.preference
-    bounded = influence(shop.baskets.filter(pl.col("basket_on") <= through))
-    ordinary = shop.baskets.filter(~pl.col("is_giant")).join(
-        bounded, on="customer_id", how="anti", maintain_order="left"
-    )
+    wanted, usual = settings.preference, ordinary(shop.baskets, through)
     frames = []
     for back, cut in enumerate(training_cuts(through, wanted.target_baskets, wanted.holdout_days)):
         last = cut + timedelta(days=wanted.holdout_days - 1)
-        targets = targets_of(ordinary, cut, last, wanted.min_customer_baskets, settings)
+        targets = targets_of(usual, cut, last, wanted.min_customer_baskets, settings)
         if targets.height:
             frames.append(asked(shop, targets, settings).with_columns(is_validation=pl.lit(back == 0)))
     if not frames:

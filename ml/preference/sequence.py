@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ml.preference.actions import ACTIONS
+from ml.influence import influence, ordinary
+from ml.preference.actions import ACTIONS, lines_of
 from ml.preference.batches import Batch
 from ml.preference.calibration import LogOddsLine, line_where_needed
 from ml.preference.contract import Probabilities, check_candidates, check_fitted, read_facts, write_facts
@@ -34,7 +35,8 @@ class SequenceModel:
     """A network over a customer's last visits; what it was trained on ends before the validation requests.
 
     Events (views, searches, carts) are an optional frame, see :func:`ml.preference.actions.lines_of`; without them
-    the model is one of visits alone.
+    the model is one of visits alone. Giant baskets, and customers whose influence is bounded (see ml.influence) for
+    their baskets or their runs of events, teach nothing; they are scored like all others.
 
     Shapes and units
     ----------------
@@ -70,19 +72,18 @@ class SequenceModel:
         """
         self.calibration = LogOddsLine()
         held = examples.filter("is_validation")
+        if held.is_empty():
+            self._learn(_before(baskets, int(days(examples["cut"]).max())), products, events, self.params.epochs)
+            return self
         history = History.of(baskets, products)
         tokens = Tokens.of(history, events)
-        if held.is_empty():
-            self._learn(history, products, tokens, int(days(examples["cut"]).max()), self.params.epochs)
-            return self
-        before = int(days(held["cut"]).min())
         bought = held["is_bought"].to_numpy().astype(np.float64)
 
         def validate() -> float:
             logits = self._logits(history, products, tokens, held)
             return float(np.mean(np.logaddexp(0.0, logits) - bought * logits))
 
-        self._learn(history, products, tokens, before, self.params.epochs, validate)
+        self._learn(_before(baskets, int(days(held["cut"]).min())), products, events, self.params.epochs, validate)
         group = positions(held["customer_id"], held["customer_id"].unique().sort())
         self.calibration = line_where_needed(self._logits(history, products, tokens, held), bought, group)
         return self
@@ -94,29 +95,25 @@ class SequenceModel:
         examples: pl.DataFrame,
         events: pl.DataFrame | None = None,
     ) -> Self:
-        """Learn as many epochs as ``fit`` found best from all baskets up to the end of the examples' targets."""
+        """Learn as many epochs as ``fit`` found best, from all baskets given: those after the examples' cuts too."""
         check_fitted(self._network is not None, self.kind)
         held = [loss for _, loss in self.curve if np.isfinite(loss)]
         epochs = int(np.argmin(held)) + 1 if held else self.params.epochs
-        newest = examples["cut"].max()
-        asked = examples.filter(pl.col("cut") == newest)["customer_id"].unique()
-        later = baskets.filter(pl.col("basket_on") >= newest, pl.col("customer_id").is_in(asked.implode()))
-        target = later.group_by("customer_id").agg(pl.col("basket_on").min())
-        targets = later.join(target, on=["customer_id", "basket_on"], how="semi")
-        history = History.of(pl.concat([baskets.filter(pl.col("basket_on") < newest), targets]), products)
-        self._learn(history, products, Tokens.of(history, events), np.iinfo(np.int64).max, epochs)
+        self._learn(baskets, products, events, epochs)
         return self
 
     def _learn(
         self,
-        history: History,
+        baskets: pl.DataFrame,
         products: pl.DataFrame,
-        tokens: Tokens,
-        before: int,
+        events: pl.DataFrame | None,
         epochs: int,
         validate: Callable[[], float] | None = None,
     ) -> None:
+        """Learn from baskets, and from the events up to the last of them."""
         p = self.params
+        history = History.of(_teaching(baskets, events), products)
+        tokens, before = Tokens.of(history, events), int(history.day.max(initial=0)) + 1
         self._names = {
             "products": history.products,
             "categories": products["category"].drop_nulls().unique().sort(),
@@ -261,6 +258,19 @@ class SequenceModel:
         }
         model._take(load_file(folder / WEIGHTS))
         return model
+
+
+def _before(baskets: pl.DataFrame, day: int) -> pl.DataFrame:
+    return baskets.filter(pl.col("basket_on").cast(pl.Int32) < day)
+
+
+def _teaching(baskets: pl.DataFrame, events: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the baskets to learn from, without those of customers of unusually many baskets or runs of events."""
+    usual = ordinary(baskets)
+    if events is None or events.is_empty():
+        return usual
+    runs = lines_of(events).unique(["customer_id", "run"])
+    return usual.join(influence(runs), on="customer_id", how="anti", maintain_order="left")
 
 
 def _read(network: Network, rows: Rows, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
