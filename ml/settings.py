@@ -106,6 +106,16 @@ class PreferenceSettings(BaseModel):
         return self
 
 
+class SequenceSettings(BaseModel):
+    """Size of the sequence models (`transformer`, `gru`, `lstm`) and how they learn."""
+
+    dimensions: int = Field(64, ge=2, multiple_of=2, description="Width of the network.")
+    layers: int = Field(2, ge=1)
+    epochs: int = Field(4, ge=1, description="At most; fewer where the validation stops improving.")
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    learning_rate: float = Field(0.003, gt=0)
+
+
 class AssociationSettings(BaseModel):
     """Counting of pairs."""
 
@@ -141,6 +151,7 @@ class Settings(BaseSettings):
     source: SourceSettings = SourceSettings()
     freshness: FreshnessSettings = FreshnessSettings()
     preference: PreferenceSettings = PreferenceSettings()
+    sequence: SequenceSettings = SequenceSettings()
     association: AssociationSettings = AssociationSettings()
     candidates: CandidateSettings = CandidateSettings()
     optimizer: OptimizerSettings = OptimizerSettings()

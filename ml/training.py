@@ -12,6 +12,7 @@ from ml.influence import ordinary
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
+from ml.preference.sequence_params import SequenceParams
 from ml.settings import HORIZON_DAYS, Settings
 
 
@@ -71,6 +72,11 @@ def ranker_params(settings: Settings, seed: int) -> RankerParams:
         seed=seed,
         threads=settings.threads,
     )
+
+
+def sequence_params(settings: Settings, seed: int) -> SequenceParams:
+    """Return how large the settings want a sequence model, and how it is to learn."""
+    return SequenceParams(**settings.sequence.model_dump(), seed=seed, threads=settings.threads)
 
 
 def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from ml.contest.windows import Contest, Entrant
 from ml.errors import ConfigError, DataError
@@ -12,7 +13,7 @@ from ml.preference.load import DEEP, KINDS, kind_of
 from ml.preference.ranker import Ranker
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
-from ml.training import ranker_params
+from ml.training import ranker_params, sequence_params
 from ml.versions import Version
 
 CANDIDATE, CHAMPION, AGED = "candidate", "champion", "champion_aged"
@@ -71,13 +72,24 @@ def wanted_recipe(settings: Settings) -> Recipe:
     ConfigError
         When there is no such kind, or it needs what is not installed.
     """
-    kind = settings.preference.kind
-    if kind == Ranker.kind:
-        return Recipe.of(Ranker(ranker_params(settings, seed=0)))
     try:
-        return Recipe.of(kind_of(kind)())
+        return recipe_of(settings.preference.kind, settings)
     except DataError as error:
         raise ConfigError(f"preference.kind: {error}") from error
+
+
+def recipe_of(kind: str, settings: Settings) -> Recipe:
+    """Return the recipe of a kind of model as the settings want it.
+
+    Raises
+    ------
+    DataError
+        When there is no such kind, or it needs what is not installed.
+    """
+    made: Any = kind_of(kind)
+    if kind == Ranker.kind:
+        return Recipe.of(made(ranker_params(settings, seed=0)))
+    return Recipe.of(made(sequence_params(settings, seed=0)) if kind in DEEP else made())
 
 
 def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> Plan:
@@ -105,7 +117,7 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
         if kind not in KINDS and kind not in DEEP:
             raise ConfigError(f"preference.compared: no kind {kind!r}; there are {', '.join(sorted({*KINDS, *DEEP}))}")
         try:
-            entrants.append(Entrant(kind, Recipe.of(kind_of(kind)()), newest_only=True))
+            entrants.append(Entrant(kind, recipe_of(kind, settings), newest_only=True))
         except DataError as error:
             notes.append(f"{kind} is not compared: {error}")
     plan = Plan(candidate, recipe, older, tuple(entrants), tuple(notes))

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ml.errors import ConfigError
-from ml.preference.sequence_training import OPTIMIZERS
+
+OPTIMIZERS = ("adam", "rmsprop")
 
 
 @dataclass(frozen=True)
@@ -46,4 +47,4 @@ class SequenceParams:
         if self.dimensions % self.heads:
             raise ConfigError(f"sequence.dimensions: {self.dimensions} is not a multiple of {self.heads} heads")
         if self.optimizer not in OPTIMIZERS:
-            raise ConfigError(f"sequence.optimizer: got {self.optimizer!r}, known are {', '.join(sorted(OPTIMIZERS))}")
+            raise ConfigError(f"sequence.optimizer: got {self.optimizer!r}, known are {', '.join(OPTIMIZERS)}")
