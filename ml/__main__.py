@@ -106,11 +106,12 @@ def _run_stage(options: argparse.Namespace) -> Counts:
 
 
 def _evaluate(options: argparse.Namespace) -> Counts:
+    from dataclasses import fields
+
     from ml.settings import Settings
     from ml.trials.run import Trial, run
 
-    asked = {name: getattr(options, name) for name in ("path", "task", "cut", "model", "seed", "out", "predictions")}
-    return run(Trial(**asked), Settings())
+    return run(Trial(**{field.name: getattr(options, field.name) for field in fields(Trial)}), Settings())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,25 +12,29 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from ml.association.attributes import node_attributes
+from ml.association.baselines import AttributeCosine, attribute_vectors
 from ml.association.baskets import IndexedBaskets, Ints, Reals, index_baskets
 from ml.association.content import CategoryLift, category_levels, title_pieces, title_words
 from ml.association.cooccurrence import CooccurrenceParams, Kind, fit_cooccurrence
 from ml.association.graph import GraphEmbedding, GraphParams
 from ml.association.regression import BasketRegression
-from ml.association.sentences import is_installed, sentence_vectors
+from ml.association.sentences import sentence_vectors
 
 KINDS: tuple[Kind, ...] = ("lift", "population_lift", "cosine")
-GRAPH, SENTENCES = "graph", "sentences"
+REGRESSION, GRAPH, SENTENCES = "regression", "graph", "sentences"
+SCALED, CATEGORIES = "scaled_cosine", "category_lift"
 COLUMNS = (
-    *KINDS, "regression", "nearest", "focused", "popularity", "words", "pieces", "category", "category_lift", GRAPH,
+    *KINDS, REGRESSION, "nearest", "focused", "popularity", "words", "pieces", "category", CATEGORIES, SCALED, GRAPH,
     SENTENCES,
 )  # fmt: skip
 MODELS: dict[str, dict[str, float]] = {
     "lift": {"lift": 1.0},
     "population_lift": {"population_lift": 1.0},
     "cosine": {"cosine": 1.0},
-    "regression": {"regression": 1.0},
+    REGRESSION: {REGRESSION: 1.0},
     "popularity": {"popularity": 1.0},
+    CATEGORIES: {CATEGORIES: 1.0},
+    SCALED: {SCALED: 1.0},
     GRAPH: {GRAPH: 1.0},
     SENTENCES: {SENTENCES: 1.0},
     "text_category": {"words": 1.0, "pieces": 2.0, "category": 0.4},
@@ -53,17 +57,25 @@ class Completion:
     baskets
         Baskets of the period that is learned from, as ``features.ftr_baskets``.
     products
-        Catalogue, ``product_id`` in ascending order, ``title``, ``category_path``, ``brand``, and any ``*_vector``.
+        Catalogue, ``product_id`` in ascending order, ``title``, ``department``, ``category_path``, ``brand``, and any
+        ``*_vector``.
     params
         How pairs are counted.
     asked
-        Columns that will be weighed. ``graph`` and ``sentences`` take long, and are 0 where they are not among them;
-        ``sentences`` also where the sentence model is not installed.
+        Columns that will be weighed. ``regression``, ``graph`` and ``sentences`` take long, and are 0 where they are
+        not among them.
+    sentences
+        Whether the graph, too, reads titles by the sentence model.
+
+    Raises
+    ------
+    ConfigError
+        When sentences are to be read and their model is not installed.
     """
 
     def __init__(
         self, baskets: pl.DataFrame, products: pl.DataFrame, params: CooccurrenceParams,
-        asked: Collection[str] = COLUMNS,
+        asked: Collection[str] = COLUMNS, sentences: bool = False,
     ) -> None:  # fmt: skip
         indexed = index_baskets(baskets, products["product_id"].to_list())
         counted = fit_cooccurrence(indexed, params)
@@ -71,7 +83,7 @@ class Completion:
         cosine = self._pairs["cosine"]
         shape = (products.height, products.height)
         self._cosine = sparse.csr_matrix((cosine.values, cosine.neighbours, cosine.starts), shape)
-        self._regression = BasketRegression(indexed)
+        self._regression = BasketRegression(indexed) if REGRESSION in asked else None
         self._focused = _focused(indexed)
         self._popularity = np.log1p(counted.product_baskets)
         self._content = {
@@ -79,12 +91,13 @@ class Completion:
             "pieces": title_pieces(products["title"]),
             "category": category_levels(products["category_path"]),
         }
-        if SENTENCES in asked and is_installed():
+        if SENTENCES in asked:
             self._content[SENTENCES] = sparse.csr_matrix(sentence_vectors(products["title"]))
+        self._attributes = AttributeCosine(attribute_vectors(products))
         self._categories = CategoryLift(indexed, products["category_path"])
         self._graph = None
         if GRAPH in asked:
-            self._graph = GraphEmbedding(indexed, node_attributes(products)[0], GraphParams(), GRAPH_SEED)
+            self._graph = GraphEmbedding(indexed, node_attributes(products, sentences)[0], GraphParams(), GRAPH_SEED)
 
     def columns(self, shown: Ints) -> Columns:
         """Return the (products, len(COLUMNS)) columns beside the products ``shown``.
@@ -97,11 +110,13 @@ class Completion:
         found["nearest"] = self._cosine[shown].max(axis=0).toarray().ravel()
         asked = np.bincount(shown, minlength=len(self._popularity)) / len(shown)
         found["focused"] = self._focused.T @ (self._focused @ asked)
-        found["regression"] = np.maximum(self._regression.summed(shown), 0.0)
+        if self._regression is not None:
+            found[REGRESSION] = np.maximum(self._regression.summed(shown), 0.0)
         found = {name: np.log1p(100 * values) for name, values in found.items()}
         for name, rows in self._content.items():
             found[name] = np.asarray(rows @ rows[shown].mean(axis=0).T).ravel()
-        found |= {"popularity": self._popularity, "category_lift": self._categories.mean(shown)}
+        found |= {"popularity": self._popularity, CATEGORIES: self._categories.mean(shown)}
+        found[SCALED] = self._attributes.summed(shown) / len(shown)
         if self._graph is not None:
             found[GRAPH] = np.log(self._graph.summed(shown) / len(shown))
         none = np.zeros(len(self._popularity))
@@ -115,11 +130,6 @@ def _focused(baskets: IndexedBaskets) -> sparse.csr_matrix:
     length = np.sqrt(np.bincount(baskets.items, entries**2, minlength=len(baskets.product_ids)))
     shape = (baskets.baskets_total, len(baskets.product_ids))
     return sparse.csr_matrix((entries / length[baskets.items], baskets.items, baskets.starts), shape)
-
-
-def available() -> tuple[str, ...]:
-    """Return the named models that can be asked in this installation."""
-    return tuple(name for name in MODELS if name != SENTENCES or is_installed())
 
 
 def weights_of(model: str) -> Reals:

@@ -1,4 +1,4 @@
-"""What a trial finds, whatever its task."""
+"""What a trial is asked beside its task, and what it finds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,24 @@ import polars as pl
 
 BEST = "best"
 """The model's name that asks the validation."""
+PLACES = 100
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked beside task, cut, model and seed.
+
+    Attributes
+    ----------
+    places
+        Best places that are written down for each question that asks a whole catalogue; lists are ranked whole.
+    preference, association
+        What a policy takes as P and as A; None: its own.
+    """
+
+    places: int = PLACES
+    preference: str | None = None
+    association: str | None = None
 
 
 @dataclass(frozen=True)
@@ -20,9 +38,9 @@ class Outcome:
     predictions
         One row a place, written as it is.
     metrics
-        Mean and the ends of its 95 % interval, by metric.
+        Mean and the ends of its 95 % interval, by metric; empty where nobody can be judged.
     counts
-        How many were judged, and on what.
+        How many were asked and judged, and on what.
     validation
         By model, what the choice was made by; empty where the model was named or nothing lies before the cut.
     facts

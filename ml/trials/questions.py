@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -27,12 +28,18 @@ class Question:
         The product to find; None where the folder does not tell it.
     listed
         Products to rank, ascending; None: the whole catalogue but what is shown.
+    owner
+        Whose basket it is, or the basket itself where nobody is known: questions of one owner are not independent.
+    asked_on
+        Its day; None where it has none.
     """
 
     name: str
     shown: Ints
     hidden: int | None
     listed: Ints | None
+    owner: str
+    asked_on: date | None = None
 
     def among(self, products: int) -> Ints:
         """Return the products to rank, ascending, in a catalogue of so many."""
@@ -47,7 +54,7 @@ def hide_one(
     Parameters
     ----------
     baskets
-        ``basket_id``, ``product_ids``.
+        ``basket_id``, ``product_ids``, and where they are known ``customer_id`` and ``basket_on``.
     products
         The catalogue, ascending.
     alternatives
@@ -56,8 +63,10 @@ def hide_one(
     rng = np.random.default_rng(seed)
     whole = baskets.filter(pl.col("product_ids").list.len() >= 2).sort("basket_id")
     drawn = whole[np.sort(rng.permutation(whole.height)[:most])]
+    whose = "customer_id" if "customer_id" in baskets.columns else pl.lit(None, pl.String)
+    day = "basket_on" if "basket_on" in baskets.columns else pl.lit(None, pl.Date)
     questions = []
-    for name, held in drawn.select("basket_id", "product_ids").iter_rows():
+    for name, held, owner, on in drawn.select("basket_id", "product_ids", owner=whose, on=day).iter_rows():
         codes = positions(pl.Series(held), products)
         hidden = int(rng.integers(len(codes)))
         shown, answer = np.delete(codes, hidden), int(codes[hidden])
@@ -65,31 +74,41 @@ def hide_one(
         if alternatives is not None:
             others = np.setdiff1d(np.arange(len(products)), codes)
             listed = np.sort(np.append(rng.choice(others, min(alternatives, len(others)), replace=False), answer))
-        questions.append(Question(name, shown, answer, listed))
+        questions.append(Question(name, shown, answer, listed, name if owner is None else f"c:{owner}", on))
     return questions
 
 
-def given_questions(partial: pl.DataFrame, candidates: pl.DataFrame, products: pl.Series) -> Iterator[Question]:
-    """Yield a question for each basket that has candidates, in the order of their names.
+def given_questions(partial: pl.DataFrame, candidates: pl.DataFrame | None, products: pl.Series) -> Iterator[Question]:
+    """Yield a question for each basket, in the order of their names; without candidates it asks the whole catalogue.
 
     Parameters
     ----------
     partial
         ``basket_id``, ``product_id``: what is shown.
     candidates
-        ``basket_id``, ``product_id``, ``is_answer``.
+        ``basket_id``, ``product_id``, ``is_answer``; None where nobody lists any.
 
     Raises
     ------
     DataError
-        When a basket has more than one answer, or a candidate is shown already.
+        When a basket has more than one answer.
     """
-    shown = dict(partial.group_by("basket_id").agg("product_id").iter_rows())
-    listed = candidates.filter(pl.col("basket_id").is_in(list(shown))).sort("basket_id", "product_id")
-    for (name,), rows in listed.group_by("basket_id", maintain_order=True):
-        codes = positions(rows["product_id"], products)
-        held = positions(pl.Series(shown[name]), products)
-        right = np.flatnonzero(rows["is_answer"].to_numpy())
-        if len(right) > 1 or np.isin(codes, held).any():
-            raise DataError(f"basket_candidates: basket {name} has two answers, or a candidate that it holds already")
-        yield Question(str(name), held, int(codes[right[0]]) if len(right) else None, codes)
+    listed = {}
+    if candidates is not None:
+        listed = dict(
+            candidates.sort("basket_id", "product_id")
+            .group_by("basket_id")
+            .agg(pl.struct("product_id", "is_answer"))
+            .iter_rows()
+        )
+    shown = partial.sort("basket_id", "product_id").group_by("basket_id", maintain_order=True).agg("product_id")
+    for name, held_ids in shown.iter_rows():
+        held = positions(pl.Series(held_ids), products)
+        if name not in listed:
+            yield Question(name, held, None, None, name)
+            continue
+        codes = positions(pl.Series([row["product_id"] for row in listed[name]]), products)
+        right = [int(code) for code, row in zip(codes, listed[name], strict=True) if row["is_answer"]]
+        if len(right) > 1:
+            raise DataError(f"basket_candidates: basket {name} has {len(right)} answers, one product is asked for")
+        yield Question(name, held, right[0] if right else None, codes, name)

@@ -7,19 +7,17 @@ import polars as pl
 
 from ml.candidates import propose
 from ml.errors import DataError
-from ml.evaluation.bootstrap import bootstrap_mean
+from ml.evaluation.bootstrap import bootstrap_mean, clustered_bootstrap
 from ml.preference.baselines import GlobalPopularity
 from ml.preference.contract import PreferenceModel
 from ml.preference.history import positions
 from ml.preference.ranker import Ranker
 
-RANKED = 100
-"""Places that are written down for each request."""
 BLOCK_ROWS = 1_000_000
 
 
 def ranked_catalogue(
-    model: PreferenceModel, baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame
+    model: PreferenceModel, baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, places: int
 ) -> pl.DataFrame:
     """Return the best places of the catalogue for each request.
 
@@ -37,6 +35,8 @@ def ranked_catalogue(
         Rows of ``features.ftr_products``, ordered by product.
     requests
         ``customer_id``, ``cut``: one a customer.
+    places
+        How many are returned for each request.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def ranked_catalogue(
             scores[at] = model.score(baskets, products, asked)
         else:
             scores = model.score(baskets, products, grid).reshape(block.height, len(names))
-        best = order[np.argsort(-scores[:, order], axis=1, kind="stable")[:, :RANKED]]
+        best = order[np.argsort(-scores[:, order], axis=1, kind="stable")[:, :places]]
         rows = np.repeat(np.arange(block.height), best.shape[1])
         parts.append(
             block.select("customer_id", "cut")[rows].with_columns(
@@ -87,4 +87,11 @@ def intervals(table: pl.DataFrame, key: str, seed: int) -> dict[str, dict[str, f
     if table.is_empty():
         raise DataError("nobody to judge: no question has an answer")
     found = {name: bootstrap_mean(table[name].to_numpy(), seed=seed) for name in table.columns if name != key}
+    return {name: {"value": mean.value, "low": mean.low, "high": mean.high} for name, mean in found.items()}
+
+
+def clustered_intervals(table: pl.DataFrame, owners: pl.Series, seed: int) -> dict[str, dict[str, float]]:
+    """Return the same of questions of which several may belong to one owner: owners are drawn, not questions."""
+    cluster = (owners.rank("dense") - 1).cast(pl.Int64).to_numpy()
+    found = {name: clustered_bootstrap(table[name].to_numpy(), cluster, seed=seed) for name in table.columns}
     return {name: {"value": mean.value, "low": mean.low, "high": mean.high} for name, mean in found.items()}

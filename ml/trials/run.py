@@ -10,6 +10,7 @@ from typing import Any
 from ml.errors import ConfigError, DataError
 from ml.settings import Settings
 from ml.trials.arguments import TASKS
+from ml.trials.outcome import PLACES, Wishes
 from ml.trials.shop import read_files
 
 
@@ -20,7 +21,7 @@ class Trial:
     Raises
     ------
     DataError
-        When the model is not one of the task's.
+        When the model is not one of the task's, or an option does not belong to it.
     """
 
     path: Path
@@ -30,10 +31,17 @@ class Trial:
     seed: int
     out: Path
     predictions: Path
+    preference: str | None = None
+    association: str | None = None
+    places: int = PLACES
 
     def __post_init__(self) -> None:
         if self.model not in TASKS[self.task]:
             raise DataError(f"model {self.model!r}: {self.task} knows {', '.join(TASKS[self.task])}")
+        if (self.preference or self.association) and not self.task.startswith("bundle_"):
+            raise DataError(f"--preference and --association belong to bundles; {self.task} takes --model")
+        if self.places < 1:
+            raise DataError(f"--places: got {self.places}, must be at least 1")
         for file in (self.out, self.predictions):
             if not file.parent.is_dir():
                 raise ConfigError(f"{file}: there is no directory {file.parent} to write it in")
@@ -49,7 +57,8 @@ def run(trial: Trial, settings: Settings) -> dict[str, Any]:
     """
     files = read_files(trial.path, settings.source.quarantine_limit_share)
     task = importlib.import_module(f"ml.trials.{trial.task}")
-    outcome = task.run(files, trial.cut, trial.model, trial.seed, settings)
+    wishes = Wishes(trial.places, trial.preference, trial.association)
+    outcome = task.run(files, trial.cut, trial.model, trial.seed, settings, wishes)
     outcome.predictions.write_parquet(trial.predictions)
     found = {
         "task": trial.task,

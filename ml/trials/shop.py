@@ -36,6 +36,15 @@ class Files:
     tables: Mapping[str, pl.DataFrame]
     refused: dict[str, dict[str, int]] = field(default_factory=dict)
 
+    @property
+    def is_timed(self) -> bool:
+        """Return whether the orders say when they were made."""
+        return self.has("orders") and self.tables["orders"]["ordered_at"].null_count() == 0
+
+    def has(self, *names: str) -> bool:
+        """Return whether all these tables are there, with a good record each."""
+        return all(name in self.tables and not self.tables[name].is_empty() for name in names)
+
     def need(self, task: str, *names: str) -> None:
         """Refuse a folder that lacks a table.
 
@@ -45,7 +54,7 @@ class Files:
             When one is missing or has no good record; the message names the task and the table.
         """
         for name in names:
-            if name not in self.tables or self.tables[name].is_empty():
+            if not self.has(name):
                 there = ", ".join(self.tables) or "none"
                 raise DataError(f"{task}: needs table {name} with at least one good record; the folder has: {there}")
 
@@ -87,12 +96,22 @@ def read_files(path: Path, limit_share: float) -> Files:
         whole = pl.concat(frames).unique(
             list(rule.key), keep="last" if rule.is_entity else "first", maintain_order=True
         )
+        whole = _timed(whole, reasons[name]) if name == "orders" else whole
         tables[name] = _without_orphans(rule, whole, tables, reasons[name]).drop(RECORD)
         bad = reasons[name].total()
         if bad > limit_share * records[name]:
             listed = ", ".join(f"{reason} {count}" for reason, count in reasons[name].most_common())
             raise DataError(f"{name}: {bad} of {records[name]} records are bad ({listed})")
     return Files(tables, {name: dict(counted) for name, counted in reasons.items() if counted})
+
+
+def _timed(orders: pl.DataFrame, reasons: Counter[str]) -> pl.DataFrame:
+    """Return the orders that have a time, where any has: without it nobody knows what came before what."""
+    timed = orders.filter(pl.col("ordered_at").is_not_null())
+    if timed.is_empty() or timed.height == orders.height:
+        return orders
+    reasons["missing_ordered_at"] += orders.height - timed.height
+    return timed
 
 
 def _without_orphans(
@@ -139,13 +158,11 @@ def baskets_of(files: Files) -> pl.DataFrame:
     Raises
     ------
     DataError
-        When some orders have a time and others none, or none is left.
+        When no completed order is left.
     """
     orders = files.tables["orders"].filter(pl.col("status") == "completed")
-    untimed = orders["ordered_at"].null_count()
-    if untimed and untimed < orders.height:
-        raise DataError(f"orders: {untimed} of {orders.height} have no ordered_at; give it to all or to none")
-    orders = _dated_by_place(orders) if untimed else orders.with_columns(basket_on=pl.col("ordered_at").dt.date())
+    timed = orders.with_columns(basket_on=pl.col("ordered_at").dt.date())
+    orders = timed if files.is_timed else _dated_by_place(orders)
     units, price, discount = (
         pl.col(name).fill_null(default)
         for name, default in (("quantity", 1), ("unit_price_cents", 0), ("discount_cents", 0))

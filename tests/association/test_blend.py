@@ -36,9 +36,10 @@ def test_columns_are_means_over_what_is_shown_and_a_cold_product_has_its_text() 
     }, schema_overrides={"customer_id": pl.String})  # fmt: skip
     products = pl.DataFrame({
         "product_id": ["a", "b", "c", "new"], "category_path": [None] * 4,
-        "title": ["red mug", "lamp", "vase", "red plate"], "brand": [None] * 4,
-    }, schema_overrides={"category_path": pl.String, "brand": pl.String})  # fmt: skip
-    columns = Completion(baskets, products, CooccurrenceParams(min_pair_baskets=1)).columns(np.array([0, 1]))
+        "title": ["red mug", "lamp", "vase", "red plate"], "brand": [None] * 4, "department": [None] * 4,
+    }, schema_overrides={"category_path": pl.String, "brand": pl.String, "department": pl.String})  # fmt: skip
+    asked = [name for name in COLUMNS if name != "sentences"]
+    columns = Completion(baskets, products, CooccurrenceParams(min_pair_baskets=1), asked).columns(np.array([0, 1]))
     cosine, words, popularity = (columns[:, COLUMNS.index(name)] for name in ("cosine", "words", "popularity"))
     assert cosine[2] == pytest.approx(np.log1p(100 * (1 / np.sqrt(3)) / 2))
     nearest, focused = (columns[:, COLUMNS.index(name)] for name in ("nearest", "focused"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
+from ml.evaluation.bootstrap import bootstrap_mean, clustered_bootstrap, paired_bootstrap
 
 
 def test_the_interval_is_that_of_the_normal_approximation_where_that_holds() -> None:
@@ -43,3 +43,14 @@ def test_different_customers_cannot_be_paired() -> None:
 
 def test_nobody_has_no_mean() -> None:
     assert np.isnan(bootstrap_mean(np.empty(0)).value)
+
+
+def test_rows_of_one_cluster_say_no_more_than_one_of_them() -> None:
+    values = np.random.default_rng(4).random(200)
+    cluster = np.arange(200)
+    once, tenfold = (
+        clustered_bootstrap(values, cluster),
+        clustered_bootstrap(np.repeat(values, 10), np.repeat(cluster, 10)),
+    )
+    assert once == bootstrap_mean(values)
+    assert (tenfold.value, tenfold.low, tenfold.high) == pytest.approx((once.value, once.low, once.high))

@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 
 from ml.errors import DataError
+from ml.policies.named import POLICIES
 from ml.trials.arguments import TASKS
 from ml.trials.bundle_generation import CLUSTERED, PLAIN, run
+from ml.trials.outcome import Wishes
 from tests.trials.folders import SETTINGS, read, write
 
 SESSIONS = 12
@@ -32,7 +34,7 @@ def test_planted_bundles_are_found_and_the_threshold_is_chosen_on_the_validation
     found = run(read(sessions(tmp_path)), None, "best", 0, SETTINGS)
     assert found.model in CLUSTERED
     assert found.metrics["jaccard_f1"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert found.counts["sessions"] == found.counts["validation_sessions"] == 6
+    assert found.counts["judged"] == found.counts["validation_sessions"] == 6
     groups = (
         found.predictions.filter(question_id="s06").group_by("bundle_number").agg("product_id").sort("bundle_number")
     )
@@ -65,7 +67,7 @@ def test_described_keeps_what_has_a_title_or_a_category(tmp_path: Path) -> None:
 def test_without_parts_the_cut_parts_the_sessions_and_without_a_cut_the_seed(tmp_path: Path) -> None:
     files = read(sessions(tmp_path, "test"))
     by_cut = run(files, date(2020, 1, 5), "best", 0, SETTINGS)
-    assert (by_cut.counts["validation_sessions"], by_cut.counts["sessions"]) == (4, 8)
+    assert (by_cut.counts["validation_sessions"], by_cut.counts["judged"]) == (4, 8)
     first, again = (run(files, None, "best", 3, SETTINGS) for _ in range(2))
     assert first.predictions.equals(again.predictions)
     assert 0 < first.counts["validation_sessions"] < SESSIONS
@@ -81,23 +83,77 @@ def test_test_sessions_change_no_choice(tmp_path: Path) -> None:
     assert (before.validation, before.facts) == (after.validation, after.facts)
 
 
-def test_a_missing_table_and_nobody_to_judge_are_refused(tmp_path: Path) -> None:
+def test_every_session_is_predicted_and_those_with_known_bundles_are_judged(tmp_path: Path) -> None:
     sessions(tmp_path)
-    with pytest.raises(DataError, match="nobody to judge: no session"):
-        made = pl.read_csv(tmp_path / "session_bundles.csv").with_columns(part=pl.lit("validation"))
-        made.write_csv(tmp_path / "session_bundles.csv")
-        run(read(tmp_path), None, "whole", 0, SETTINGS)
+    events = pl.read_csv(tmp_path / "events.csv").with_columns(pl.col("session_id").str.replace("s05", "stray"))
+    events.write_csv(tmp_path / "events.csv")
+    found = run(read(tmp_path), None, "components", 0, SETTINGS)
+    assert set(found.predictions["question_id"]) == set(events["session_id"])
+    assert (found.counts["sessions"], found.counts["judged"], found.counts["validation_sessions"]) == (12, 6, 5)
+
+
+def test_without_session_bundles_those_that_lie_wholly_in_a_session_are_its_own(tmp_path: Path) -> None:
+    sessions(tmp_path)
+    (tmp_path / "session_bundles.csv").unlink()
+    write(tmp_path, "given_bundles", "bundle_id,product_id", ["L,l10", "L,l20", "across,m10", "across,m11", "one,s0"])
+    found = run(read(tmp_path), date(2020, 1, 1), "whole", 0, SETTINGS)
+    assert (found.counts["sessions"], found.counts["judged"]) == (12, 1)
+    assert found.metrics["jaccard_f1"]["value"] == pytest.approx(2 / 5), "the lamps of session 0 among five products"
+
+
+def test_without_any_bundle_predictions_are_written_and_no_metrics(tmp_path: Path) -> None:
+    sessions(tmp_path)
+    for name in ("session_bundles", "given_bundles"):
+        (tmp_path / f"{name}.csv").unlink()
+    found = run(read(tmp_path), None, "best", 0, SETTINGS)
+    assert found.metrics == {} and found.predictions["question_id"].n_unique() == 12
+
+
+def test_orders_stand_in_where_no_event_belongs_to_a_session(tmp_path: Path) -> None:
+    sessions(tmp_path)
+    held = pl.read_csv(tmp_path / "events.csv")
     (tmp_path / "events.csv").unlink()
-    with pytest.raises(DataError, match="bundle_generation: needs table events"):
+    held.select(order_id="session_id").unique().write_csv(tmp_path / "orders.csv")
+    held.select("product_id", order_id="session_id").write_csv(tmp_path / "order_items.csv")
+    found = run(read(tmp_path), None, "best", 0, SETTINGS)
+    assert found.counts["judged"] == 6 and found.metrics["jaccard_f1"]["value"] == 1.0
+
+
+def test_a_policy_parts_a_session_by_what_its_objective_says_of_pairs(tmp_path: Path) -> None:
+    sessions(tmp_path)
+    with pytest.raises(DataError, match="independence needs orders to learn from"):
+        run(read(tmp_path), None, "independence", 0, SETTINGS)
+    pairs = [f"{kind}{k}" for k in range(SESSIONS) for kind in "lm"]
+    write(tmp_path, "orders", "order_id,customer_id", [f"{pair}{n},u{n}" for pair in pairs for n in range(2)])
+    lines = [f"{pair}{n},{pair[0]}{half}{pair[1:]}" for pair in pairs for n in range(2) for half in (1, 2)]
+    write(tmp_path, "order_items", "order_id,product_id", lines)
+    for policy in POLICIES:
+        wishes = Wishes(preference="popularity", association="cosine")
+        found = run(read(tmp_path), None, policy, 0, SETTINGS, wishes)
+        assert found.metrics["jaccard_f1"]["value"] == pytest.approx(
+            0.4 if policy == "expected_incremental_margin" else 1.0
+        )
+
+
+def test_missing_products_and_no_session_are_refused(tmp_path: Path) -> None:
+    sessions(tmp_path)
+    (tmp_path / "events.csv").unlink()
+    with pytest.raises(DataError, match="no sessions: needs events"):
+        run(read(tmp_path), None, "whole", 0, SETTINGS)
+    for table in ("given_bundles", "session_bundles"):
+        (tmp_path / f"{table}.csv").unlink()
+    write(tmp_path, "orders", "order_id", ["1"])
+    (tmp_path / "products.csv").unlink()
+    with pytest.raises(DataError, match="bundle_generation: needs table products"):
         run(read(tmp_path), None, "whole", 0, SETTINGS)
 
 
-def test_a_cut_without_times_is_refused(tmp_path: Path) -> None:
+def test_a_cut_without_times_means_nothing(tmp_path: Path) -> None:
     sessions(tmp_path, "test")
     pl.read_csv(tmp_path / "events.csv").drop("occurred_at").write_csv(tmp_path / "events.csv")
-    with pytest.raises(DataError, match="--cut needs occurred_at"):
-        run(read(tmp_path), date(2020, 1, 5), "whole", 0, SETTINGS)
+    with_cut, without = (run(read(tmp_path), cut, "best", 0, SETTINGS) for cut in (date(2020, 1, 5), None))
+    assert with_cut.predictions.equals(without.predictions) and with_cut.metrics == without.metrics
 
 
 def test_the_help_lists_the_models_that_there_are() -> None:
-    assert set(TASKS["bundle_generation"]) == {"best", "described", *PLAIN, *CLUSTERED}
+    assert set(TASKS["bundle_generation"]) == {"best", "described", *PLAIN, *CLUSTERED, *POLICIES}

@@ -9,6 +9,7 @@ import pytest
 from ml.errors import DataError
 from ml.trials.arguments import TASKS
 from ml.trials.completion import MODELS, compare, run
+from ml.trials.outcome import Wishes
 from tests.trials.folders import SETTINGS, read, write, write_catalogue, write_orders
 
 CUT = date(2020, 2, 1)
@@ -96,12 +97,78 @@ def test_without_an_answer_only_predictions_are_given(tmp_path: Path) -> None:
     assert found.predictions.height == 3
 
 
-def test_two_answers_and_a_candidate_that_is_shown_are_refused(tmp_path: Path) -> None:
+def test_two_answers_are_refused(tmp_path: Path) -> None:
     questions(tmp_path)
-    for rows in (["k,b,true", "k,p,true"], ["k,l,true", "k,p,"]):
-        write(tmp_path, "basket_candidates", "basket_id,product_id,is_answer", rows)
-        with pytest.raises(DataError, match="basket k has two answers, or a candidate that it holds already"):
-            run(read(tmp_path), None, "cosine", 0, SETTINGS)
+    write(tmp_path, "basket_candidates", "basket_id,product_id,is_answer", ["k,b,true", "k,p,true"])
+    with pytest.raises(DataError, match="basket k has 2 answers"):
+        run(read(tmp_path), None, "cosine", 0, SETTINGS)
+
+
+def test_a_candidate_that_lies_in_the_basket_already_comes_last(tmp_path: Path) -> None:
+    questions(tmp_path)
+    write(tmp_path, "basket_candidates", "basket_id,product_id,is_answer", ["k,l,", "k,b,true", "k,q,"])
+    found = run(read(tmp_path), None, "text_category", 0, SETTINGS)
+    assert found.predictions["product_id"].to_list() == ["b", "q", "l"]
+
+
+def test_a_partial_basket_without_candidates_asks_the_whole_catalogue(tmp_path: Path) -> None:
+    questions(tmp_path)
+    write(tmp_path, "partial_baskets", "basket_id,product_id", ["k,l", "alone,l"])
+    found = run(read(tmp_path), None, "text_category", 0, SETTINGS)
+    assert found.predictions["question_id"].to_list() == ["alone"] * 3 + ["k"] * 3
+    assert (found.counts["questions"], found.counts["judged"]) == (2, 1)
+    (tmp_path / "basket_candidates.csv").unlink()
+    found = run(read(tmp_path), None, "text_category", 0, SETTINGS)
+    assert found.metrics == {} and found.predictions.height == 6
+
+
+def test_a_list_is_ranked_whole_and_a_catalogue_as_far_as_is_asked(tmp_path: Path) -> None:
+    questions(tmp_path)
+    write(tmp_path, "partial_baskets", "basket_id,product_id", ["k,l", "alone,l"])
+    found = run(read(tmp_path), None, "text_category", 0, SETTINGS, Wishes(places=2))
+    assert found.predictions.group_by("question_id", maintain_order=True).len()["len"].to_list() == [2, 3]
+
+
+def test_partial_baskets_with_a_cut_are_completed_by_what_was_bought_before_it(tmp_path: Path) -> None:
+    questions(tmp_path)
+    early, late = (run(read(tmp_path), cut, "cosine", 0, SETTINGS) for cut in (date(2020, 1, 2), None))
+    assert (early.counts["learned_baskets"], late.counts["learned_baskets"]) == (1, 2)
+
+
+def test_titles_alone_complete_partial_baskets(tmp_path: Path) -> None:
+    questions(tmp_path)
+    for name in ("orders", "order_items"):
+        (tmp_path / f"{name}.csv").unlink()
+    for model in ("best", "text_category", "regression"):
+        assert run(read(tmp_path), None, model, 0, SETTINGS).predictions.height == 3
+    assert run(read(tmp_path), None, "text_category", 0, SETTINGS).metrics["hit_10"]["value"] == 1.0
+
+
+@pytest.mark.parametrize("who", ["nobody", "one order each", "one shopper"])
+def test_without_times_a_fifth_of_the_baskets_is_drawn_by_seed(tmp_path: Path, who: str) -> None:
+    owner = {"nobody": lambda k: None, "one order each": lambda k: f"c{k}", "one shopper": lambda k: "c"}[who]
+    write_catalogue(tmp_path, "abcdefghijklmnop")
+    write_orders(tmp_path, [(owner(k), None, PAIRS[k % 4]) for k in range(40)])
+    for model in ("cosine", "best"):
+        found = run(read(tmp_path), date(2030, 1, 1), model, 0, SETTINGS)
+        assert (found.counts["questions"], found.counts["learned_baskets"]) == (8, 32)
+        assert found.metrics["hit_10"]["value"] == 1.0
+
+
+def test_one_day_of_orders_is_parted_by_seed(tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "abcdefghijklmnop")
+    write_orders(tmp_path, [(f"c{k}", "2020-01-01", PAIRS[k % 4]) for k in range(40)])
+    assert run(read(tmp_path), None, "best", 0, SETTINGS).counts["questions"] == 8
+
+
+def test_sentences_are_read_where_they_are_named_or_set_whatever_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = read(planted(tmp_path))
+    for installed in (True, False):
+        monkeypatch.setattr("ml.association.sentences.is_installed", lambda installed=installed: installed)
+        found = run(files, CUT, "best", 0, SETTINGS)
+        assert "sentences" not in found.validation and found.facts["is_reading_sentences"] == 0.0
 
 
 def test_given_bundles_alone_are_enough(tmp_path: Path) -> None:

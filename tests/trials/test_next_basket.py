@@ -9,6 +9,7 @@ import pytest
 from ml.errors import DataError
 from ml.preference.load import DEEP
 from ml.trials.next_basket import MODELS, run
+from ml.trials.outcome import Wishes
 from tests.trials.folders import SETTINGS, read, write_catalogue, write_orders
 
 ORDERS = [
@@ -45,7 +46,7 @@ def test_personal_frequency_ranks_and_scores_as_worked_by_hand(folder: Path) -> 
     assert found.metrics["ndcg_10"]["value"] == pytest.approx(
         (gains[0] / ideal_two + gains[1] + gains[2]) / 3, rel=1e-6
     )
-    assert found.counts == {"customers": 3, "customers_without_past": 1, "products": 16}
+    assert found.counts == {"customers": 3, "judged": 3, "customers_without_past": 1, "products": 16}
 
 
 @pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive", "dense_network", *DEEP}))
@@ -65,8 +66,9 @@ def test_a_customer_nobody_knows_gets_the_best_sellers(folder: Path) -> None:
 
 def test_without_a_cut_each_last_basket_is_asked_for_as_of_its_own_day(folder: Path) -> None:
     found = run(read(folder), None, "popularity", 0, SETTINGS)
-    assert found.counts["customers"] == 2
-    assert found.predictions["question_id"].unique().sort().to_list() == ["x", "y"]
+    assert (found.counts["customers"], found.counts["judged"]) == (3, 2)
+    # Who came once is predicted too, as of that day, and judged by nothing.
+    assert found.predictions["question_id"].unique().sort().to_list() == ["new", "x", "y"]
 
 
 def test_without_times_the_order_of_the_file_is_the_order_of_the_baskets(tmp_path: Path) -> None:
@@ -127,10 +129,36 @@ def test_a_shop_too_small_for_the_ranker_is_judged_without_it(folder: Path) -> N
         run(read(folder), CUT, "ranker", 0, SETTINGS)
 
 
-def test_nobody_to_judge_is_refused(tmp_path: Path) -> None:
+def test_every_known_customer_is_predicted_whether_or_not_they_bought_since(folder: Path) -> None:
+    found = run(read(folder), date(2020, 1, 6), "personal_frequency", 0, SETTINGS)
+    assert (found.counts["customers"], found.counts["judged"]) == (3, 1)
+    assert ranked(found.predictions, "x")[:3] == ["a", "b", "e"]
+
+
+@pytest.mark.parametrize("cut", [None, date(2020, 1, 2), date(2021, 1, 1)])
+def test_without_anybody_to_judge_predictions_are_written_all_the_same(tmp_path: Path, cut: date | None) -> None:
+    write_catalogue(tmp_path, "abc")
+    write_orders(tmp_path, [("x", "2020-01-01", "b"), (None, "2020-01-02", "c")])
+    found = run(read(tmp_path), cut, "best", 0, SETTINGS)
+    assert found.metrics == {} and ranked(found.predictions, "x")[0] == "b"
+
+
+@pytest.mark.parametrize("model", ["best", "popularity", "item_cosine", "tifu_knn"])
+def test_without_times_and_with_one_order_each_what_comes_next_is_predicted(tmp_path: Path, model: str) -> None:
+    write_catalogue(tmp_path, "abc")
+    write_orders(tmp_path, [("x", None, "a"), ("y", None, "bc"), ("z", None, "b")])
+    found = run(read(tmp_path), date(2020, 1, 1), model, 0, SETTINGS)
+    assert found.metrics == {}
+    assert found.predictions.group_by("question_id").len()["len"].to_list() == [3, 3, 3]
+
+
+def test_as_many_places_are_written_as_are_asked_for(folder: Path) -> None:
+    found = run(read(folder), CUT, "popularity", 0, SETTINGS, Wishes(places=3))
+    assert found.predictions.group_by("question_id").len()["len"].to_list() == [3, 3, 3]
+
+
+def test_a_shop_that_knows_no_customer_is_refused(tmp_path: Path) -> None:
     write_catalogue(tmp_path, "ab")
-    write_orders(tmp_path, [("x", "2020-01-01", "a"), (None, "2020-01-02", "b")])
-    with pytest.raises(DataError, match="no customer is known by two baskets"):
+    write_orders(tmp_path, [(None, "2020-01-01", "a"), (None, "2020-01-02", "b")])
+    with pytest.raises(DataError, match="no order that holds a product names its customer"):
         run(read(tmp_path), None, "popularity", 0, SETTINGS)
-    with pytest.raises(DataError, match="no known customer bought since 2020-01-02"):
-        run(read(tmp_path), date(2020, 1, 2), "popularity", 0, SETTINGS)

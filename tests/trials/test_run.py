@@ -8,8 +8,9 @@ import pytest
 
 from ml.__main__ import main
 from ml.errors import ConfigError, DataError
+from ml.policies import named
 from ml.trials import next_basket
-from ml.trials.arguments import TASKS
+from ml.trials.arguments import POLICIES, TASKS
 from tests.trials.folders import trial, write_catalogue, write_orders
 
 
@@ -43,6 +44,13 @@ def test_a_model_of_another_task_is_refused_with_those_it_knows(tmp_path: Path) 
         trial(tmp_path, task="next_basket", model="oracle")
 
 
+def test_options_that_belong_to_another_task_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="belong to bundles; completion takes --model"):
+        trial(tmp_path, task="completion", association="cosine")
+    with pytest.raises(DataError, match="--places: got 0"):
+        trial(tmp_path, task="next_basket", places=0)
+
+
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no directory"):
         trial(tmp_path, task="next_basket", out=tmp_path / "nowhere" / "metrics.json")
@@ -50,3 +58,4 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(tmp_p
 
 def test_the_help_lists_the_models_that_there_are() -> None:
     assert set(TASKS["next_basket"]) == {"best", *next_basket.MODELS}
+    assert set(POLICIES) == set(named.POLICIES)

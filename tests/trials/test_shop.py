@@ -36,12 +36,15 @@ def test_without_times_the_last_order_of_every_customer_falls_on_one_day(tmp_pat
         ("x", "a"): 1, ("x", "c"): 0, ("y", "b"): 0, (None, "c"): 1}  # fmt: skip
 
 
-def test_times_for_some_orders_only_are_refused(tmp_path: Path) -> None:
+def test_an_order_without_a_time_among_timed_ones_is_set_aside(tmp_path: Path) -> None:
     write_catalogue(tmp_path, "a")
     write(tmp_path, "orders", "order_id,ordered_at", ["1,2020-01-01", "2,"])
     write(tmp_path, "order_items", "order_id,product_id", ["1,a", "2,a"])
-    with pytest.raises(DataError, match="1 of 2 have no ordered_at"):
-        baskets_of(read(tmp_path))
+    files = read_files(tmp_path, 0.5)
+    assert files.refused == {"orders": {"missing_ordered_at": 1}, "order_items": {"orphan_order": 1}}
+    assert baskets_of(files)["basket_on"].to_list() == [date(2020, 1, 1)]
+    with pytest.raises(DataError, match=r"orders: 1 of 2 records are bad \(missing_ordered_at 1\)"):
+        read(tmp_path)
 
 
 def test_bad_records_are_counted_by_reason_and_too_many_refuse_the_table(tmp_path: Path) -> None:
