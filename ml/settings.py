@@ -91,6 +91,8 @@ class PreferenceSettings(BaseModel):
     leaves: int = Field(31, ge=2)
     min_leaf_rows: int = Field(200, ge=1)
     l2: float = Field(5.0, ge=0)
+    row_share: float = Field(0.7, gt=0, le=1, description="Rows drawn for each tree.")
+    feature_share: float = Field(0.5, gt=0, le=1, description="Features drawn for each tree.")
     target_baskets: int = Field(3, ge=1)
     kind: str = Field("ranker", description="Kind of model that is trained to become the champion.")
     compared: tuple[str, ...] = Field(

@@ -8,7 +8,7 @@ import polars as pl
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
 from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
-from ml.influence import ordinary
+from ml.influence import counted, ordinary
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
@@ -29,6 +29,8 @@ class Shop:
     ) -> "Shop":
         """Return the shop of products that can stand in a bundle and have the evidence; others leave the baskets.
 
+        No giant basket is evidence, nor one that :func:`ml.influence.counted` leaves out: a script makes nothing known.
+
         Parameters
         ----------
         through
@@ -36,18 +38,23 @@ class Shop:
             not be in them. None: all.
         """
         lists = ["product_ids", "quantities", "paid_cents"]
-        lines = baskets.select("basket_id", "basket_on", *lists).explode(lists)
-        counted = lines if through is None else lines.filter(pl.col("basket_on") <= through)
-        evident = counted.group_by("product_ids").len("held").filter(pl.col("held") >= min_product_baskets)
+        teaching = baskets.filter(~pl.col("is_giant"))
+        if through is not None:
+            teaching = teaching.filter(pl.col("basket_on") <= through)
+        sold = counted(teaching).select("product_ids").explode("product_ids").group_by("product_ids").len("held")
+        evident = sold.filter(pl.col("held") >= min_product_baskets)
         kept = products.filter("is_bundleable").join(
             evident, left_on="product_id", right_on="product_ids", how="semi", maintain_order="left"
         )
+        lines = baskets.select("basket_id", *lists).explode(lists)
         held = lines.join(kept.select(product_ids="product_id"), on="product_ids", how="semi", maintain_order="left")
         grouped = held.group_by("basket_id", maintain_order=True).agg(lists)
         return cls(baskets.drop(lists).join(grouped, on="basket_id", how="inner", maintain_order="left"), kept)
 
 
-def fitted_ranker(shop: Shop, through: date, settings: Settings, seed: int) -> tuple[Ranker, pl.DataFrame]:
+def fitted_ranker(
+    shop: Shop, through: date, settings: Settings, seed: int, kind: type[Ranker] = Ranker
+) -> tuple[Ranker, pl.DataFrame]:
     """Return a ranker that knows nothing after ``through``, and the examples it was fitted on.
 
     Raises
@@ -56,7 +63,7 @@ def fitted_ranker(shop: Shop, through: date, settings: Settings, seed: int) -> t
         When no customer has a basket to learn from.
     """
     learned = examples(shop, through, settings)
-    return Ranker(ranker_params(settings, seed)).fit(shop.baskets, shop.products, learned), learned
+    return kind(ranker_params(settings, seed)).fit(shop.baskets, shop.products, learned), learned
 
 
 def ranker_params(settings: Settings, seed: int) -> RankerParams:
@@ -68,6 +75,8 @@ def ranker_params(settings: Settings, seed: int) -> RankerParams:
         leaves=wanted.leaves,
         min_leaf_rows=wanted.min_leaf_rows,
         l2=wanted.l2,
+        row_share=wanted.row_share,
+        feature_share=wanted.feature_share,
         horizon=wanted.horizon,
         seed=seed,
         threads=settings.threads,

@@ -19,9 +19,11 @@ from ml.optimizer.solve import solve_slate
 from ml.policies.named import OURS, POLICIES
 from ml.policies.shelf import Shelf
 from ml.preference.baselines import PersonalDecayed
+from ml.preference.load import kind_of
+from ml.preference.ranker import Ranker
 from ml.settings import PreferenceSettings, Settings
 from ml.sources.simulated_shop import FIRST_AS_OF, Size
-from ml.training import Shop, examples
+from ml.training import Shop, examples, fitted_ranker
 
 NARROW = CandidateParams(popular=15, co_purchased=5, categories=1, per_category=3, new=0)
 THOUSANDS = 5000
@@ -201,6 +203,47 @@ def test_a_bot_and_a_giant_basket_are_no_examples() -> None:
     assert "bot" not in set(with_one["customer_id"]) and "hoarder" not in set(with_other["customer_id"])
     assert_frame_equal(with_other.select(wanted), plain)
     assert plain.join(with_one, on=wanted, how="anti").height < plain.height / 500, "some candidates of other people"
+
+
+@cache
+def ranker() -> Ranker:
+    settings = Settings(preference=PreferenceSettings(min_customer_baskets=4, trees=30, learning_rate=0.2))
+    return fitted_ranker(Shop(*shop()), FIRST_AS_OF, settings, seed=1)[0]
+
+
+def preferences(name: str, baskets: pl.DataFrame) -> np.ndarray:
+    """Return P of the candidates of the shop without planted baskets, in the shop with them."""
+    asked, products = candidates(shop()[0]), shop()[1]
+    model = ranker() if name == Ranker.kind else kind_of(name)().fit(baskets, products, asked)
+    return model.score(baskets, products, asked)
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+@pytest.mark.parametrize("name", ["ranker", "global_popularity", "personal_decayed", "tifu_knn", "item_cosine"])
+def test_planted_baskets_hardly_change_what_others_are_thought_to_want(name: str, kind: str) -> None:
+    plain, theirs = preferences(name, shop()[0]), preferences(name, planted(kind))
+    assert plain.std() > 0.01
+    if kind == "giant":
+        assert np.array_equal(plain, theirs)
+    # The bot's two counted baskets may put a product into another bin of a tree.
+    assert np.abs(plain - theirs).mean() < 2e-4
+
+
+@pytest.mark.usefixtures("unguarded")
+@pytest.mark.parametrize("name", ["ranker", "global_popularity", "item_cosine"])
+def test_without_the_guard_preferences_would_change(name: str) -> None:
+    baskets = planted("thousands").with_columns(is_giant=pl.lit(False))
+    assert np.abs(preferences(name, shop()[0]) - preferences(name, baskets)).mean() > 1e-3
+
+
+def test_a_script_makes_no_product_known() -> None:
+    baskets, products = shop()
+    seldom = list(odd_pair())
+    kept = baskets.filter(~pl.col("product_ids").list.eval(pl.element().is_in(seldom)).list.any())
+    for kind in PLANTED:
+        sold = with_bot(kept, seldom, THOUSANDS) if kind == "thousands" else with_giant(kept, seldom * 300)
+        known = Shop.of(sold, products.with_columns(is_bundleable=pl.lit(True)), 20)
+        assert not set(seldom) & set(known.products["product_id"]), kind
 
 
 def test_no_customer_gives_more_examples_than_there_are_cuts() -> None:

@@ -87,7 +87,7 @@ def recipe_of(kind: str, settings: Settings) -> Recipe:
         When there is no such kind, or it needs what is not installed.
     """
     made: Any = kind_of(kind)
-    if kind == Ranker.kind:
+    if issubclass(made, Ranker):
         return Recipe.of(made(ranker_params(settings, seed=0)))
     return Recipe.of(made(sequence_params(settings, seed=0)) if kind in DEEP else made())
 

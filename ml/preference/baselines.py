@@ -97,8 +97,11 @@ class PersonalDecayed(PersonalFrequency):
 
 
 def popularity(before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
-    """Return the share of the baskets ``before`` that hold the product of each row asked, of those that count."""
-    before = counted(before)
+    """Return the share of the baskets ``before`` that hold the product of each row asked, of those that count.
+
+    Giant baskets do not, nor those that :func:`ml.influence.counted` leaves out.
+    """
+    before = counted(before.filter(~pl.col("is_giant")))
     held = before.select(product_id="product_ids").explode("product_id").group_by("product_id").len("held")
     joined = asked.join(held, on="product_id", how="left", maintain_order="left")
     return (joined["held"].fill_null(0) / max(1, before.height)).alias("popularity")

@@ -146,4 +146,6 @@ class DenseNetwork:
 
 
 def _squeezed(features: NDArray[np.float32]) -> Array:
-    return np.asarray(np.sign(features) * np.log1p(np.abs(features)), np.float64)
+    """Return the features on a logarithmic scale; a ratio to nothing, such as a free product's price, is unknown."""
+    known = np.where(np.isfinite(features), features, np.nan)
+    return np.asarray(np.sign(known) * np.log1p(np.abs(known)), np.float64)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ml.influence import counted
 from ml.preference.offers import PROMOTIONS, REVIEWS, Offers
 
 Ints = NDArray[np.int64]
@@ -25,6 +26,8 @@ class History:
         (lines,) numbers; days since 1970; baskets are numbered in line order.
     units, cents
         (lines,) units sold and cents paid.
+    is_giant
+        (lines,) whether the line's basket is giant.
     starts
         (customers + 1,) first line of each customer, and the end.
     category, brand
@@ -41,6 +44,7 @@ class History:
     product: Ints
     units: Ints
     cents: Ints
+    is_giant: NDArray[np.bool_]
     starts: Ints
     category: Ints
     brand: Ints
@@ -51,7 +55,7 @@ class History:
         """Encode ``features.ftr_baskets`` and of ``features.ftr_products`` what does not change or carries its days."""
         columns = {"product_id": "product_ids", "units": "quantities", "cents": "paid_cents"}
         lines = (
-            baskets.select("basket_id", "customer_id", "basket_on", **columns)
+            baskets.select("basket_id", "customer_id", "basket_on", "is_giant", **columns)
             .explode("product_id", "units", "cents")
             .sort("customer_id", "basket_on", "basket_id", "product_id", nulls_last=False)
         )
@@ -73,11 +77,26 @@ class History:
             product=positions(lines["product_id"], product_ids),
             units=lines["units"].to_numpy().astype(np.int64),
             cents=lines["cents"].to_numpy().astype(np.int64),
+            is_giant=lines["is_giant"].to_numpy(),
             starts=np.searchsorted(customer, np.arange(len(customer_ids) + 1)),
             category=_numbers(catalogue["category"]),
             brand=_numbers(catalogue["brand"]),
             offers=Offers.of(catalogue),
         )
+
+
+def teaching(history: History, cut: int) -> NDArray[np.bool_]:
+    """Return which lines dated before day ``cut`` teach about everybody, (lines,).
+
+    Not those of giant baskets, nor of baskets that :func:`ml.influence.counted` leaves out; all stay their customer's.
+    """
+    first = np.flatnonzero(np.diff(history.basket, prepend=-1))  # lines of a basket stand together
+    first = first[(history.day[first] < cut) & ~history.is_giant[first]]
+    owner = pl.Series("customer_id", history.customer[first])
+    baskets = pl.DataFrame([owner.set(owner < 0, None), pl.Series("basket", history.basket[first])])
+    is_counted = np.zeros(int(history.basket.max(initial=-1)) + 1, bool)
+    is_counted[counted(baskets)["basket"].to_numpy()] = True
+    return np.asarray(is_counted[history.basket])
 
 
 def positions(names: pl.Series, among: pl.Series) -> Ints:

@@ -8,6 +8,7 @@ from ml.errors import DataError
 from ml.preference.baselines import GlobalPopularity, PersonalDecayed, PersonalFrequency
 from ml.preference.contract import PreferenceModel, read_facts
 from ml.preference.dense import DenseNetwork
+from ml.preference.lambdarank import Lambdarank
 from ml.preference.neighbours import ItemCosine, TifuKnn
 from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
@@ -16,6 +17,7 @@ KINDS: dict[str, type[PreferenceModel]] = {
     model.kind: model
     for model in (
         Ranker,
+        Lambdarank,
         PersonalDecayed,
         PersonalFrequency,
         GlobalPopularity,

@@ -7,7 +7,7 @@ few cuts only.
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.preference.history import History
+from ml.preference.history import History, teaching
 
 MARKET_FEATURES = ("category_share_28", "category_trend_ratio")
 SEASON_FEATURES = ("season_ratio",)
@@ -25,7 +25,8 @@ def category_trends(history: History, cut: int) -> NDArray[np.float32]:
     category = history.category[history.product]
     size = int(history.category.max(initial=0)) + 1
     counts = []
-    for chosen in ((age > 0) & (age <= WINDOW_DAYS), (age > WINDOW_DAYS) & (age <= 2 * WINDOW_DAYS)):
+    teaches = teaching(history, cut)
+    for chosen in (teaches & (age <= WINDOW_DAYS), teaches & (age > WINDOW_DAYS) & (age <= 2 * WINDOW_DAYS)):
         held = np.unique(history.basket[chosen] * size + category[chosen]) % size
         counts.append((np.bincount(held, minlength=size), np.unique(history.basket[chosen]).size))
     (recent, n_recent), (before, n_before) = counts
@@ -44,7 +45,7 @@ def seasons(history: History, cut: int) -> NDArray[np.float32]:
     size = len(history.products)
     if not history.day.size or history.day.min() > cut - YEAR_DAYS:
         return np.full((size, 1), np.nan, np.float32)
-    year = (history.day >= cut - YEAR_DAYS) & (history.day < cut)
+    year = teaching(history, cut) & (history.day >= cut - YEAR_DAYS)
     weeks = year & (history.day < cut - YEAR_DAYS + WINDOW_DAYS)
     expected_share = np.unique(history.basket[weeks]).size / max(1, np.unique(history.basket[year]).size)
     held, ever = (np.bincount(history.product[chosen], minlength=size) for chosen in (weeks, year))

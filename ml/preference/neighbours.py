@@ -1,7 +1,8 @@
 """Baselines that look at the neighbours: of the products a customer buys, or of the customer."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ml.errors import ConfigError
+from ml.influence import counted, influence
 from ml.preference.baselines import Counting, popularity
+from ml.preference.contract import check_fitted, read_facts, write_facts
 from ml.preference.history import Ints, positions
 
 Floats = NDArray[np.float64]
@@ -23,10 +26,11 @@ class _Grid:
     ----------
     held
         (baskets, products) 1 where the basket holds the product.
-    owner, recency
-        (baskets,) customer, -1 where unknown; how many baskets of the customer are newer.
-    baskets_of
-        (customers,) number of baskets.
+    owner, recency, is_giant, is_counted
+        (baskets,) customer, -1 where unknown; how many baskets of the customer are newer; whether it is giant, and
+        whether it tells others what is bought together.
+    baskets_of, is_bounded
+        (customers,) number of baskets; whether :func:`ml.influence.influence` bounds what others learn from them.
     who, asked_customer, asked_product
         The asked customers as numbers, -1 for one never seen; row of ``who`` and product of each asked row.
     """
@@ -34,7 +38,10 @@ class _Grid:
     held: sparse.csr_matrix
     owner: Ints
     recency: Ints
+    is_giant: NDArray[np.bool_]
+    is_counted: NDArray[np.bool_]
     baskets_of: Ints
+    is_bounded: NDArray[np.bool_]
     who: Ints
     asked_customer: Ints
     asked_product: Ints
@@ -53,7 +60,10 @@ class _Grid:
             sparse.csr_matrix((np.ones(lines.height), at), (ordered.height, len(products))),
             owner,
             np.arange(len(owner)) - np.searchsorted(owner, owner),
+            ordered["is_giant"].to_numpy(),
+            np.isin(np.arange(len(owner)), _teaching(ordered)),
             np.bincount(owner[owner >= 0], minlength=len(customers)),
+            customers.is_in(influence(before)["customer_id"].implode()).to_numpy(),
             positions(names, customers),
             positions(asked["customer_id"], names),
             positions(asked["product_id"], products),
@@ -72,11 +82,18 @@ class _Grid:
         return np.where(self.asked_product >= 0, scores[self.asked_customer, self.asked_product], 0.0)
 
 
+def _teaching(ordered: pl.DataFrame) -> Ints:
+    """Return the places of the baskets that others learn from."""
+    placed = ordered.select("customer_id", "is_giant").with_row_index("place")
+    return counted(placed.filter(~pl.col("is_giant")))["place"].to_numpy().astype(np.int64)
+
+
 class ItemCosine(Counting):
     """P = s / (1 + s), s the summed cosine of baskets between the product and what the customer bought.
 
     Each of the customer's products counts by its share of their baskets; the likeness of a product with itself does
-    not. A customer without a past gets 0 for everything.
+    not. A customer without a past gets 0 for everything. Giant baskets, and those that :func:`ml.influence.counted`
+    leaves out, say nothing about likeness.
 
     Source
     ------
@@ -88,16 +105,18 @@ class ItemCosine(Counting):
     def _at(self, before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
         grid = _Grid.of(before, asked)
         taste = _rows(grid.by_customer(1 / np.maximum(grid.baskets_of, 1)[grid.owner]), grid.who)
-        scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(grid.held.sum(axis=0)).ravel(), 1)))
+        held = grid.held[grid.is_counted]
+        sold = np.asarray(held.sum(axis=0)).ravel()
+        scale = sparse.diags(1 / np.sqrt(np.maximum(sold, 1)))
         # From left to right, so that the matrix of all pairs is never made.
-        likeness = ((taste @ scale) @ grid.held.T @ grid.held @ scale - taste).toarray()
+        likeness = ((taste @ scale) @ held.T @ held @ scale - taste @ sparse.diags(np.sign(sold))).toarray()
         summed = np.maximum(grid.answers(likeness), 0.0)
         return pl.Series("p", summed / (1 + summed))
 
 
 @dataclass(frozen=True)
 class TifuKnnParams:
-    """Of :class:`TifuKnn`; the defaults are those the authors publish for Ta-Feng.
+    """Of :class:`TifuKnn`; the defaults are those the authors publish for Ta-Feng, a grocer's data too.
 
     Parameters
     ----------
@@ -134,7 +153,8 @@ class TifuKnn(Counting):
 
     A past of n baskets is cut from its end into at most m groups of ceil(n / m). A group is the mean of its baskets,
     each r_b^steps, the customer the mean of the groups, each r_g^steps; the neighbours are the k nearest by Euclidean
-    distance. A customer without a past gets the popularity.
+    distance, without those whose influence is bounded and without giant baskets. A customer without a past gets the
+    popularity.
 
     Source
     ------
@@ -143,13 +163,30 @@ class TifuKnn(Counting):
     """
 
     kind: ClassVar[str] = "tifu_knn"
-    params: ClassVar[TifuKnnParams] = TifuKnnParams()
+
+    def __init__(self, params: TifuKnnParams | None = None) -> None:
+        super().__init__()
+        self.params = params or TifuKnnParams()
+
+    def save(self, folder: Path) -> None:
+        """Write the parameters as JSON."""
+        check_fitted(self._is_fitted, self.kind)
+        write_facts(folder, self.kind, {"params": asdict(self.params)})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote."""
+        model = cls(TifuKnnParams(**read_facts(folder)["params"]))
+        model._is_fitted = True
+        return model
 
     def _at(self, before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
         grid, wanted = _Grid.of(before, asked), self.params
-        own = grid.by_customer(self._weights(grid))
-        mine = _rows(own, grid.who)
-        votes = _nearest(own, mine, grid.who, wanted.neighbours) @ own
+        weights = self._weights(grid)
+        mine = _rows(grid.by_customer(weights), grid.who)
+        voting = grid.by_customer(np.where(grid.is_giant, 0.0, weights))
+        is_silent = grid.is_bounded | (np.asarray(voting.sum(axis=1)).ravel() == 0)
+        votes = _nearest(voting, mine, grid.who, is_silent, wanted.neighbours) @ voting
         blend = wanted.own_share * mine + (1 - wanted.own_share) * votes
         is_known = (grid.who >= 0)[grid.asked_customer]
         return pl.Series("p", np.where(is_known, grid.answers(blend.toarray()), popularity(before, asked).to_numpy()))
@@ -171,14 +208,17 @@ def _rows(matrix: sparse.csr_matrix, rows: Ints) -> sparse.csr_matrix:
     return padded[np.where(rows >= 0, rows, matrix.shape[0])]
 
 
-def _nearest(own: sparse.csr_matrix, mine: sparse.csr_matrix, who: Ints, neighbours: int) -> sparse.csr_matrix:
-    """Return (asked, customers) 1 / k for each of the k nearest others; ties go to the first."""
+def _nearest(
+    own: sparse.csr_matrix, mine: sparse.csr_matrix, who: Ints, is_silent: NDArray[np.bool_], neighbours: int
+) -> sparse.csr_matrix:
+    """Return (asked, customers) 1 / k for each of the k nearest others who are not silent; ties go to the first."""
     length = np.asarray(own.multiply(own).sum(axis=1)).ravel()
     # The asked customer's own length is the same for all others: it changes no order.
     distance = length[None, :] - 2 * (mine @ own.T).toarray()
     seen = np.flatnonzero(who >= 0)
     distance[seen, who[seen]] = np.inf
-    k = min(neighbours, max(own.shape[0] - 1, 0))
+    distance[:, is_silent] = np.inf
+    k = min(neighbours, max(own.shape[0] - 1 - int(is_silent.sum()), 0))
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :k]
     rows = np.repeat(np.arange(len(who)), k)
     return sparse.csr_matrix((np.full(rows.size, 1 / max(k, 1)), (rows, nearest.ravel())), distance.shape)

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from ml.influence import counted
-from ml.preference.history import History, Ints
+from ml.preference.history import History, Ints, teaching
 
 Column = NDArray[np.float32]
 
@@ -62,7 +60,7 @@ def population_at(history: History, cut: int) -> Population:
     cut
         Days since 1970.
     """
-    seen = _counted(history, cut)
+    seen = teaching(history, cut)
     size = len(history.products)
     product, age = history.product[seen], cut - history.day[seen]
     known = history.customer[seen] >= 0
@@ -94,16 +92,6 @@ def population_at(history: History, cut: int) -> Population:
             "price_ratio_7": _price(history, seen, age <= 7, size) / price,
         }
     return Population(**{name: np.asarray(column, np.float32) for name, column in columns.items()})
-
-
-def _counted(history: History, cut: int) -> NDArray[np.bool_]:
-    first = np.flatnonzero(np.diff(history.basket, prepend=-1))  # lines of a basket stand together
-    first = first[history.day[first] < cut]
-    owner = pl.Series("customer_id", history.customer[first])
-    baskets = pl.DataFrame([owner.set(owner < 0, None), pl.Series("basket", history.basket[first])])
-    is_counted = np.zeros(int(history.basket.max(initial=-1)) + 1, bool)
-    is_counted[counted(baskets)["basket"].to_numpy()] = True
-    return is_counted[history.basket]
 
 
 def _share(basket: Ints, product: Ints, chosen: NDArray[np.bool_], size: int) -> NDArray[np.float64]:

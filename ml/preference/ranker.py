@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import lightgbm
 import numpy as np
@@ -74,7 +74,7 @@ class Ranker:
     bins at its rare high end, which is where a customer's favourites stand, so the baseline's own order is kept
     until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them
     where that helps; ``refit`` grows the
-    same number of trees on all examples and keeps the calibration. ``curve`` is the loss by tree of ``fit``: (of the
+    same number of trees on all examples and keeps the calibration. ``curve`` is what ``fit`` watched, by tree: (of the
     training examples, which is not measured: NaN; of the validation examples).
 
     Shapes and units
@@ -95,6 +95,9 @@ class Ranker:
     """
 
     kind: ClassVar[str] = "ranker"
+    objective: ClassVar[dict[str, Any]] = {"objective": "binary", "metric": "binary_logloss"}
+    watched: ClassVar[str] = "binary_logloss"
+    """What stops the growth early, as LightGBM names it."""
 
     def __init__(self, params: RankerParams | None = None) -> None:
         self.params = params or RankerParams()
@@ -118,9 +121,7 @@ class Ranker:
         if not _has_both(bought[~held_out]):
             raise DataError(f"{self.kind}: the {int((~held_out).sum())} training examples do not hold both answers")
         if _has_both(bought[held_out]):
-            booster = self._grow(
-                features[~held_out], bought[~held_out], self.params.trees, features[held_out], bought[held_out]
-            )
+            booster = self._grow(features, examples, self.params.trees, held_out)
             self.rounds = booster.best_iteration
             self._keep(booster.model_to_string(num_iteration=self.rounds))
             customers = examples["customer_id"].filter(pl.Series(held_out))
@@ -128,15 +129,14 @@ class Ranker:
             self.calibration = calibrate_where_needed(self._raw(features[held_out]), bought[held_out], group)
         else:
             self.rounds, self.calibration = self.params.trees, Calibration()
-            self._keep(self._grow(features, bought, self.rounds).model_to_string())
+            self._keep(self._grow(features, examples, self.rounds).model_to_string())
         return self
 
     def refit(self, baskets: pl.DataFrame, products: pl.DataFrame, examples: pl.DataFrame) -> Self:
         """Grow as many trees as ``fit`` found best on all examples, validation included."""
         check_fitted(self._booster is not None, self.kind)
         features = self._features(baskets, products, examples)
-        booster = self._grow(features, examples["is_bought"].to_numpy().astype(np.float64), self.rounds)
-        self._keep(booster.model_to_string())
+        self._keep(self._grow(features, examples, self.rounds).model_to_string())
         return self
 
     def score(self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame) -> Probabilities:
@@ -233,18 +233,17 @@ class Ranker:
     def _grow(
         self,
         features: NDArray[np.float32],
-        bought: NDArray[np.float64],
+        examples: pl.DataFrame,
         trees: int,
-        held_features: NDArray[np.float32] | None = None,
-        held_bought: NDArray[np.float64] | None = None,
+        held_out: NDArray[np.bool_] | None = None,
     ) -> lightgbm.Booster:
+        """Grow trees on the rows that are not held out; those that are stop the growth."""
         asked = self.params
-        options = {
-            "objective": "binary",
+        options = self.objective | {
             "learning_rate": asked.learning_rate,
             "num_leaves": asked.leaves,
             # a tiny shop has fewer rows than a leaf of a large one
-            "min_data_in_leaf": min(asked.min_leaf_rows, max(1, len(bought) // 100)),
+            "min_data_in_leaf": min(asked.min_leaf_rows, max(1, examples.height // 100)),
             "lambda_l2": asked.l2,
             "bagging_fraction": asked.row_share,
             "bagging_freq": int(asked.row_share < 1),
@@ -255,17 +254,31 @@ class Ranker:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        start = starting_log_odds(features)
-        rows = lightgbm.Dataset(self._seen(features), bought, init_score=start, feature_name=list(self._names))
-        if held_features is None:
-            return lightgbm.train(options, rows, trees)
-        held_start = starting_log_odds(held_features)
-        held = lightgbm.Dataset(self._seen(held_features), held_bought, reference=rows, init_score=held_start)
-        losses: dict[str, dict[str, list[float]]] = {}
-        watch = [lightgbm.early_stopping(asked.patience, verbose=False), lightgbm.record_evaluation(losses)]
+        if held_out is None:
+            return lightgbm.train(options, self._rows(features, examples), trees)
+        rows = self._rows(features[~held_out], examples.filter(~pl.Series(held_out)))
+        held = self._rows(features[held_out], examples.filter(pl.Series(held_out)), rows)
+        found: dict[str, dict[str, list[float]]] = {}
+        watch = [lightgbm.early_stopping(asked.patience, verbose=False), lightgbm.record_evaluation(found)]
         booster = lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=watch)
-        self.curve = [(float("nan"), loss) for loss in losses["valid_0"]["binary_logloss"]]
+        self.curve = [(float("nan"), value) for value in found["valid_0"][self.watched]]
         return booster
+
+    def _rows(
+        self, features: NDArray[np.float32], examples: pl.DataFrame, like: lightgbm.Dataset | None = None
+    ) -> lightgbm.Dataset:
+        return lightgbm.Dataset(
+            self._seen(features),
+            examples["is_bought"].to_numpy().astype(np.float64),
+            reference=like,
+            group=self._groups(examples),
+            init_score=starting_log_odds(features),
+            feature_name=list(self._names),
+        )
+
+    def _groups(self, examples: pl.DataFrame) -> list[int] | None:
+        """Return how many rows in a row are ranked against each other; None: each stands for itself."""
+        return None
 
 
 def _has_both(outcome: NDArray[np.float64]) -> bool:

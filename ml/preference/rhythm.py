@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ml.preference.history import History, Ints
+from ml.preference.history import History, Ints, teaching
 
 RHYTHM_FEATURES = (
     "decayed_10_share", "decayed_60_share", "recency_90_share", "recency_70_share", "recency_rank", "recency_to_best",
@@ -104,9 +104,9 @@ def fill_rhythm(
 
 
 def product_rhythm(history: History, cut: int) -> NDArray[np.float32]:
-    """Return (products, ``PRODUCT_RHYTHM_FEATURES``) from lines before day ``cut``; NaN where there are none."""
+    """Return (products, ``PRODUCT_RHYTHM_FEATURES``) from what teaches before day ``cut``; NaN where nothing does."""
     size = len(history.products)
-    seen = np.flatnonzero((history.customer >= 0) & (history.day < cut))
+    seen = np.flatnonzero((history.customer >= 0) & teaching(history, cut))
     seen = seen[np.lexsort((history.day[seen], history.product[seen], history.customer[seen]))]
     customer, product, day = history.customer[seen], history.product[seen], history.day[seen]
     again = (customer[1:] == customer[:-1]) & (product[1:] == product[:-1])

@@ -37,3 +37,13 @@ def test_examples_of_one_answer_are_refused(world: World) -> None:
 def test_params_refuse_nonsense_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         DenseParams(**{name: 0})  # type: ignore[arg-type]
+
+
+def test_a_free_product_is_unknown_by_its_price_ratio_and_not_certain(world: World) -> None:
+    free = world.baskets.with_columns(
+        paid_cents=pl.when(pl.int_range(pl.len()) % 3 == 0)
+        .then(pl.col("paid_cents").list.eval(pl.element() * 0))
+        .otherwise(pl.col("paid_cents"))
+    )
+    p = DenseNetwork().fit(free, world.products, world.examples).score(free, world.products, world.examples)
+    assert p.min() > 0 and p.max() < 1

@@ -30,18 +30,18 @@ def test_item_cosine_sums_over_the_customers_products_and_leaves_out_the_product
     assert scores(ItemCosine(), baskets, "x", "abc") == pytest.approx(summed / (1 + summed))
 
 
-def test_tifu_cuts_the_past_into_groups_that_end_with_the_last_basket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TifuKnn, "params", TifuKnnParams(1, 2, 0.5, 0.1, 1.0))
+def test_tifu_cuts_the_past_into_groups_that_end_with_the_last_basket() -> None:
+    model = TifuKnn(TifuKnnParams(1, 2, 0.5, 0.1, 1.0))
     baskets = pl.DataFrame([basket("x", date(2020, 1, day), [name]) for day, name in enumerate("abc", start=1)])
     # Three baskets in two groups of at most two: (a), (b c). b is one step back in the newer group of two.
-    assert scores(TifuKnn(), baskets, "x", "abc") == pytest.approx([0.1 / 2, 0.5 / 2 / 2, 1 / 2 / 2])
+    assert scores(model, baskets, "x", "abc") == pytest.approx([0.1 / 2, 0.5 / 2 / 2, 1 / 2 / 2])
 
 
-def test_tifu_asks_the_nearest_customer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TifuKnn, "params", TifuKnnParams(1, 1, 1.0, 1.0, 0.25))
+def test_tifu_asks_the_nearest_customer() -> None:
+    model = TifuKnn(TifuKnnParams(1, 1, 1.0, 1.0, 0.25))
     day = date(2020, 1, 1)
     baskets = pl.DataFrame([basket("x", day, ["a"]), basket("far", day, ["c", "d"]), basket("near", day, ["a", "b"])])
-    assert scores(TifuKnn(), baskets, "x", "abcd") == pytest.approx([1.0, 0.75, 0.0, 0.0])
+    assert scores(model, baskets, "x", "abcd") == pytest.approx([1.0, 0.75, 0.0, 0.0])
 
 
 @pytest.mark.parametrize("wrong", [{"neighbours": 0}, {"groups": 0}, {"own_share": 1.5}, {"basket_decay": -0.1}])
