@@ -63,7 +63,7 @@ class SourceSettings(BaseModel):
         "complete_journey", description="Source of the runs that name none: those of the clock."
     )
     folder: Path | None = Field(None, description="Directory in the raw contract, for source `folder`.")
-    online_retail: Path | None = Field(None, description="Parquet or CSV export, for source `online_retail`.")
+    online_retail: Path | None = Field(None, description="Workbook, Parquet or CSV export, for source `online_retail`.")
     quarantine_limit_share: float = Field(0.05, ge=0, le=1, description="Above it a delivery is refused whole.")
     simulated_customers: int = Field(200, ge=1)
     simulated_products: int = Field(60, ge=2)

@@ -1,11 +1,15 @@
 """Online Retail II: two years of invoices of a British wholesaler of gifts, as the export of a sheet gives them.
 
-A daily feed like that of Complete Journey: each load takes the invoices of the days after the last one loaded, up to
-the as-of date. Every line lands as an order line (a return where its quantity is negative) or is quarantined. What
-the export leaves open is decided so:
+The workbook as UCI gives it (``.xlsx``, two sheets), or a sheet of it as Parquet or CSV. A daily feed like that of
+Complete Journey: each load takes the invoices of the days after the last one loaded, up to the as-of date. Every line
+lands as an order line (a return where its quantity is negative) or is quarantined. What the export leaves open is
+decided so:
 
 * A line has no number of its own, so its place in the invoice is it. Equal lines of an invoice are therefore two
   lines: an article rung up twice cannot be told from one exported twice, and the invoice's total needs both.
+* An invoice that stands in an earlier sheet is not taken from a later one: nine days of December 2010 are in both.
+* Dates written with slashes, dots or dashes (``01/12/2009 07:45``) are read day first, unless the file holds one that
+  can only be month first.
 * The case of a stock code is chance (``85123a``, ``85123A`` have one description), so it is folded.
 * An invoice without customer at no price at all is a booking of the warehouse (damaged, found, lost). It lands as a
   cancelled order, which is no sale and no return; in quarantine it would have whole days refused after a stocktake.
@@ -17,10 +21,12 @@ Source: Chen (2019), Online Retail II, UCI Machine Learning Repository, https://
 """
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import fastexcel
 import polars as pl
 
 from ml.errors import ConfigError, DataError, NothingToDo
@@ -30,7 +36,13 @@ from ml.sources.folder import REFUSED, read_csv, read_parquet
 from ml.sources.parsing import given_text, parsed
 from ml.sources.validation import RECORD
 
+log = logging.getLogger(__name__)
 COLUMNS = ("invoice", "stockcode", "description", "quantity", "invoicedate", "price", "customer id", "country")
+WHOLE_LINE = ("order_id", "product_id", "title", "quantity", "invoicedate", "price", "customer_id", "region")
+ENDINGS = (".xlsx", ".parquet", ".csv")
+DAY_FIRST = (
+    r"^\s*(?<first>\d{1,2})[/.-](?<second>\d{1,2})[/.-](?<year>\d{4})[ T]+(?<clock>\d{1,2}:\d{2}(?::\d{2})?)\s*$"
+)
 NO_ARTICLE = r"^(POST|DOT|C\d|D|M|S|B|PADS|BANK CHARGES|AMAZONFEE|CRUK|ADJUST\d?|TEST\d+|GIFT(_\d+)*)$"
 """Stock codes of postage, carriage, discounts, samples, fees, bad debt, tests, vouchers and pads given along."""
 NO_ARTICLE_PATH = "NOT MERCHANDISE"
@@ -42,20 +54,19 @@ class OnlineRetail:
     Parameters
     ----------
     path
-        Parquet or CSV file with the columns of the sheet; None when none was named.
+        Workbook, Parquet or CSV file with the columns of the sheet; None when none was named.
 
     Raises
     ------
     ConfigError
-        When there is no such file, or it is still the spreadsheet.
+        When there is no such file.
     """
 
     def __init__(self, path: Path | None) -> None:
-        if path is None or not path.is_file() or path.suffix.lower() not in (".parquet", ".csv"):
+        if path is None or not path.is_file() or path.suffix.lower() not in ENDINGS:
             raise ConfigError(
-                "source online_retail: BUNDLES_SOURCE__ONLINE_RETAIL must name a .parquet or .csv file, got"
-                f" {path}; a spreadsheet is not read: show its InvoiceDate as yyyy-mm-dd hh:mm:ss and save each"
-                " sheet as CSV UTF-8, separated by commas"
+                "source online_retail: BUNDLES_SOURCE__ONLINE_RETAIL must name a file that ends in"
+                f" {', '.join(ENDINGS)}; got {path}; the workbook is at https://doi.org/10.24432/C5CG6D"
             )
         self.path = path
 
@@ -77,6 +88,10 @@ class OnlineRetail:
         # What is known of a customer or product never comes from days after the as-of date.
         known = lines.filter(pl.col("day") <= as_of)
         new = known.filter(pl.col("day") > since)
+        repeated = new.height - new.unique(WHOLE_LINE).height
+        log.info(
+            "online_retail: %d of %d new lines repeat another of their invoice; each is kept", repeated, new.height
+        )
         split = new.filter(pl.col("reason").is_null())
         unsplit = new.filter(pl.col("reason").is_not_null()).select(
             pl.col(RECORD).cast(pl.Int64).alias("record_number"), "reason", "column_name", "raw_record"
@@ -99,9 +114,10 @@ def _lines(content: bytes, path: Path) -> pl.DataFrame:
     DataError
         When the file cannot be read, lacks a column, or no date in it can be read.
     """
-    records, unsplit = read_csv(content, path) if path.suffix.lower() == ".csv" else read_parquet(content, path)
+    records, unsplit = READERS[path.suffix.lower()](content, path)
     if missing := [name for name in COLUMNS if name not in records.columns]:
         raise DataError(f"schema_missing:{missing[0]}: {path.name} needs the columns {', '.join(COLUMNS)}")
+    records = _with_iso_dates(records)
     text = {name: given_text(name, records.schema[name]) for name in COLUMNS}
     lines = records.select(
         RECORD,
@@ -133,9 +149,62 @@ def _lines(content: bytes, path: Path) -> pl.DataFrame:
     if lines["day"].null_count():
         raise DataError(
             f"instant_format: {path.name} holds no InvoiceDate that can be read, the first is"
-            f" {lines['invoicedate'][0]!r}; wanted is the form 2009-12-01 07:45:00"
+            f" {lines['invoicedate'][0]!r}; wanted is the form 2009-12-01 07:45:00 or 01/12/2009 07:45"
         )
     return lines
+
+
+def _read_workbook(content: bytes, file: Path) -> tuple[pl.DataFrame, None]:
+    """Return the records of all sheets as text, numbered through; invoices of an earlier sheet are taken once.
+
+    Raises
+    ------
+    DataError
+        When it is no workbook, a sheet lacks a column, or none holds a row.
+    """
+    try:
+        book = fastexcel.read_excel(content)
+        sheets = [book.load_sheet(name, dtypes="string").to_polars() for name in book.sheet_names]
+    except fastexcel.FastExcelError as error:
+        raise DataError(f"xlsx: {file.name}: {error}") from error
+    parts, rows, seen = [], 0, pl.Series(dtype=pl.String)
+    for sheet in sheets:
+        named = sheet.rename({name: name.strip().lower() for name in sheet.columns})
+        if named.is_empty():
+            continue
+        if missing := [name for name in COLUMNS if name not in named.columns]:
+            raise DataError(f"schema_missing:{missing[0]}: {file.name} needs the columns {', '.join(COLUMNS)}")
+        numbered = named.select(COLUMNS).with_row_index(RECORD, offset=rows + 1)
+        parts.append(numbered.filter(~pl.col("invoice").is_in(seen.implode()).fill_null(False)))
+        rows += named.height
+        seen = pl.concat([seen, named["invoice"].drop_nulls()]).unique()
+    if not parts:
+        raise DataError(f"no_rows: {file.name} has no sheet with rows")
+    return pl.concat(parts), None
+
+
+READERS: dict[str, Callable[[bytes, Path], tuple[pl.DataFrame, pl.DataFrame | None]]] = {
+    ".xlsx": _read_workbook,
+    ".parquet": read_parquet,
+    ".csv": read_csv,
+}
+
+
+def _with_iso_dates(records: pl.DataFrame) -> pl.DataFrame:
+    """Return records whose dates like 01/12/2009 07:45 are written as the contract wants them."""
+    if records.schema["invoicedate"] != pl.String:
+        return records
+    parts = pl.col("invoicedate").str.extract_groups(DAY_FIRST)
+    first, second = (
+        records.select(parts.struct.field(name).cast(pl.Int64)).to_series() for name in ("first", "second")
+    )
+    is_month_first = bool((second > 12).any()) and not bool((first > 12).any())
+    day, month = ("second", "first") if is_month_first else ("first", "second")
+    field = {name: parts.struct.field(name).str.zfill(2) for name in ("first", "second", "year", "clock")}
+    iso = pl.concat_str(
+        field["year"], pl.lit("-"), field[month], pl.lit("-"), field[day], pl.lit(" "), field["clock"].str.zfill(5)
+    )
+    return records.with_columns(invoicedate=pl.coalesce(iso, "invoicedate"))
 
 
 def _customers(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from ml.sources.contract import TABLES
 from ml.sources.delivery import RefusedFile
 from ml.sources.online_retail import OnlineRetail
 from ml.sources.validation import RECORD, sort_records
+from tests.sources.workbook import write_workbook
 
 LAST = date(2009, 12, 3)
 UK = "United Kingdom"
@@ -260,7 +261,7 @@ def test_values_that_cannot_be_read_are_set_aside_as_they_came(tmp_path: Path) -
     ("content", "reason"),
     [
         ("Invoice,StockCode\n1,2\n", "schema_missing:description"),
-        (",".join(COLUMNS) + "\n1,85048,BALL,1,01/12/2009 07:45,1.00,13085,UK\n", "instant_format.*01/12/2009 07:45"),
+        (",".join(COLUMNS) + "\n1,85048,BALL,1,1 Dec 2009,1.00,13085,UK\n", "instant_format.*1 Dec 2009"),
         (";".join(COLUMNS) + "\n", "delimiter"),
         ("", "empty_file"),
     ],
@@ -272,11 +273,62 @@ def test_a_file_of_another_form_is_refused_with_what_is_wanted(tmp_path: Path, c
     assert (refused.value.table, refused.value.file_name) == ("order_items", "export.csv")
 
 
-def test_the_spreadsheet_and_a_missing_file_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "online_retail_II.xlsx").write_bytes(b"PK")
-    for path in (None, tmp_path / "nowhere.csv", tmp_path, tmp_path / "online_retail_II.xlsx"):
-        with pytest.raises(ConfigError, match=r"BUNDLES_SOURCE__ONLINE_RETAIL .* save each sheet as CSV UTF-8"):
+def test_a_missing_file_and_one_of_another_kind_are_refused_with_what_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "export.xls").write_bytes(b"PK")
+    for path in (None, tmp_path / "nowhere.csv", tmp_path, tmp_path / "export.xls"):
+        with pytest.raises(ConfigError, match=r"BUNDLES_SOURCE__ONLINE_RETAIL .* ends in .xlsx, .parquet, .csv"):
             OnlineRetail(path)
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M"])
+def test_dates_of_the_usual_forms_are_read_and_those_that_can_only_be_month_first_so(tmp_path: Path, form: str) -> None:
+    days = [datetime(2009, 12, 1, 7, 45), datetime(2009, 12, 24, 9, 5)]
+    lines = [("1", "85048", "BALL", 1, day.strftime(form), 1.0, 13085.0, UK) for day in days]
+    lines = [(str(k), *line[1:]) for k, line in enumerate(lines)]
+    pl.DataFrame(lines, COLUMNS, orient="row").write_csv(tmp_path / "export.csv")
+    shop = Shop().load(tmp_path / "export.csv", date(2009, 12, 24))
+    assert shop["orders"]["ordered_at"].to_list() == [day.replace(tzinfo=UTC) for day in days]
+
+
+def test_a_date_that_could_be_either_is_read_day_first(tmp_path: Path) -> None:
+    line = ("1", "85048", "BALL", 1, "01/12/2009 7:45", 1.0, 13085.0, UK)
+    pl.DataFrame([line], COLUMNS, orient="row").write_csv(tmp_path / "export.csv")
+    assert Shop().load(tmp_path / "export.csv", date(2009, 12, 1))["orders"].height == 1
+
+
+def test_the_workbook_lands_as_its_sheets_do_and_what_stands_in_both_once(tmp_path: Path, shop: Shop) -> None:
+    lines = [line for line in LINES if line[4] != "some day"]
+    write_workbook(tmp_path / "export.xlsx", {"Year 2009-2010": lines[:6], "Year 2010-2011": [*lines[4:]]})
+    found = Shop().load(tmp_path / "export.xlsx", LAST)
+    plain = ("order_id", "product_id", "quantity", "unit_price_cents", "discount_cents")
+    wanted = shop["order_items"].select(plain).sort(plain)
+    assert found["order_items"].select(plain).sort(plain).equals(wanted)
+    assert (
+        found["orders"]
+        .select("order_id", "customer_id", "ordered_at")
+        .sort("order_id")
+        .equals(shop["orders"].select("order_id", "customer_id", "ordered_at").sort("order_id"))
+    )
+    assert max(found["order_items"][RECORD]) == len(lines) + 2, "lines are counted through all sheets"
+
+
+@pytest.mark.parametrize(
+    ("sheets", "reason"),
+    [({}, "xlsx"), ({"One": []}, "no_rows"), ({"One": LINES[:2], "Two": [LINES[2][:5]]}, "schema_missing:price")],
+)
+def test_a_workbook_of_another_form_is_refused(tmp_path: Path, sheets: dict, reason: str) -> None:
+    if sheets:
+        write_workbook(tmp_path / "export.xlsx", sheets)
+    else:
+        (tmp_path / "export.xlsx").write_bytes(b"no workbook")
+    with pytest.raises(RefusedFile, match=reason):
+        list(OnlineRetail(tmp_path / "export.xlsx").deliveries(LAST, {}))
+
+
+def test_lines_that_repeat_another_are_kept_and_counted(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    Shop().load(write(LINES), LAST)
+    assert "1 of 17 new lines repeat another of their invoice; each is kept" in caplog.text
 
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail_ii" / "online_retail.parquet"
