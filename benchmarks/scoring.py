@@ -42,19 +42,15 @@ def main() -> None:
     shop, targets = period(EARLIER_DAY, options.quick, settings)
     candidates = asked(shop, targets, settings)
     learned = examples(shop, EARLIER_DAY, settings)
-    params = RankerParams(seed=SEED)
-    full = Ranker(params).fit(shop.baskets, shop.products, learned)
+    full = Ranker(RankerParams(seed=SEED)).fit(shop.baskets, shop.products, learned)
     features = features_of(History.of(shop.baskets, shop.products), candidates)
     timed = np.resize(features, (QUICK_ROWS if options.quick else ROWS, features.shape[1]))
 
     sizes = targets.select("customer_id", products=pl.col("product_ids").list.len())
     reference = by_customer(scored(full, shop, candidates), sizes)
     rows = _speed("ranker", full, timed)
-    for name, change in SMALLER.items():
-        fewer = round(full.rounds * change.get("share", 1))
-        limit = fewer if "share" in change else params.trees
-        smaller = replace(params, trees=limit, leaves=int(change.get("leaves", params.leaves)))
-        model = Ranker(smaller).fit(shop.baskets, shop.products, learned)
+    for name in SMALLER:
+        model = Ranker(smaller(full, name)).fit(shop.baskets, shop.products, learned)
         rows += _speed(name, model, timed)
         table = by_customer(scored(model, shop, candidates), sizes)
         for metric in ("ndcg_10", "recall_20"):
@@ -73,6 +69,13 @@ def main() -> None:
             )
     size = f"{len(timed)} rows, {targets.height} customers after {EARLIER_DAY}"
     write_report("scoring", f"Complete Journey, {size}", rows, options.json)
+
+
+def smaller(full: Ranker, name: str) -> RankerParams:
+    """Return the parameters of a variant in ``SMALLER`` of a fitted ranker."""
+    change, params = SMALLER[name], full.params
+    trees = round(full.rounds * change["share"]) if "share" in change else params.trees
+    return replace(params, trees=trees, leaves=int(change.get("leaves", params.leaves)))
 
 
 def _speed(name: str, model: Ranker, features: NDArray[np.float32]) -> list[Row]:

@@ -7,8 +7,11 @@ import polars as pl
 
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
+from ml.evaluation.compression import judge_compression
+from ml.evaluation.metrics import by_customer
 from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
 from ml.influence import counted, ordinary
+from ml.preference.compression import Compression, Shrinkable
 from ml.preference.contract import PreferenceModel
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
@@ -138,6 +141,29 @@ def targets_of(baskets: pl.DataFrame, cut: date, last: date, least: int, setting
     if settings.preference.horizon == "next_basket":
         return requests_between(baskets, cut, last, least)
     return all_bought(baskets, customers_at(baskets, cut, max(1, least)), HORIZON_DAYS)
+
+
+def kept_small(
+    model: PreferenceModel, baskets: pl.DataFrame, products: pl.DataFrame, learned: pl.DataFrame, seed: int
+) -> PreferenceModel:
+    """Return the model with weights of 8 bits where these lose next to nothing, else as it is; the model says which.
+
+    Judged on the examples by which the model stopped early, once it is fitted on them; a ``refit`` of the small one is
+    small again. Models that have no such form, and those without validation examples, come back as they are.
+    """
+    held = learned.filter("is_validation")
+    if not isinstance(model, Shrinkable) or held.is_empty():
+        return model
+    small = model.in_int8()
+    sizes = held.group_by("customer_id").agg(products=pl.col("is_bought").sum())
+    scores = (held.with_columns(preference=pl.Series(one.score(baskets, products, held))) for one in (model, small))
+    full, less = (by_customer(frame, sizes)["ndcg_10"].to_numpy() for frame in scores)
+    verdict, share = judge_compression(full, less, seed), small.weight_bytes / model.weight_bytes
+    kept = small if verdict.may_be_used else model
+    kept.compression = Compression(
+        verdict.may_be_used, verdict.reason, verdict.loss.value, verdict.loss.high, size_share=share
+    )
+    return kept
 
 
 def scored(model: PreferenceModel, shop: Shop, candidates: pl.DataFrame) -> pl.DataFrame:

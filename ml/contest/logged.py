@@ -1,6 +1,7 @@
 """What the run of one preference model shows in MLflow: metrics with intervals, pictures, what it learnt from."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from ml.evaluation.plots import (
     segment_bars,
     shares,
 )
+from ml.preference.compression import Shrinkable
 from ml.preference.contract import PreferenceModel
 from ml.preference.features import FEATURES
 from ml.preference.ranker import Ranker
@@ -43,12 +45,17 @@ def log_results(run: Run, results: Sequence[Measured], draws: int, seed: int) ->
 
 
 def log_model(run: Run, model: PreferenceModel, contest: Contest) -> None:
-    """Log what is particular to a kind: how it learnt, and what a ranker's features are worth."""
+    """Log what is particular to a kind: how it learnt, its smaller form, and what a ranker's features are worth."""
     curve = getattr(model, "curve", None)
     if curve:
         run.figure(learning_curve(curve, "step"), "plots/training_curve.png")
         for step, (_, held) in enumerate(curve, start=1):
             run.metrics({"held_out_loss": held}, step=step)
+    small = model.compression if isinstance(model, Shrinkable) else None
+    if small:
+        facts = {"int8_ndcg_10_loss": small.ndcg_10_loss, "int8_ndcg_10_loss_high": small.ndcg_10_loss_high}
+        run.tags({"weights": "int8" if small.is_used else "float32", "weights_reason": small.reason})
+        run.metrics({"int8_size_share": small.size_share, **{k: v for k, v in facts.items() if isfinite(v)}})
     if isinstance(model, Ranker):
         asked, shop = contest.newest.candidates, contest.newest.shop
         every = max(1, asked.height // EXPLAINED_ROWS)

@@ -18,7 +18,7 @@ from ml.evaluation.splits import requests_between, rolling_origins
 from ml.preference.contract import PreferenceModel
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
-from ml.training import Shop, asked, examples, scored
+from ml.training import Shop, asked, examples, kept_small, scored
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +168,7 @@ def _fit(
     known = shop.baskets.filter(pl.col("basket_on") <= origin)
     for recipe in recipes:
         model = recipe.model(seed, settings.threads)
-        fitted[origin, recipe] = model.fit(known, shop.products, learned)
+        model = model.fit(known, shop.products, learned)
+        fitted[origin, recipe] = kept_small(model, known, shop.products, learned, seed)
         log.info("fitted %s on %d examples up to %s", recipe.kind, learned.height, origin)
     return learned.height

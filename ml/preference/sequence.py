@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ml.influence import influence, ordinary
-from ml.preference.actions import ACTIONS, lines_of
+from ml.preference.actions import ACTIONS
 from ml.preference.batches import Batch
 from ml.preference.calibration import LogOddsLine, line_where_needed
+from ml.preference.compression import Compression
 from ml.preference.contract import Probabilities, check_candidates, check_fitted, read_facts, write_facts
 from ml.preference.history import History, days, positions
 from ml.preference.networks import Network, Shape
-from ml.preference.quantization import from_int8, to_int8
+from ml.preference.quantization import from_int8, size_of, to_int8
 from ml.preference.sequence_params import SequenceParams
 from ml.preference.sequence_training import Effort, Rows, learn
+from ml.preference.teaching import before, teaching
 from ml.preference.torch_runtime import device, seeded
 from ml.preference.windows import CLOCKS_DAYS, Tokens
 
@@ -55,6 +56,7 @@ class SequenceModel:
         self.params = params or SequenceParams()
         self.curve: list[tuple[float, float]] = []
         self.calibration = LogOddsLine()
+        self.compression: Compression | None = None
         self._names: dict[str, pl.Series] = {}
         self._network: Network | None = None
         self._stored: dict[str, Tensor] = {}
@@ -70,10 +72,10 @@ class SequenceModel:
 
         See :class:`ml.preference.contract.PreferenceModel`.
         """
-        self.calibration = LogOddsLine()
+        self.calibration, self.compression = LogOddsLine(), None
         held = examples.filter("is_validation")
         if held.is_empty():
-            self._learn(_before(baskets, int(days(examples["cut"]).max())), products, events, self.params.epochs)
+            self._learn(before(baskets, int(days(examples["cut"]).max())), products, events, self.params.epochs)
             return self
         history = History.of(baskets, products)
         tokens = Tokens.of(history, events)
@@ -83,7 +85,7 @@ class SequenceModel:
             logits = self._logits(history, products, tokens, held)
             return float(np.mean(np.logaddexp(0.0, logits) - bought * logits))
 
-        self._learn(_before(baskets, int(days(held["cut"]).min())), products, events, self.params.epochs, validate)
+        self._learn(before(baskets, int(days(held["cut"]).min())), products, events, self.params.epochs, validate)
         group = positions(held["customer_id"], held["customer_id"].unique().sort())
         self.calibration = line_where_needed(self._logits(history, products, tokens, held), bought, group)
         return self
@@ -95,11 +97,17 @@ class SequenceModel:
         examples: pl.DataFrame,
         events: pl.DataFrame | None = None,
     ) -> Self:
-        """Learn as many epochs as ``fit`` found best, from all baskets given: those after the examples' cuts too."""
+        """Learn as many epochs as ``fit`` found best, from all baskets given: those after the examples' cuts too.
+
+        Weights that were of 8 bits are so again.
+        """
         check_fitted(self._network is not None, self.kind)
         held = [loss for _, loss in self.curve if np.isfinite(loss)]
         epochs = int(np.argmin(held)) + 1 if held else self.params.epochs
+        is_small = bool(self._stored)
         self._learn(baskets, products, events, epochs)
+        if is_small:
+            self._take(to_int8(self._weights()))
         return self
 
     def _learn(
@@ -112,17 +120,17 @@ class SequenceModel:
     ) -> None:
         """Learn from baskets, and from the events up to the last of them."""
         p = self.params
-        history = History.of(_teaching(baskets, events), products)
-        tokens, before = Tokens.of(history, events), int(history.day.max(initial=0)) + 1
+        history = History.of(teaching(baskets, events), products)
+        tokens, end = Tokens.of(history, events), int(history.day.max(initial=0)) + 1
         self._names = {
             "products": history.products,
             "categories": products["category"].drop_nulls().unique().sort(),
             "brands": products["brand"].drop_nulls().unique().sort(),
         }
-        windows = tokens.learning(p.visits, before)
+        windows = tokens.learning(p.visits, end)
         effort = Effort(epochs, p.patience, p.batch, p.negatives, p.optimizer, p.learning_rate)
         with seeded(p.threads, p.seed):
-            log_odds = tokens.log_odds(len(history.products), before)
+            log_odds = tokens.log_odds(len(history.products), end)
             self._network, self._stored = Network(self._shape(), torch.from_numpy(log_odds)).to(device()), {}
             rows = self._rows(history, products)
             self.curve = learn(self._network, rows, windows, effort, np.random.default_rng(p.seed), validate)
@@ -157,9 +165,7 @@ class SequenceModel:
         The requests with a column for each of :data:`ml.preference.actions.ACTIONS`, summing to 1; they mean
         something where the model was fitted with events.
         """
-        check_fitted(self._network is not None, self.kind)
-        assert self._network is not None  # noqa: S101 - for the type checker; checked above
-        history = History.of(baskets, products)
+        network, history = self._fitted(), History.of(baskets, products)
         customers, cuts = positions(requests["customer_id"], history.customers), days(requests["cut"])
         rows, tokens = self._rows(history, products), Tokens.of(history, events)
         parts = [np.empty((0, len(ACTIONS)))]
@@ -167,9 +173,9 @@ class SequenceModel:
             for first in range(0, requests.height, REQUESTS_AT_ONCE):
                 some = slice(first, first + REQUESTS_AT_ONCE)
                 batch = self._batch(tokens, customers[some], cuts[some])
-                _, h, _, _ = _read(self._network, rows, batch)
+                _, h, _, _ = _read(network, rows, batch)
                 last = h[torch.arange(len(h), device=h.device), batch.seen[:, 0]]
-                parts.append(self._network.next_action(last).softmax(dim=1).double().cpu().numpy())
+                parts.append(network.next_action(last).softmax(dim=1).double().cpu().numpy())
         return requests.with_columns(pl.DataFrame(np.concatenate(parts), schema=list(ACTIONS)))
 
     @torch.no_grad()
@@ -177,9 +183,7 @@ class SequenceModel:
         self, history: History, products: pl.DataFrame, tokens: Tokens, candidates: pl.DataFrame
     ) -> NDArray[np.float64]:
         """Return (n,) logits of each candidate."""
-        network = self._network
-        assert network is not None  # noqa: S101 - for the type checker; checked by the callers
-        rows = self._rows(history, products)
+        network, rows = self._fitted(), self._rows(history, products)
         requests = candidates.select("customer_id", "cut").unique().sort("customer_id", "cut").with_row_index("request")
         numbered = candidates.join(requests, on=["customer_id", "cut"], how="left", maintain_order="left")
         request = numbered["request"].to_numpy().astype(np.int64)
@@ -223,12 +227,23 @@ class SequenceModel:
 
     def in_int8(self) -> Self:
         """Return this model with weights of 8 bits, as it is saved and as it scores; a ``fit`` of it has 32 again."""
-        check_fitted(self._network is not None, self.kind)
-        assert self._network is not None  # noqa: S101 - for the type checker; checked above
         small = type(self)(self.params)
         small.curve, small.calibration, small._names = self.curve, self.calibration, self._names
-        small._take(to_int8({name: value.cpu() for name, value in self._network.state_dict().items()}))
+        small._take(to_int8(self._weights()))
         return small
+
+    @property
+    def weight_bytes(self) -> int:
+        """Return the size of the weights as they are saved."""
+        return size_of(self._stored or self._weights())
+
+    def _fitted(self) -> Network:
+        check_fitted(self._network is not None, self.kind)
+        assert self._network is not None  # noqa: S101 - for the type checker; checked above
+        return self._network
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.cpu() for name, value in self._fitted().state_dict().items()}
 
     def _take(self, stored: dict[str, Tensor]) -> None:
         """Become the network of these weights, of 8 bits or 32."""
@@ -240,11 +255,10 @@ class SequenceModel:
     def save(self, folder: Path) -> None:
         """Write the weights as safetensors, names and params as JSON."""
         check_fitted(self._network is not None, self.kind)
-        assert self._network is not None  # noqa: S101 - for the type checker; checked above
         names = {table: labels.to_list() for table, labels in self._names.items()}
         facts = {"params": asdict(self.params), "calibration": asdict(self.calibration), "curve": self.curve, **names}
-        write_facts(folder, self.kind, facts)
-        save_file(self._stored or self._network.state_dict(), folder / WEIGHTS)
+        write_facts(folder, self.kind, facts | ({"compression": asdict(self.compression)} if self.compression else {}))
+        save_file(self._stored or self._weights(), folder / WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -253,24 +267,12 @@ class SequenceModel:
         model = cls(SequenceParams(**facts["params"]))
         model.curve = [(learnt, held) for learnt, held in facts["curve"]]
         model.calibration = LogOddsLine(**facts["calibration"])
+        model.compression = Compression(**facts["compression"]) if "compression" in facts else None
         model._names = {
             table: pl.Series(facts[table], dtype=pl.String) for table in ("products", "categories", "brands")
         }
         model._take(load_file(folder / WEIGHTS))
         return model
-
-
-def _before(baskets: pl.DataFrame, day: int) -> pl.DataFrame:
-    return baskets.filter(pl.col("basket_on").cast(pl.Int32) < day)
-
-
-def _teaching(baskets: pl.DataFrame, events: pl.DataFrame | None) -> pl.DataFrame:
-    """Return the baskets to learn from, without those of customers of unusually many baskets or runs of events."""
-    usual = ordinary(baskets)
-    if events is None or events.is_empty():
-        return usual
-    runs = lines_of(events).unique(["customer_id", "run"])
-    return usual.join(influence(runs), on="customer_id", how="anti", maintain_order="left")
 
 
 def _read(network: Network, rows: Rows, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
