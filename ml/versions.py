@@ -11,6 +11,8 @@ from pathlib import Path
 from ml.errors import DataError
 
 MANIFEST = "manifest.json"
+PASSED = "passed"
+"""What the tag ``gate`` of a version says when nothing kept it from becoming champion."""
 ROLLED_BACK = "rolled_back"
 
 
@@ -26,7 +28,8 @@ class Version:
         MLflow run that produced it.
     tags
         Tags of the version, among them ``data_cut_off`` (ISO date), ``recipe`` (JSON), ``gate`` ("passed", "failed",
-        "frozen" or "held"), ``gate_reason``, and ``rolled_back`` after a person took it back.
+        "frozen" or "held"), ``gate_reason``, ``kind`` (against what it was judged), and ``rolled_back`` after a person
+        took it back.
     """
 
     name: str

@@ -38,6 +38,8 @@ class Plan:
         Windows by which the champion's data are older than today's.
     entrants
         All that are fitted and measured.
+    apart
+        Why the champion takes no part; empty where it does, or where there is none.
     notes
         Who is not there, and why.
     """
@@ -46,6 +48,7 @@ class Plan:
     champion: Recipe | None
     older: int
     entrants: tuple[Entrant, ...]
+    apart: str
     notes: tuple[str, ...]
 
     @property
@@ -100,15 +103,16 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
     ConfigError
         When a kind is unknown, or no baseline is compared.
     """
-    candidate, notes = wanted_recipe(settings), []
+    candidate = wanted_recipe(settings)
     entrants = [Entrant(CANDIDATE, candidate)]
-    recipe, older = None, 0
+    recipe, older, apart = None, 0, ""
     if champion:
         try:
             recipe = Recipe.read(champion.tags["recipe"]).as_followed()
         except (KeyError, DataError) as error:
-            notes.append(f"the recipe of champion {champion.number} cannot be followed: {error}")
+            apart = f"the recipe of champion {champion.number} cannot be followed: {error}"
         older = windows_older(champion, as_of, settings)
+    notes = [apart] if apart else []
     if recipe and recipe != candidate:
         entrants.append(Entrant(CHAMPION, recipe))
     if recipe and older:
@@ -120,7 +124,7 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
             entrants.append(Entrant(kind, recipe_of(kind, settings), newest_only=True))
         except DataError as error:
             notes.append(f"{kind} is not compared: {error}")
-    plan = Plan(candidate, recipe, older, tuple(entrants), tuple(notes))
+    plan = Plan(candidate, recipe, older, tuple(entrants), apart, tuple(notes))
     if not plan.baselines:
         raise ConfigError(f"preference.compared: needs at least one of {', '.join(BASELINES)}")
     return plan

@@ -1,8 +1,7 @@
 """The gate of the preference model: what a version must show before it becomes the champion, and the reason in words.
 
 Recipes are compared, not files: a champion has been trained on the very baskets it would be judged on, so its recipe
-is followed anew on the data before each window, as the candidate's is. Windows are validation windows of the past;
-a benchmark's test is never among them.
+is followed anew on the data before each window, as the candidate's is. Windows are validation windows of the past.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ class Rivalry:
     coverage
         By name of the share: the candidate's and the champion's.
     segments
-        By segment of customers large enough: candidate minus champion in recall@20.
+        By segment of customers or products with customers enough: candidate minus champion in recall@20.
     rival
         What the candidate is compared with, in words.
     """
@@ -62,19 +61,19 @@ class Rivalry:
     rival: str = "the champion's recipe"
 
     def metrics(self) -> dict[str, float]:
-        """Return its numbers by name, to be written down."""
-        ours = {name: own for name, (own, _) in self.coverage.items()}
-        theirs = {f"champion_{name}": other for name, (_, other) in self.coverage.items()}
-        return {
+        """Return its numbers by name, to be written down.
+
+        Each begins with ``gate_``: they are means over windows, beside which a run shows its newest window alone.
+        """
+        numbers = {
             "windows": self.windows,
             "recall_20_over_champion": self.recall_20.value,
             "recall_20_over_champion_low": self.recall_20.low,
             "recall_20_over_champion_high": self.recall_20.high,
-            "ece": self.ece[0],
-            "champion_ece": self.ece[1],
-            **ours,
-            **theirs,
         }
+        for name, (own, other) in {"ece": self.ece, **self.coverage}.items():
+            numbers |= {name: own, f"champion_{name}": other}
+        return {f"gate_{name}": value for name, value in numbers.items()}
 
 
 Check = tuple[bool, str]
@@ -106,27 +105,43 @@ def judge_first(candidate: Mapping[str, float], baselines: Mapping[str, Mapping[
 
 
 def judge_challenger(
-    candidate: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]], rivalry: Rivalry
+    candidate: Mapping[str, float],
+    baselines: Mapping[str, Mapping[str, float]],
+    rivalry: Rivalry | None,
+    apart: str = "",
 ) -> Verdict:
-    """Judge a version of another recipe than the champion's: it must be better, and lose nothing that is guarded."""
+    """Judge a version of another recipe than the champion's: it must be better, and lose nothing that is guarded.
+
+    Parameters
+    ----------
+    rivalry
+        Against the champion's recipe on the same data; None where they cannot be compared. Nothing shows then that the
+        candidate is better, and it does not pass, however good it looks alone.
+    apart
+        Why they cannot be compared.
+    """
+    if rivalry is None:
+        never = f"cannot be compared with the champion, promote it by hand where it is wanted: {apart}"
+        return verdict_of([(False, never), *_floor(candidate, baselines)])
     gain = rivalry.recall_20
     better = gain.low > 0, f"recall@20 against {_rival(rivalry)}: {in_words(gain)}, must be above 0"
     return verdict_of([better, *_guards(rivalry), *_floor(candidate, baselines)])
 
 
-def judge_refresh(rivalry: Rivalry | None) -> Verdict:
+def judge_refresh(
+    candidate: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]], rivalry: Rivalry | None
+) -> Verdict:
     """Judge a version of the champion's recipe on newer data: it must not be worse, nor lose anything that is guarded.
 
     Parameters
     ----------
     rivalry
         Against the recipe on data as old as the champion's are by now; None where there are not enough data to replay
-        that age, or the champion's are as new.
+        that age, or the champion's are as new. It must show what a first version must then.
     """
     if rivalry is None:
-        return Verdict(
-            True, "passed: same recipe as the champion, and no window to compare an older and a newer one in"
-        )
+        alike = True, "same recipe as the champion, and no window to compare an older and a newer one in"
+        return verdict_of([alike, *_floor(candidate, baselines)])
     gain = rivalry.recall_20
     kept = gain.low > -MARGIN, f"recall@20 against {_rival(rivalry)}: {in_words(gain)}, must be above -{MARGIN}"
     return verdict_of([kept, *_guards(rivalry)])
@@ -174,10 +189,11 @@ def _guards(rivalry: Rivalry) -> list[Check]:
         checks.append((share >= COVERAGE_SHARE * before, text))
     if not rivalry.segments:
         return [*checks, (True, f"no segment has {SEGMENT_CUSTOMERS} customers")]
-    worst = min(rivalry.segments, key=lambda name: (rivalry.segments[name].value, name))
-    loss = rivalry.segments[worst]
-    holds = loss.value >= -SEGMENT_BOUND or loss.high >= 0
-    return [*checks, (holds, f"worst segment ({worst}): {in_words(loss)}, may lose {SEGMENT_BOUND}")]
+    lost = {name: one for name, one in rivalry.segments.items() if one.value < -SEGMENT_BOUND and one.high < 0}
+    shown = lost or rivalry.segments  # a large loss within chance must not hide a smaller one beyond it
+    worst = min(shown, key=lambda name: (shown[name].value, name))
+    text = f"worst segment ({worst}): {in_words(shown[worst])}, may lose {SEGMENT_BOUND} beyond chance"
+    return [*checks, (not lost, text)]
 
 
 def _rival(rivalry: Rivalry) -> str:

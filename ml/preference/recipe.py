@@ -72,6 +72,14 @@ class Recipe:
         return Recipe.of(self.model(seed=0, threads=1))
 
 
+def followed(text: str) -> str:
+    """Return a recipe's text as the code that runs follows it; as it stands where it cannot be followed."""
+    try:
+        return Recipe.read(text).as_followed().text
+    except (KeyError, DataError):
+        return text
+
+
 def _frozen(params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters with tuples where JSON knows lists only."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}

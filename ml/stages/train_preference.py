@@ -17,7 +17,7 @@ from ml.evaluation.gate import Rivalry, Verdict, best_of, judge_challenger, judg
 from ml.influence import influence, summary
 from ml.params import Context, Counts
 from ml.preference.contract import PreferenceModel
-from ml.preference.recipe import Recipe
+from ml.preference.recipe import Recipe, followed
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
@@ -54,7 +54,7 @@ def run(settings: Settings, context: Context) -> Counts:
 
     The candidate is what the settings ask for. Where it is not promoted and the champion follows another recipe, that
     recipe is refreshed instead: a challenger that is no better does not let the champion grow old. Where there is no
-    champion yet and the candidate does not pass, the best baseline is registered in its place: a small shop starts
+    champion yet and the gate refuses the candidate, the best baseline is registered in its place: a small shop starts
     with what counts best, and a later candidate has to beat it.
 
     Raises
@@ -64,23 +64,21 @@ def run(settings: Settings, context: Context) -> Counts:
     TemporaryError
         When MLflow does not take the registration.
     """
-    tracking, promotions = Tracking(settings), Promotions(settings, context, MODEL)
+    tracking, promotions = Tracking(settings), Promotions(settings, context, MODEL, followed)
     promotions.notice_moves()
     champion = tracking.find_champion(MODEL, context.as_of)
     every_days = settings.preference.retrain_after_days
     if champion and not context.params.retrain and not promotions.is_due(champion, every_days):
         return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
     job = _job(settings, context, champion)
-    entrants = {one.name: _record(job, tracking, one) for one in job.plan.entrants if one.name != CANDIDATE}
+    for one in job.plan.entrants:
+        if one.name != CANDIDATE and job.contest.measured[one.name]:
+            _record(job, tracking, one)
     version, decision = _candidate(job, tracking, promotions)
-    if not decision.is_champion and champion is None:
+    if decision.verdict == "refused" and champion is None:
         version, decision = _stand_in(job, tracking, promotions, version.number, decision.reason)
     elif not decision.is_champion and job.plan.can_refresh_champion:
         version, decision = _refresh(job, tracking, promotions)
-    if decision.is_champion:
-        for name in (CHAMPION, AGED):
-            if run_id := entrants.get(name):
-                tracking.tag_run(run_id, {"role": "comparison", "replaced_by": version.number})
     _compare(job, tracking, decision)
     facts = job.contest.measured[CANDIDATE][-1].facts
     return {
@@ -113,18 +111,14 @@ def _job(settings: Settings, context: Context, champion: Version | None) -> Job:
     return Job(settings, context, champion, plan, contest, whole, learned, datasets, lineage)
 
 
-def _record(job: Job, tracking: Tracking, one: Entrant) -> str | None:
-    """Log the run of an entrant that is only compared; return its id, None where it could not be measured."""
-    if not job.contest.measured[one.name]:
-        return None
-    is_champion = one.name in (CHAMPION, AGED)
-    role = "champion" if is_champion else "baseline" if one.name in job.plan.baselines else "comparison"
+def _record(job: Job, tracking: Tracking, one: Entrant) -> None:
+    """Log the run of an entrant that is only compared; the champion's recipe followed anew is not the champion."""
+    role = "baseline" if one.name in job.plan.baselines else "comparison"
     tags = {**job.lineage, "role": role, "model": one.recipe.kind}
-    if is_champion and job.champion:
+    if one.name in (CHAMPION, AGED) and job.champion:
         tags["champion_version"] = job.champion.number
     with tracking.run(MODEL, f"{one.name} {job.context.as_of}", tags) as theirs:
         _log(job, theirs, one.name, one.recipe)
-    return theirs.run_id
 
 
 def _log(job: Job, run: Run, entrant: str, recipe: Recipe) -> None:
@@ -142,21 +136,24 @@ def _candidate(job: Job, tracking: Tracking, promotions: Promotions) -> tuple[Ve
     facts, baselines = results[CANDIDATE][-1].facts, newest_facts(job.contest, plan.baselines)
     age = f" on data {plan.older} x {job.settings.preference.holdout_days} days older" if plan.is_refresh else ""
     beside = rivalry(results, CANDIDATE, CHAMPION, f"the champion's recipe{age}", *job.chance)
-    if plan.is_refresh:
-        kind: Kind = "refresh"
-        verdict = judge_refresh(beside)
+    kind: Kind = "refresh" if plan.is_refresh else "challenger" if job.champion else "first"
+    if kind == "refresh":
+        verdict = judge_refresh(facts, baselines, beside)
+    elif kind == "challenger":
+        verdict = judge_challenger(facts, baselines, beside, plan.apart or "they meet in no window")
     else:
-        kind = "challenger" if job.champion else "first"
-        verdict = judge_challenger(facts, baselines, beside) if beside else judge_first(facts, baselines)
+        verdict = judge_first(facts, baselines)
     return _submit(job, tracking, promotions, CANDIDATE, plan.candidate, kind, verdict, beside)
 
 
 def _refresh(job: Job, tracking: Tracking, promotions: Promotions) -> tuple[Version, Decision]:
     """Submit the champion's recipe on all data."""
     assert job.plan.champion is not None  # noqa: S101 - for the type checker; the caller has looked
-    age = f"the champion's recipe on data {job.plan.older} x {job.settings.preference.holdout_days} days older"
-    beside = rivalry(job.contest.measured, CHAMPION, AGED, age, *job.chance)
-    return _submit(job, tracking, promotions, CHAMPION, job.plan.champion, "refresh", judge_refresh(beside), beside)
+    results, plan = job.contest.measured, job.plan
+    age = f"the champion's recipe on data {plan.older} x {job.settings.preference.holdout_days} days older"
+    beside = rivalry(results, CHAMPION, AGED, age, *job.chance)
+    verdict = judge_refresh(results[CHAMPION][-1].facts, newest_facts(job.contest, plan.baselines), beside)
+    return _submit(job, tracking, promotions, CHAMPION, job.plan.champion, "refresh", verdict, beside)
 
 
 def _stand_in(

@@ -20,10 +20,9 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 from ml.errors import DataError, TemporaryError
 from ml.settings import Settings
 from ml.tracking.runs import UNREACHABLE, Run
-from ml.versions import Champion, Version, verify_manifest, write_manifest
+from ml.versions import PASSED, Champion, Version, verify_manifest, write_manifest
 
 CHAMPION = "champion"
-PASSED = "passed"
 FREEZE = "freeze_promotion"
 """Tag of a registered model with which a person stops promotions, in the UI too."""
 MODEL_PATH = "model"

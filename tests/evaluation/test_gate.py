@@ -17,6 +17,7 @@ from ml.evaluation.gate import (
 
 GOOD = {"ndcg_10": 0.26, "brier": 0.016, "base_rate_brier": 0.018}
 BASELINES = {"personal_decayed": {**GOOD, "ndcg_10": 0.25}, "global_popularity": {**GOOD, "ndcg_10": 0.1}}
+BEATEN = {"personal_frequency": {**GOOD, "ndcg_10": 0.2601}}
 BETTER, SAME = Interval(0.01, 0.004, 0.016), Interval(0.0, -0.004, 0.004)
 
 
@@ -37,7 +38,7 @@ def test_a_first_model_better_than_every_baseline_and_calibrated_passes() -> Non
 
 
 def test_a_better_baseline_stops_it() -> None:
-    verdict = judge_first(GOOD, {**BASELINES, "personal_frequency": {**GOOD, "ndcg_10": 0.2601}})
+    verdict = judge_first(GOOD, {**BASELINES, **BEATEN})
     assert not verdict.passed and "FAILED: NDCG@10 0.2600 against 0.2601" in verdict.reason
 
 
@@ -48,7 +49,7 @@ def test_a_brier_score_above_the_base_rate_stops_it() -> None:
 
 @pytest.mark.parametrize(("low", "passes"), [(-MARGIN + 1e-6, True), (-MARGIN, False), (0.001, True)])
 def test_a_refresh_need_not_be_better_but_must_not_be_worse(low: float, passes: bool) -> None:
-    verdict = judge_refresh(rivalry(Interval(0.001, low, 0.01)))
+    verdict = judge_refresh(GOOD, BEATEN, rivalry(Interval(0.001, low, 0.01)))
     assert verdict.passed is passes
     assert "in 2 windows" in verdict.reason and "must be above -0.005" in verdict.reason
 
@@ -61,8 +62,13 @@ def test_a_challenger_must_be_better_beyond_chance(low: float, passes: bool) -> 
 
 
 def test_a_challenger_must_beat_the_baselines_too() -> None:
-    better = {"personal_frequency": {**GOOD, "ndcg_10": 0.2601}}
-    assert not judge_challenger(GOOD, better, rivalry(BETTER)).passed
+    assert not judge_challenger(GOOD, BEATEN, rivalry(BETTER)).passed
+
+
+def test_a_challenger_that_cannot_be_compared_does_not_pass_however_good_it_looks_alone() -> None:
+    verdict = judge_challenger(GOOD, BASELINES, None, "its recipe is lost")
+    assert not verdict.passed and "FAILED: cannot be compared with the champion" in verdict.reason
+    assert "by hand where it is wanted: its recipe is lost; NDCG@10 0.2600 against 0.2500" in verdict.reason
 
 
 def test_what_is_guarded_stops_both_however_much_better_they_rank() -> None:
@@ -72,30 +78,39 @@ def test_what_is_guarded_stops_both_however_much_better_they_rank() -> None:
         (rivalry(BETTER, coverage=few - 1e-6), "FAILED: product coverage 20"),
         (rivalry(BETTER, segments={"heavy": BETTER, "light": lost}), "FAILED: worst segment (light)"),
     ):
-        for verdict in (judge_refresh(guarded), judge_challenger(GOOD, BASELINES, guarded)):
+        for verdict in (judge_refresh(GOOD, BASELINES, guarded), judge_challenger(GOOD, BASELINES, guarded)):
             assert not verdict.passed and words in verdict.reason
             assert verdict.reason.count("FAILED") == 1
-    assert judge_refresh(rivalry(BETTER, ece=0.001 + ECE_BOUND, coverage=few)).passed, "at the bound it holds"
+    at_the_bound = rivalry(BETTER, ece=0.001 + ECE_BOUND, coverage=few)
+    assert judge_refresh(GOOD, BASELINES, at_the_bound).passed
 
 
 def test_a_segment_may_lose_within_chance_or_within_the_bound() -> None:
     within_chance, within_bound = Interval(-0.03, -0.07, 0.01), Interval(-0.01, -0.015, -0.005)
     for loss in (within_chance, within_bound):
-        assert judge_refresh(rivalry(SAME, segments={"few": loss})).passed
+        assert judge_refresh(GOOD, BASELINES, rivalry(SAME, segments={"few": loss})).passed
+
+
+def test_a_large_loss_within_chance_does_not_hide_a_smaller_one_beyond_it() -> None:
+    within_chance, beyond = Interval(-0.05, -0.12, 0.01), Interval(-0.03, -0.04, -0.02)
+    verdict = judge_refresh(GOOD, BASELINES, rivalry(SAME, segments={"noisy": within_chance, "sure": beyond}))
+    assert not verdict.passed and "FAILED: worst segment (sure): -0.0300" in verdict.reason
 
 
 def test_a_shop_without_large_segments_says_so() -> None:
-    assert "no segment has 100 customers" in judge_refresh(rivalry(SAME, segments={})).reason
+    assert "no segment has 100 customers" in judge_refresh(GOOD, BASELINES, rivalry(SAME, segments={})).reason
 
 
-def test_a_refresh_on_data_as_new_as_the_champions_has_nothing_to_be_compared_with() -> None:
-    verdict = judge_refresh(None)
+def test_a_refresh_without_a_comparison_must_show_what_a_first_version_must() -> None:
+    verdict = judge_refresh(GOOD, BASELINES, None)
     assert verdict.passed and "no window" in verdict.reason
+    assert "FAILED: NDCG@10" in judge_refresh(GOOD, BEATEN, None).reason
 
 
-def test_the_numbers_are_written_down() -> None:
+def test_the_numbers_are_written_down_apart_from_those_of_the_newest_window() -> None:
     noted = rivalry(BETTER).metrics()
-    assert noted["recall_20_over_champion_low"] == 0.004 and noted["champion_product_coverage_20"] == 0.5
+    assert noted["gate_recall_20_over_champion_low"] == 0.004 and noted["gate_champion_product_coverage_20"] == 0.5
+    assert all(name.startswith("gate_") for name in noted)
 
 
 def test_the_best_baseline_stands_in_and_says_for_whom() -> None:

@@ -7,7 +7,7 @@ import pytest
 from ml.errors import DataError
 from ml.preference.load import KINDS
 from ml.preference.ranker import Ranker, RankerParams
-from ml.preference.recipe import Recipe
+from ml.preference.recipe import Recipe, followed
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -30,7 +30,13 @@ def test_seed_and_threads_belong_to_the_run() -> None:
 def test_a_parameter_that_was_unknown_then_takes_its_default() -> None:
     known = json.loads(Recipe.of(Ranker()).params)
     del known["leaves"]
-    assert Recipe("ranker", json.dumps(known)).as_followed() == Recipe.of(Ranker())
+    early = Recipe("ranker", json.dumps(known))
+    assert early.as_followed() == Recipe.of(Ranker()) and followed(early.text) == Recipe.of(Ranker()).text
+
+
+def test_a_text_this_code_cannot_follow_stays_as_it_is() -> None:
+    for text in (Recipe("crystal_ball").text, '{"kind": "ranker"}'):
+        assert followed(text) == text
 
 
 @pytest.mark.parametrize(

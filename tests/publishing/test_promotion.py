@@ -26,18 +26,36 @@ class Desk:
         self.tracking, self.client = Tracking(settings), MlflowClient(settings.tracking.uri)
 
     def promotions(self, frozen: bool = False) -> Promotions:
-        return Promotions(self.settings, Context(DAYS[-1], "test", RunParams(freeze_promotion=frozen)), self.model)
+        context = Context(DAYS[-1], "test", RunParams(freeze_promotion=frozen))
+        return Promotions(self.settings, context, self.model, followed=str.strip)
+
+    def trained(self, recipe: str | None, day: date) -> Version:
+        tags = {"data_cut_off": day, "role": "challenger"} | ({"recipe": recipe} if recipe else {})
+        with self.tracking.run(self.model, str(recipe), tags) as run:
+            return self.tracking.register(self.model, self.folder, run, tags)
 
     def submit(
-        self, recipe: str, day: date, passed: bool = True, kind: Kind = "challenger", frozen: bool = False
+        self,
+        recipe: str | None,
+        day: date,
+        passed: bool = True,
+        kind: Kind = "challenger",
+        frozen: bool = False,
+        meanwhile: Version | None = None,
     ) -> tuple[Version, Decision]:
+        """Train and judge a version; a person points the alias at another one ``meanwhile``."""
         promotions = self.promotions(frozen)
         promotions.notice_moves()
-        tags = {"data_cut_off": day, "recipe": recipe, "role": "challenger"}
-        with self.tracking.run(self.model, recipe, tags) as run:
-            version = self.tracking.register(self.model, self.folder, run, tags)
+        version = self.trained(recipe, day)
+        if meanwhile:
+            self.point_at(meanwhile)
         reason = "passed: better" if passed else "not passed: worse"
         return version, promotions.decide(version, kind, passed, reason, {"gain": 0.5, "empty": float("nan")})
+
+    def roles(self) -> list[str]:
+        """Return the roles of the versions' runs, oldest first."""
+        versions = sorted(self.tracking.versions(self.model), key=lambda version: version.number)
+        return [self.client.get_run(version.run_id).data.tags["role"] for version in versions]
 
     def point_at(self, version: Version) -> None:
         """Move the alias as a person does."""
@@ -125,6 +143,79 @@ def test_what_a_person_rolled_back_stays_back_while_another_recipe_may_win(desk:
     assert desk.submit("c", DAYS[5])[1].verdict == "promoted"
     desk.client.delete_model_version_tag(desk.model, str(bad.number), "rolled_back")
     assert desk.submit("b", DAYS[6])[1].verdict == "promoted"
+
+
+def test_a_recipe_written_before_a_parameter_was_known_is_held_too(desk: Desk) -> None:
+    """Here a recipe is followed without the spaces around it."""
+    good, _ = desk.submit("a", DAYS[0], kind="first")
+    desk.submit(" b ", DAYS[1])
+    desk.point_at(good)
+    assert desk.submit("b", DAYS[2])[1].verdict == "held"
+
+
+def test_versions_that_say_no_recipe_are_not_taken_for_alike(desk: Desk) -> None:
+    good, _ = desk.submit("a", DAYS[0], kind="first")
+    desk.submit(None, DAYS[1])
+    desk.point_at(good)
+    assert desk.submit(None, DAYS[2])[1].verdict == "promoted"
+
+
+def test_a_move_by_a_person_while_a_version_is_trained_is_recorded_and_stands(desk: Desk) -> None:
+    good, _ = desk.submit("a", DAYS[0], kind="first")
+    desk.submit("b", DAYS[1])
+    _, decision = desk.submit("c", DAYS[2], meanwhile=good)
+    assert decision.verdict == "held"
+    assert "a person moved the alias to version 1 while this was trained and judged" in decision.reason
+    assert desk.champion() == good.number
+    assert desk.record()[2:] == [(1, 2, "rollback", "noted"), (3, 1, "challenger", "held")]
+    assert desk.submit("c", DAYS[3])[1].verdict == "promoted", "judged against the champion that stands now"
+
+
+def test_a_run_that_dies_between_the_alias_and_the_record_is_not_taken_for_a_person(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.submit("a", DAYS[0], kind="first")
+    with monkeypatch.context() as patch:
+        patch.setattr(Promotions, "_record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            desk.submit("b", DAYS[10])
+    again = desk.promotions()
+    for _ in range(2):
+        again.notice_moves()
+    assert desk.record()[1:] == [(2, 1, "challenger", "promoted")]
+    assert desk.roles() == ["former_champion", "champion"]
+    champion = desk.tracking.pointed_at(desk.model)
+    assert champion is not None and not again.is_due(champion, every_days=100)
+
+
+def test_a_run_that_dies_before_the_alias_is_due_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    champion, _ = desk.submit("a", DAYS[0], kind="first")
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", killed)
+        with pytest.raises(KeyboardInterrupt):
+            desk.submit("b", DAYS[10])
+    desk.promotions().notice_moves()
+    assert desk.promotions().is_due(champion, every_days=100)
+    assert desk.submit("b", DAYS[10])[1].verdict == "promoted"
+    assert [row[0] for row in desk.record()] == [1, 3]
+
+
+def killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_run_of_one_version_is_the_champions_whoever_moved_the_alias(desk: Desk) -> None:
+    good, _ = desk.submit("a", DAYS[0], kind="first")
+    refused, _ = desk.submit("b", DAYS[1], passed=False)
+    desk.submit("c", DAYS[2])
+    assert desk.roles() == ["former_champion", "challenger", "champion"]
+    for version, roles in (
+        (good, ["champion", "challenger", "former_champion"]),
+        (refused, ["former_champion", "champion", "former_champion"]),
+    ):
+        desk.point_at(version)
+        desk.promotions().notice_moves()
+        assert desk.roles() == roles
 
 
 def test_a_refresh_that_was_rolled_back_is_not_refreshed_again(desk: Desk) -> None:

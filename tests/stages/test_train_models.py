@@ -196,7 +196,7 @@ def test_another_recipe_that_is_no_better_is_refused_with_its_reason(
     assert version.tags["gate"] == "failed"
     row = Warehouse(shop, "ml").read_view("ops.promotions", {"started_by": "smaller"}).to_dicts()[0]
     assert (row["kind"], row["verdict"], row["reason"]) == ("challenger", "refused", reason)
-    assert json.loads(row["metrics"])["recall_20_over_champion_low"] <= 0
+    assert json.loads(row["metrics"])["gate_recall_20_over_champion_low"] <= 0
     client = MlflowClient(shop.tracking.uri)
     assert client.get_run(version.run_id).data.tags["role"] == "challenger"
     assert int(client.get_model_version_by_alias("preference", "champion").version) == trained["preference"]["version"]
