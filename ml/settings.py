@@ -96,10 +96,17 @@ class PreferenceSettings(BaseModel):
     target_baskets: int = Field(3, ge=1)
     kind: str = Field("ranker", description="Kind of model that is trained to become the champion.")
     compared: tuple[str, ...] = Field(
-        ("global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive", "tifu_knn"),
+        (
+            "global_popularity",
+            "personal_frequency",
+            "personal_decayed",
+            "two_tower_additive",
+            "tifu_knn",
+            "dense_network",
+        ),
         description="Kinds that stand beside it; add `transformer`, `gru` or `lstm` for minutes more, where torch is.",
     )
-    gate_windows: int = Field(2, ge=1, description="Windows of `holdout_days` in which champion and candidate meet.")
+    gate_windows: int = Field(3, ge=1, description="Windows of `holdout_days` in which champion and candidate meet.")
 
     @model_validator(mode="after")
     def _holdout_covers_the_horizon(self) -> Self:

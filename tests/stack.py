@@ -30,7 +30,7 @@ TINY_SHOP = {
     "BUNDLES_PREFERENCE__LEAVES": "3",
     "BUNDLES_PREFERENCE__LEARNING_RATE": "0.1",
     # A transformer takes longer than all else together, and counting favourites is the truth of so tiny a shop.
-    "BUNDLES_PREFERENCE__COMPARED": '["global_popularity", "two_tower_additive", "tifu_knn"]',
+    "BUNDLES_PREFERENCE__COMPARED": '["global_popularity", "two_tower_additive", "item_cosine"]',
     "BUNDLES_PREFERENCE__TARGET_BASKETS": "10",
     "BUNDLES_PREFERENCE__MIN_CUSTOMER_BASKETS": "4",
     "BUNDLES_OPTIMIZER__CATALOGUE_SAMPLE": "5",

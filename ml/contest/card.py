@@ -10,7 +10,23 @@ from ml.contest.windows import Contest
 from ml.evaluation.cards import Card
 from ml.preference.load import kind_of
 from ml.preference.recipe import Recipe
-from ml.settings import Settings
+from ml.settings import HORIZON_DAYS, Settings
+
+HORIZONS = {
+    "next_basket": (
+        "P that a customer's next basket holds a product; with the association it makes the joint probability of a "
+        "bundle",
+        "first basket in the {days} days",
+        "P is of the next basket, whenever it comes, not of a period.",
+    ),
+    "next_28_days": (
+        f"P that a customer buys a product within {HORIZON_DAYS} days, in whichever basket",
+        f"purchases in the {HORIZON_DAYS} days",
+        f"P is of {HORIZON_DAYS} days, not of one basket: multiplied it is no joint probability of a bundle. The order "
+        "is judged on the customers who came, probabilities on all.",
+    ),
+}
+"""By horizon: what P is, what it is judged on, and what it is not."""
 
 
 def preference_card(
@@ -35,13 +51,13 @@ def preference_card(
         What the gate said.
     """
     newest, wanted = contest.measured[entrant][-1], settings.preference
+    purpose, answers, limit = HORIZONS[wanted.horizon]
     about = re.sub(r":\w+:(`[^`]+`)", r"\1", (kind_of(recipe.kind).__doc__ or recipe.kind).splitlines()[0])
     facts = {
-        "purpose": "P that a customer's next basket holds a product; with the association it makes the joint "
-        "probability of a bundle",
+        "purpose": purpose,
         "trained on data up to": as_of,
-        "judged": f"{newest.known.height} customers' first basket in the {wanted.holdout_days} days after "
-        f"{newest.origin}, by a model fitted on {contest.learned} examples up to that day",
+        "judged": f"{newest.known.height} customers' {answers.format(days=wanted.holdout_days)} after {newest.origin}, "
+        f"by a model fitted on {contest.learned} examples up to that day",
         "windows": ", ".join(str(one.origin) for one in contest.measured[entrant]),
         "recipe": recipe.text,
         **lineage,
@@ -52,7 +68,7 @@ def preference_card(
         "product that is no candidate counts as missed in every recall.",
         f"Customers with fewer than {wanted.min_customer_baskets} baskets are not learnt from, and stand in the "
         "segments only; products in too few baskets are not scored at all.",
-        "P is of the next basket, whenever it comes, not of a period.",
+        limit,
         *plan.notes,
         *contest.notes,
     ]

@@ -8,7 +8,8 @@ import polars as pl
 
 from ml.contest.windows import Contest
 from ml.evaluation.bootstrap import Interval
-from ml.evaluation.measured import KS, Measured, paired
+from ml.evaluation.measured import KS, Measured
+from ml.evaluation.paired import paired
 from ml.evaluation.plots import (
     contribution_summary,
     differences,
@@ -29,8 +30,8 @@ COMPARED = ("recall_20", "ndcg_10")
 EXPLAINED_ROWS = 1000
 
 
-def log_results(run: Run, results: Sequence[Measured], draws: int, seed: int) -> None:
-    """Log a model's metrics and pictures of the newest window, and its headline metrics by window."""
+def log_results(run: Run, name: str, results: Sequence[Measured], draws: int, seed: int) -> None:
+    """Log the metrics and pictures of model ``name`` in the newest window, and its headline metrics by window."""
     newest = results[-1]
     run.metrics(newest.facts)
     for metric, interval in headline(newest, draws, seed).items():
@@ -39,6 +40,7 @@ def log_results(run: Run, results: Sequence[Measured], draws: int, seed: int) ->
         run.metrics({f"{metric}_by_window": one.facts[metric] for metric in HEADLINE}, step=step)
     for k in KS:
         run.metrics({"recall_by_k": newest.facts[f"recall_{k}"]}, step=k)
+    run.figure(recall_by_k({name: _curve(newest, draws, seed)}, KS), "plots/recall_by_k.png")
     run.figure(reliability_diagram(newest.reliability), "plots/reliability.png")
     run.figure(segment_bars(newest.segments), "plots/segments.png")
     run.table(newest.segments, "segments.json")
@@ -48,9 +50,11 @@ def log_model(run: Run, model: PreferenceModel, contest: Contest) -> None:
     """Log what is particular to a kind: how it learnt, its smaller form, and what a ranker's features are worth."""
     curve = getattr(model, "curve", None)
     if curve:
-        run.figure(learning_curve(curve, "step"), "plots/training_curve.png")
-        for step, (_, held) in enumerate(curve, start=1):
-            run.metrics({"held_out_loss": held}, step=step)
+        watched = getattr(model, "watched", "loss").replace("@", "_")
+        run.figure(learning_curve(curve, "step", watched), "plots/training_curve.png")
+        for step, losses in enumerate(curve, start=1):
+            named = zip((f"training_{watched}", f"held_out_{watched}"), losses, strict=True)
+            run.metrics({name: value for name, value in named if isfinite(value)}, step=step)
     small = model.compression if isinstance(model, Shrinkable) else None
     if small:
         facts = {"int8_ndcg_10_loss": small.ndcg_10_loss, "int8_ndcg_10_loss_high": small.ndcg_10_loss_high}
@@ -71,7 +75,7 @@ def log_comparison(
     newest = {name: found[-1] for name, found in results.items() if found}
     rows = [{"model": name, **one.facts} for name, one in newest.items()]
     run.table(pl.DataFrame(rows, infer_schema_length=None), "models.json")
-    curves = {name: [one.interval(f"recall_{k}", draws, seed) for k in KS] for name, one in newest.items()}
+    curves = {name: _curve(one, draws, seed) for name, one in newest.items()}
     run.figure(recall_by_k(curves, KS), "plots/recall_by_k.png")
     table: list[dict[str, Any]] = []
     for rival in against:
@@ -86,6 +90,10 @@ def log_comparison(
             ]  # fmt: skip
     run.table(pl.DataFrame(table), "differences.json")
     run.metrics({f"{row['metric']}_{row['model']}_over_{row['against']}": row["difference"] for row in table})
+
+
+def _curve(result: Measured, draws: int, seed: int) -> list[Interval]:
+    return [result.interval(f"recall_{k}", draws, seed) for k in KS]
 
 
 def headline(result: Measured, draws: int, seed: int) -> dict[str, Interval]:

@@ -1,5 +1,6 @@
 """Who takes part in a comparison of preference models, and how the candidate fared beside the champion."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +9,8 @@ from typing import Any
 from ml.contest.windows import Contest, Entrant
 from ml.errors import ConfigError, DataError
 from ml.evaluation.gate import SEGMENT_CUSTOMERS, Rivalry
-from ml.evaluation.measured import Measured, paired, paired_by_segment
+from ml.evaluation.measured import Measured
+from ml.evaluation.paired import paired, paired_by_segment
 from ml.preference.load import DEEP, KINDS, kind_of
 from ml.preference.ranker import Ranker
 from ml.preference.recipe import Recipe
@@ -17,11 +19,20 @@ from ml.training import ranker_params, sequence_params
 from ml.versions import Version
 
 CANDIDATE, CHAMPION, AGED = "candidate", "champion", "champion_aged"
-BASELINES = ("global_popularity", "personal_frequency", "personal_decayed", "two_tower_additive", "dense_network")
+BASELINES = (
+    "global_popularity",
+    "personal_frequency",
+    "personal_decayed",
+    "tifu_knn",
+    "two_tower_additive",
+    "dense_network",
+)
 """Kinds that a first model has to beat, of those that are compared."""
 
 MOST_OLDER = 2
 """Windows by which the age of a champion is replayed at most; an older one is taken to be as good as that."""
+
+NEXT_BASKET = "next_basket"
 
 
 @dataclass(frozen=True)
@@ -73,8 +84,9 @@ def wanted_recipe(settings: Settings) -> Recipe:
     Raises
     ------
     ConfigError
-        When there is no such kind, or it needs what is not installed.
+        When there is no such kind, it needs what is not installed, or cannot answer for the horizon.
     """
+    _check_horizon("preference.kind", settings.preference.kind, settings)
     try:
         return recipe_of(settings.preference.kind, settings)
     except DataError as error:
@@ -101,7 +113,7 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
     Raises
     ------
     ConfigError
-        When a kind is unknown, or no baseline is compared.
+        When a kind is unknown or cannot answer for the horizon, or no baseline is compared.
     """
     candidate = wanted_recipe(settings)
     entrants = [Entrant(CANDIDATE, candidate)]
@@ -111,6 +123,9 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
             recipe = Recipe.read(champion.tags["recipe"]).as_followed()
         except (KeyError, DataError) as error:
             apart = f"the recipe of champion {champion.number} cannot be followed: {error}"
+        if recipe and horizon_of(recipe) not in (None, settings.preference.horizon):
+            apart = f"champion {champion.number} answers for {horizon_of(recipe)}, not {settings.preference.horizon}"
+            recipe = None
         older = windows_older(champion, as_of, settings)
     notes = [apart] if apart else []
     if recipe and recipe != candidate:
@@ -120,6 +135,7 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
     for kind in settings.preference.compared:
         if kind not in KINDS and kind not in DEEP:
             raise ConfigError(f"preference.compared: no kind {kind!r}; there are {', '.join(sorted({*KINDS, *DEEP}))}")
+        _check_horizon("preference.compared", kind, settings)
         try:
             entrants.append(Entrant(kind, recipe_of(kind, settings), newest_only=True))
         except DataError as error:
@@ -128,6 +144,20 @@ def plan_contest(champion: Version | None, as_of: date, settings: Settings) -> P
     if not plan.baselines:
         raise ConfigError(f"preference.compared: needs at least one of {', '.join(BASELINES)}")
     return plan
+
+
+def horizon_of(recipe: Recipe) -> str | None:
+    """Return what the answers of a recipe are about; None where the kind takes the examples as they come."""
+    if recipe.kind in DEEP:
+        return NEXT_BASKET
+    found: str | None = json.loads(recipe.params).get("horizon")
+    return found
+
+
+def _check_horizon(setting: str, kind: str, settings: Settings) -> None:
+    horizon = settings.preference.horizon
+    if kind in DEEP and horizon != NEXT_BASKET:
+        raise ConfigError(f"{setting}: a {kind} learns the next visit and cannot answer for {horizon}; leave it out")
 
 
 def windows_older(champion: Version, as_of: date, settings: Settings) -> int:
@@ -151,7 +181,7 @@ def rivalry(
         recall_20=paired(ours, theirs, "recall_20", draws, seed),
         ece=(_mean(ours, "ece"), _mean(theirs, "ece")),
         coverage={name: (_mean(ours, name), _mean(theirs, name)) for name in shares},
-        segments=paired_by_segment(ours, theirs, "recall_20", SEGMENT_CUSTOMERS, draws, seed),
+        segments=paired_by_segment(ours, theirs, SEGMENT_CUSTOMERS, draws, seed),
         rival=rival,
     )
 

@@ -14,11 +14,11 @@ import polars as pl
 from ml.errors import DataError
 from ml.evaluation.measured import Asked, Measured, measured
 from ml.evaluation.segments import NEW_CUSTOMERS, customer_segments, product_segments
-from ml.evaluation.splits import requests_between, rolling_origins
+from ml.evaluation.splits import rolling_origins
 from ml.preference.contract import PreferenceModel
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
-from ml.training import Shop, asked, examples, kept_small, scored
+from ml.training import Shop, asked, examples, kept_small, scored, targets_of
 
 log = logging.getLogger(__name__)
 
@@ -126,17 +126,21 @@ def hold_contest(
 
 
 def window_after(shop: Shop, origin: date, settings: Settings) -> Window:
-    """Return the questions after ``origin``: each customer's first basket, new customers' too.
+    """Return the questions after ``origin``, as the horizon of the settings wants them answered.
+
+    For the next basket they are each customer's first one, new customers' too; for 28 days all that a customer buys
+    in them, asked of everybody who has bought before.
 
     Raises
     ------
     DataError
-        When no customer with a history has one.
+        When no customer with a history buys anything.
     """
     wanted, cut = settings.preference, origin + timedelta(days=1)
-    targets = requests_between(shop.baskets, cut, origin + timedelta(days=wanted.holdout_days), min_baskets=0)
+    targets = targets_of(shop.baskets, cut, origin + timedelta(days=wanted.holdout_days), 0, settings)
     customers = customer_segments(shop.baskets, targets, wanted.min_customer_baskets)
-    if customers.filter(pl.col("segment") != NEW_CUSTOMERS).is_empty():
+    came = targets.filter(pl.col("product_ids").list.len() > 0)
+    if customers.filter(pl.col("segment") != NEW_CUSTOMERS).join(came, on="customer_id", how="semi").is_empty():
         raise DataError(
             f"not_enough_data: no customer with {wanted.min_customer_baskets} baskets up to {origin} has one in the "
             f"{wanted.holdout_days} days after it"

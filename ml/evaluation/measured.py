@@ -1,6 +1,6 @@
 """What one model showed in one window of held-out baskets: by customer, by segment, and on the whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,7 +32,8 @@ class Asked:
     origin
         Last day a model may have learnt from.
     targets
-        ``customer_id``, ``cut``, ``product_ids``: the baskets to be foretold, those of new customers too.
+        ``customer_id``, ``cut``, ``product_ids``: the baskets to be foretold, those of new customers too. Where nothing
+        was bought there is nothing to find: such a customer counts in calibration and coverage only.
     customers
         ``customer_id``, ``segment``, of :func:`ml.evaluation.segments.customer_segments`.
     products
@@ -60,6 +61,9 @@ class Measured:
     segments
         ``segment``, ``customers``, ``recall_20`` with ``low`` and ``high``, ``ndcg_10`` and ``ece`` (null for segments
         of products, which are not ranked apart).
+    products
+        ``customer_id``, ``segment`` of products, ``recall_20``: which share of what the customer bought of the segment
+        stands among the 20 shown. New customers are not in it.
     reliability
         Of :func:`ml.evaluation.metrics.reliability`.
     """
@@ -68,6 +72,7 @@ class Measured:
     customers: pl.DataFrame
     facts: Mapping[str, float]
     segments: pl.DataFrame
+    products: pl.DataFrame
     reliability: pl.DataFrame
 
     @property
@@ -97,51 +102,19 @@ def measured(scored: pl.DataFrame, asked: Asked, draws: int, seed: int) -> Measu
         "brier": brier(probability, outcome),
         "base_rate_brier": base_rate_brier(outcome),
         "ece": expected_calibration_error(probability, outcome),
-        **_coverage(judged, held.height, asked),
+        **_coverage(judged, asked),
     }
     newcomers = customers.filter(pl.col("segment") == NEW_CUSTOMERS)
     if newcomers.height:
         facts["new_customers_recall_20"] = _mean(newcomers["recall_20"])
-    segments = pl.concat([_of_customers(customers, rows, draws, seed), _of_products(judged, asked, draws, seed)])
-    return Measured(asked.origin, customers, facts, segments, reliability(probability, outcome))
+    products = _products(judged, asked)
+    segments = pl.concat([_of_customers(customers, rows, draws, seed), _of_products(products, draws, seed)])
+    return Measured(asked.origin, customers, facts, segments, products, reliability(probability, outcome))
 
 
-def paired(ours: Sequence[Measured], theirs: Sequence[Measured], metric: str, draws: int, seed: int) -> Interval:
-    """Return the mean difference by customer over the windows that both were measured in; new customers apart.
-
-    A customer's difference is the mean over its windows, so that one customer is one draw of the bootstrap.
-    """
-    return _gain(_differences(ours, theirs, metric), draws, seed)
-
-
-def paired_by_segment(
-    ours: Sequence[Measured], theirs: Sequence[Measured], metric: str, least: int, draws: int, seed: int
-) -> dict[str, Interval]:
-    """Return :func:`paired` by segment of customers, of those with at least ``least`` customers."""
-    table = _differences(ours, theirs, metric)
-    parts = table.sort("segment", "customer_id").partition_by("segment", as_dict=True, maintain_order=True)
-    found = {str(name): part for (name,), part in parts.items() if part["customer_id"].n_unique() >= least}
-    return {name: _gain(part, draws, seed) for name, part in found.items()}
-
-
-def _gain(table: pl.DataFrame, draws: int, seed: int) -> Interval:
-    own = table.group_by("customer_id").agg(pl.col("difference").mean()).sort("customer_id")
-    return bootstrap_mean(own["difference"].to_numpy(), draws, seed)
-
-
-def _differences(ours: Sequence[Measured], theirs: Sequence[Measured], metric: str) -> pl.DataFrame:
-    others = {other.origin: other for other in theirs}
-    tables = [pl.DataFrame(schema={"customer_id": pl.String, "segment": pl.String, "difference": pl.Float64})]
-    for own in ours:
-        if own.origin in others:
-            other = others[own.origin].known.select("customer_id", theirs=metric)
-            joined = own.known.join(other, on="customer_id", how="inner", maintain_order="left")
-            tables.append(joined.select("customer_id", "segment", difference=pl.col(metric) - pl.col("theirs")))
-    return pl.concat(tables)
-
-
-def _coverage(judged: pl.DataFrame, customers: int, asked: Asked) -> dict[str, float]:
+def _coverage(judged: pl.DataFrame, asked: Asked) -> dict[str, float]:
     """Return shares of the customers that get a score above 0, and of the catalogue that somebody is shown."""
+    customers = asked.customers.filter(pl.col("segment") != NEW_CUSTOMERS).height
     top = ranked(judged, SHOWN).filter(pl.col("preference") > 0)
     return {
         "customer_coverage": top["customer_id"].n_unique() / max(1, customers),
@@ -160,21 +133,25 @@ def _of_customers(customers: pl.DataFrame, rows: pl.DataFrame, draws: int, seed:
     return pl.DataFrame(found, schema=SEGMENT_COLUMNS, orient="row").sort("segment")
 
 
-def _of_products(judged: pl.DataFrame, asked: Asked, draws: int, seed: int) -> pl.DataFrame:
-    """Return, by segment of products, which share of each customer's bought ones stands among the 20 shown."""
+def _products(judged: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+    """Return ``products`` of :class:`Measured`."""
     hits = ranked(judged, SHOWN).filter("is_bought").select("customer_id", "product_id", hit=pl.lit(1.0))
     bought = asked.targets.select("customer_id", product_id="product_ids").explode("product_id")
-    counted = (
+    return (
         bought.join(judged.select("customer_id").unique(), on="customer_id", how="semi")
         .join(asked.products, on="product_id")
         .join(hits, on=["customer_id", "product_id"], how="left")
         .group_by("segment", "customer_id")
-        .agg(recall=pl.col("hit").fill_null(0).mean(), lines=pl.len())
+        .agg(recall_20=pl.col("hit").fill_null(0).mean())
         .sort("segment", "customer_id")
+        .select("customer_id", "segment", "recall_20")
     )
+
+
+def _of_products(products: pl.DataFrame, draws: int, seed: int) -> pl.DataFrame:
     found = []
-    for (name,), part in counted.partition_by("segment", as_dict=True).items():
-        recall = bootstrap_mean(part["recall"].to_numpy(), draws, seed)
+    for (name,), part in products.partition_by("segment", as_dict=True).items():
+        recall = bootstrap_mean(part["recall_20"].to_numpy(), draws, seed)
         found.append((name, part.height, recall.value, recall.low, recall.high, None, None))
     return pl.DataFrame(found, schema=SEGMENT_COLUMNS, orient="row").sort("segment")
 

@@ -54,9 +54,9 @@ def differences(gains: Mapping[str, Interval], label: str) -> "Figure":
     return figure
 
 
-def learning_curve(curve: Sequence[tuple[float, float]], step: str) -> "Figure":
-    """Return the loss of training and held-out examples by step (a tree, an epoch); what is NaN is not drawn."""
-    figure, axes = _figure(step, "loss")
+def learning_curve(curve: Sequence[tuple[float, float]], step: str, watched: str) -> "Figure":
+    """Return a loss (or what else is watched) of training and held-out examples by step; what is NaN is not drawn."""
+    figure, axes = _figure(step, watched)
     steps = range(1, len(curve) + 1)
     for name, losses in zip(("training", "held out"), zip(*curve, strict=True), strict=True):
         if np.isfinite(losses).any():
@@ -67,6 +67,8 @@ def learning_curve(curve: Sequence[tuple[float, float]], step: str) -> "Figure":
 
 def segment_bars(segments: pl.DataFrame) -> "Figure":
     """Return recall@20 with its interval, NDCG@10 and calibration error of each segment, side by side.
+
+    What is null was not measured and has no bar, which would read as 0.
 
     Parameters
     ----------
@@ -82,7 +84,8 @@ def segment_bars(segments: pl.DataFrame) -> "Figure":
     first.barh(names, [one.value for one in points], xerr=_bars(points), capsize=3)
     first.set_xlabel("recall@20, 95 % interval by customer")
     for axes, column, label in ((second, "ndcg_10", "NDCG@10"), (third, "ece", "calibration error")):
-        axes.barh(names, segments[column].fill_null(0).to_numpy())
+        is_there = segments[column].is_not_null()
+        axes.barh([name for name, shown in zip(names, is_there, strict=True) if shown], segments[column].drop_nulls())
         axes.set_xlabel(label)
     figure.tight_layout()
     return figure

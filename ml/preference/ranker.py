@@ -75,7 +75,7 @@ class Ranker:
     until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them
     where that helps; ``refit`` grows the
     same number of trees on all examples and keeps the calibration. ``curve`` is what ``fit`` watched, by tree: (of the
-    training examples, which is not measured: NaN; of the validation examples).
+    training examples, of the validation examples).
 
     Shapes and units
     ----------------
@@ -260,8 +260,10 @@ class Ranker:
         held = self._rows(features[held_out], examples.filter(pl.Series(held_out)), rows)
         found: dict[str, dict[str, list[float]]] = {}
         watch = [lightgbm.early_stopping(asked.patience, verbose=False), lightgbm.record_evaluation(found)]
-        booster = lightgbm.train(options, rows, trees, valid_sets=[held], callbacks=watch)
-        self.curve = [(float("nan"), value) for value in found["valid_0"][self.watched]]
+        # Early stopping looks past what is learnt from: that is what the name "training" means to it.
+        sets = {"training": rows, "held out": held}
+        booster = lightgbm.train(options, rows, trees, [*sets.values()], [*sets], callbacks=watch)
+        self.curve = list(zip(*(found[name][self.watched] for name in sets), strict=True))
         return booster
 
     def _rows(

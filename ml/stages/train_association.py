@@ -14,7 +14,7 @@ from ml.association.baskets import IndexedBaskets
 from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams
 from ml.association.readings import other_readings
 from ml.association.substitutes import Relations, SubstituteParams, tell_apart
-from ml.contest.counts import CHAMPION, OURS, PairWindow, counted, pair_rivalry, pair_windows
+from ml.contest.counts import OURS, PairWindow, counted, pair_rivalry, pair_windows
 from ml.contest.plan import windows_older
 from ml.datasets import Dataset
 from ml.evaluation.association_gate import judge_association
@@ -33,7 +33,6 @@ from ml.versions import Version
 from ml.warehouse import Warehouse
 
 MODEL, COMMISSIONED = "association", "scaled_cosine"
-ROLES = {COMMISSIONED: "baseline", CHAMPION: "champion"}
 ABOUT = "How many times as often as by chance two products lie in one basket, within customers, with its evidence."
 LIMITS = (
     "A pair is known from a few shared baskets on; products that are new or rare have none.",
@@ -83,7 +82,7 @@ def run(settings: Settings, context: Context) -> Counts:
         "dataset_digest": "+".join(data.digest[:12] for data in datasets),
     }
     for name in (name for name in newest.metrics if name != OURS):
-        tags = {**lineage, "model": name, "role": ROLES.get(name, "comparison")}
+        tags = {**lineage, "model": name, "role": "baseline" if name == COMMISSIONED else "comparison"}
         with tracking.run(MODEL, f"{name} {as_of}", tags) as theirs:
             _log(theirs, datasets, newest, name, draws, seed)
     whole = Shop.of(baskets, products, settings.min_product_baskets)

@@ -125,7 +125,7 @@ def _log(job: Job, run: Run, entrant: str, recipe: Recipe) -> None:
     for data in job.datasets:
         run.dataset(data)
     run.params({"kind": recipe.kind, "examples": job.contest.learned, **json.loads(recipe.params)})
-    log_results(run, job.contest.measured[entrant], *job.chance)
+    log_results(run, recipe.kind, job.contest.measured[entrant], *job.chance)
     if entrant in job.contest.models:
         log_model(run, job.contest.models[entrant], job.contest)
 

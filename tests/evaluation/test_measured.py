@@ -1,11 +1,12 @@
 """What a model showed in a window, worked out by hand on three customers."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 import pytest
 
-from ml.evaluation.measured import Asked, Measured, measured, paired, paired_by_segment
+from ml.evaluation.measured import Asked, Measured, measured
 
 ORIGIN = date(2017, 6, 30)
 
@@ -54,17 +55,18 @@ def test_segments_hold_customers_and_what_they_bought_of_each_kind_of_products()
     assert rows["few"]["customers"] == 1 and rows["few"]["ndcg_10"] == pytest.approx(1 / 1.584962500721156)
     assert rows["few"]["ece"] == pytest.approx(0.9)
     assert rows["warm products"]["recall_20"] == 1.0 and rows["warm products"]["ece"] is None
+    own = result(0.9, 0.1).products
+    assert own.rows() == [("a", "warm products", 1.0), ("b", "warm products", 1.0)], "the new customer apart"
 
 
-def test_differences_are_paired_by_customer_over_all_windows_and_new_ones_do_not_count() -> None:
-    second = date(2017, 7, 28)
-    ours, theirs = [result(0.9, 0.1), result(0.9, 0.1, second)], [result(0.1, 0.9), result(0.9, 0.1, second)]
-    gain = paired(ours, theirs, "recall_1", 100, 1)
-    assert gain.value == pytest.approx((0 + (-1 + 0) / 2) / 2), "b loses its hit in one window of two; a wins nothing"
-    assert set(paired_by_segment(ours, theirs, "recall_1", 1, 100, 1)) == {"few", "many"}
-    assert paired_by_segment(ours, theirs, "recall_1", 2, 100, 1) == {}
-
-
-def test_windows_that_only_one_was_measured_in_do_not_count() -> None:
-    gain = paired([result(0.9, 0.1)], [result(0.1, 0.9, date(2017, 7, 28))], "recall_1", 100, 1)
-    assert gain.value != gain.value
+def test_who_bought_nothing_counts_in_calibration_and_coverage_but_not_in_the_order() -> None:
+    """Within 28 days everybody is asked; b did not come."""
+    questions = asked()
+    gone = questions.targets.with_columns(
+        product_ids=pl.when(customer_id=pl.lit("b")).then(pl.lit([], pl.List(pl.String))).otherwise("product_ids")
+    )
+    rows = scores(0.9, 0.1).with_columns(is_bought=pl.col("is_bought") & (pl.col("customer_id") != "b"))
+    found = measured(rows, replace(questions, targets=gone), draws=100, seed=1)
+    assert found.known["customer_id"].to_list() == ["a"]
+    assert found.facts["recall_1"] == 0.5 and found.facts["customer_coverage"] == 1.0
+    assert found.facts["brier"] == pytest.approx((0.1**2 + 0.9**2 + 0.9**2 + 0.1**2) / 4)

@@ -29,8 +29,9 @@ def tiny(settings: Settings, uri: str) -> Settings:
                 learning_rate=0.1,
                 min_leaf_rows=20,
                 min_customer_baskets=4,
+                gate_windows=2,
                 # Favourites are bought at random here: nothing beats counting them but by chance.
-                compared=("global_popularity", "two_tower_additive", "tifu_knn"),
+                compared=("global_popularity", "two_tower_additive", "item_cosine"),
             ),
             "candidates": CandidateSettings(per_customer=20, popular=20, co_purchased=10),
             "optimizer": OptimizerSettings(catalogue_sample=6, bootstrap_draws=100),
@@ -116,11 +117,13 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
 
 def plant_earlier(settings: Settings, as_of: date) -> None:
     """Add the features of an earlier day to those planted: the baskets until then, and the same products."""
-    for table, until in ((BASKETS, f"where basket_on <= date '{as_of}'"), (PRODUCTS, "")):
+    for table, until in ((BASKETS, f"and basket_on <= date '{as_of}'"), (PRODUCTS, "")):
         own = ", ".join(name for name in table.columns if name != "as_of")
+        _execute(settings, f"delete from {table.qualified} where as_of = date '{as_of}'")
         _execute(
             settings,
-            f"insert into {table.qualified} (as_of, {own}) select date '{as_of}', {own} from {table.qualified} {until}",
+            f"insert into {table.qualified} (as_of, {own}) select date '{as_of}', {own} from {table.qualified} "
+            f"where as_of = date '{AS_OF}' {until}",
         )
 
 

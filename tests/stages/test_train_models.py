@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 import ml.stages.evaluate_policies
 import ml.stages.propose_candidates
@@ -152,9 +153,9 @@ def test_each_model_is_a_run_that_shows_what_it_learnt_from_and_how_it_did(
     runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
     roles = {name: run.data.tags["role"] for name, run in runs.items()}
     compared = {"global_popularity", "two_tower_additive"}
-    assert roles.items() >= {"ranker": "champion", "tifu_knn": "comparison", "all": "comparison"}.items()
+    assert roles.items() >= {"ranker": "champion", "item_cosine": "comparison", "all": "comparison"}.items()
     assert {name for name, role in roles.items() if role == "baseline"} == compared
-    for name in ("ranker", "tifu_knn", *compared):
+    for name in ("ranker", "item_cosine", *compared):
         assert {"recall_20", "recall_20_low", "ece", "product_coverage_20"} <= set(runs[name].data.metrics)
         used = {one.dataset.name: one.dataset for one in runs[name].inputs.dataset_inputs}
         assert set(used) == {"features.ftr_baskets", "features.ftr_products"}
@@ -163,8 +164,12 @@ def test_each_model_is_a_run_that_shows_what_it_learnt_from_and_how_it_did(
         assert used["features.ftr_baskets"].digest == Dataset.of("", held, AS_OF).digest[:32]
     ranker = runs["ranker"].info.run_id
     plots = {Path(file.path).name for file in client.list_artifacts(ranker, "plots")}
-    drawn = {"reliability.png", "segments.png", "training_curve.png", "feature_importance.png", "shap_summary.png"}
-    assert plots == drawn
+    own = {"recall_by_k.png", "reliability.png", "segments.png"}
+    assert plots == own | {"training_curve.png", "feature_importance.png", "shap_summary.png"}
+    compared_run = client.list_artifacts(runs["all"].info.run_id, "plots")
+    assert {Path(file.path).name for file in compared_run} >= {"recall_by_k.png", "recall_20_over_candidate.png"}
+    curve = [point.value for point in client.get_metric_history(ranker, "training_binary_logloss")]
+    assert len(curve) == len(client.get_metric_history(ranker, "held_out_binary_logloss")) and curve[-1] < curve[0]
     card = mlflow_text(client, ranker, "card.md")
     assert "## The gate\n\npassed: NDCG@10" in card and "## Going back" in card and "| warm products |" in card
     table = json.loads(mlflow_text(client, runs["all"].info.run_id, "differences.json"))
@@ -215,14 +220,58 @@ def test_a_refresh_is_compared_with_its_recipe_on_older_data(untrained: Settings
         assert "against the champion's recipe on data 1 x 28 days older in 2 windows" in row["reason"]
         again = stage.run(untrained, Context(AS_OF, "again", RunParams()))
         assert "confirmed_version" in again, "what was judged today is not due, whoever won"
+        roles = [run.data.tags["role"] for run in runs_of(untrained, stage.MODEL)]
+        assert roles.count("champion") == 1, "the recipe that was followed anew is not the champion"
+        assert roles.count("former_champion") == (refreshed["is_champion"] == "true")
+
+
+def test_a_backfill_serves_its_days_by_the_model_that_passed_and_a_freeze_registers_nothing_in_its_place(
+    untrained: Settings,
+) -> None:
+    """Neither is a refusal, so no baseline stands in."""
+    wanted = untrained.preference.model_copy(update={"compared": ("global_popularity",), "trees": 5})
+    small = untrained.model_copy(update={"preference": wanted})
+    frozen = ml.stages.train_preference.run(small, Context(AS_OF, "frozen", RunParams(freeze_promotion=True)))
+    tracking = Tracking(small)
+    assert frozen["verdict"] == "frozen" and len(tracking.versions("preference")) == 1
+    assert ml.stages.train_preference.run(small, Context(AS_OF, "newer", RunParams()))["verdict"] == "promoted"
+    earlier = AS_OF - timedelta(days=28)
+    plant_earlier(small, earlier)
+    backfilled = ml.stages.train_preference.run(small, Context(earlier, "backfill", RunParams()))
+    assert (backfilled["verdict"], backfilled["kind"]) == ("outdated", "ranker")
+    served = tracking.find_champion("preference", earlier)
+    assert served is not None and (served.number, served.tags["model"]) == (backfilled["version"], "ranker")
+    assert len(tracking.versions("preference")) == 3
+
+
+def test_a_challenger_of_a_champion_that_cannot_be_followed_is_refused(untrained: Settings) -> None:
+    wanted = untrained.preference.model_copy(update={"compared": ("global_popularity",), "trees": 5})
+    small = untrained.model_copy(update={"preference": wanted})
+    first = ml.stages.train_preference.run(small, Context(AS_OF, "first", RunParams()))
+    lost = {"recipe": '{"kind": "crystal_ball", "params": {}}'}
+    Tracking(small).tag_version("preference", int(first["version"]), lost)
+    retrain = RunParams(retrain=True)
+    assert ml.stages.train_preference.run(small, Context(AS_OF, "lost", retrain))["verdict"] == "refused"
+    rows = Warehouse(small, "ml").read_view("ops.promotions", {"started_by": "lost"}).to_dicts()
+    assert [row["kind"] for row in rows] == ["challenger"]
+    assert "cannot be compared with the champion" in rows[0]["reason"] and "crystal_ball" in rows[0]["reason"]
+
+
+def runs_of(shop: Settings, experiment: str) -> list[Run]:
+    client = MlflowClient(shop.tracking.uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(client.search_runs([found.experiment_id]))
 
 
 def test_where_a_challenger_is_refused_the_champions_recipe_is_refreshed(untrained: Settings) -> None:
-    """On so few days trees are no better than counting, which stands in; its recipe is refreshed beside the trees."""
-    counted = {"trees": 1, "compared": ("global_popularity", "personal_frequency")}
-    few = untrained.model_copy(update={"preference": untrained.preference.model_copy(update=counted)})
-    first = ml.stages.train_preference.run(few, Context(AS_OF - timedelta(days=28), "stood_in", RunParams()))
-    assert (first["kind"] != "ranker", first["is_champion"]) == (True, "true")
+    """Popularity knows nobody's favourites: counting them stands in, and its recipe is refreshed beside it."""
+    wanted = {"kind": "global_popularity", "compared": ("personal_frequency",)}
+    few = untrained.model_copy(update={"preference": untrained.preference.model_copy(update=wanted)})
+    earlier = AS_OF - timedelta(days=28)
+    plant_earlier(few, earlier)
+    first = ml.stages.train_preference.run(few, Context(earlier, "stood_in", RunParams()))
+    assert (first["kind"], first["is_champion"]) == ("personal_frequency", "true")
     ml.stages.train_preference.run(few, Context(AS_OF, "beside", RunParams()))
     where = {"model": "preference", "started_by": "beside"}
     rows = Warehouse(few, "ml").read_view("ops.promotions", where, ["kind", "verdict"], ["promotion_id"]).rows()
