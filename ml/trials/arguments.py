@@ -8,7 +8,8 @@ POLICIES = ("expected_joint_purchase", "expected_incremental_margin", "independe
             "frequently_bought_together")  # fmt: skip
 TASKS = {
     "next_basket": ("best", "popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn",
-                    "ranker", "two_tower_additive", "dense_network", "transformer", "gru", "lstm"),
+                    "rolling_trees", "ranker", "lambdarank", "two_tower_additive", "dense_network",
+                    "transformer", "gru", "lstm"),
     "completion": ("best", "lift", "population_lift", "cosine", "regression", "popularity", "category_lift",
                     "scaled_cosine", "graph", "sentences", "text_category", "blend"),
     "bundle_generation": ("best", "whole", "described", "same_category", "components", "agglomerative", *POLICIES),
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=tuple(TASKS), required=True)
     parser.add_argument("--cut", type=date.fromisoformat, help="first day that models know nothing of")
     parser.add_argument("--model", default="best", help=f"best = chosen on a validation before the cut. {listed}")
-    parser.add_argument("--preference", choices=TASKS["next_basket"][1:], help="whose P a policy takes (bundle tasks)")
+    liked = [name for name in TASKS["next_basket"] if name not in ("best", "rolling_trees")]
+    parser.add_argument("--preference", choices=liked, help="whose P a policy takes (bundle tasks)")
     parser.add_argument("--association", choices=ASSOCIATIONS, help="which A a policy takes (bundle tasks)")
     parser.add_argument("--places", type=int, default=100, help="best places written where a catalogue is ranked")
     parser.add_argument("--seed", type=int, default=0)

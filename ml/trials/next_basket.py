@@ -1,6 +1,7 @@
 """Which products does each customer's last basket hold? All products are ranked, from what was known before."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import polars as pl
@@ -16,17 +17,18 @@ from ml.preference.load import DEEP, KINDS, kind_of
 from ml.preference.ranker import Ranker
 from ml.preference.two_tower import TwoTowerAdditive
 from ml.settings import Settings
-from ml.training import Shop, examples, fitted_ranker
+from ml.training import Shop, examples, ranker_params
+from ml.trials import rolling
 from ml.trials.cuts import check_cut, days_of, earlier_cut
 from ml.trials.outcome import BEST, Outcome, Wishes, chosen
 from ml.trials.ranking import intervals, ranked_catalogue
 from ml.trials.shop import Files, baskets_of, products_of
 
 log = logging.getLogger(__name__)
-MODELS = {kind.removeprefix("global_"): kind for kind in (*KINDS, *DEEP)}
-COUNTED = ("popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn")
-"""Among these the validation chooses, and the ranker where all requests share one cut: it proposes candidates anew for
-each, which takes long for one a customer."""
+MODELS = {kind.removeprefix("global_"): kind for kind in (*KINDS, *DEEP, rolling.KIND)}
+COMPARED = ("popularity", "personal_frequency", "personal_decayed", "item_cosine", "tifu_knn", rolling.KIND)
+"""Among these the validation chooses, and the ranker where all requests share one cut: without a cut it would be fitted
+on what others bought later, and it proposes candidates anew for each day, which takes long for one a customer."""
 KS = (10, 20)
 
 
@@ -80,6 +82,23 @@ def run(
     )
 
 
+def compare(
+    files: Files, cut: date | None, models: Sequence[str], seed: int, settings: Settings
+) -> tuple[str, dict[str, pl.DataFrame]]:
+    """Return the model that the validation chose, and each customer's metrics by model, of it and of those named.
+
+    As :func:`run` would find one by one, in the order of the same customers.
+    """
+    baskets, products = baskets_of(files), products_of(files)
+    cut = cut if files.is_timed else None
+    targets, _ = _asked(baskets, cut)
+    best = chosen(_compared(baskets, products, targets, cut, seed, settings), PersonalFrequency.kind)
+    return best, {
+        name: _judged(_ranking(name, baskets, products, targets, cut, seed, settings, max(KS)), targets)
+        for name in sorted({*models, best})
+    }
+
+
 def _asked(baskets: pl.DataFrame, cut: date | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the baskets that are asked for, and of the other known customers ``customer_id`` and ``cut`` alone."""
     check_cut(baskets, cut)
@@ -109,7 +128,7 @@ def _compared(
     earlier = None if cut is None else earlier_cut(baskets, cut)
     asked = last_baskets(past, earlier)
     found: dict[str, float] = {}
-    contenders = COUNTED if cut is None else (*COUNTED, Ranker.kind)
+    contenders = COMPARED if cut is None else (*COMPARED, Ranker.kind)
     for name in contenders if asked.height else ():
         try:
             ranking = _ranking(name, past, products, asked, earlier, seed, settings, max(KS))
@@ -140,9 +159,11 @@ def _ranking(
 ) -> pl.DataFrame:
     """Return the best places of each request; those with a ``basket_id`` are asked for."""
     known = _known(baskets, requests.drop_nulls("basket_id"), cut)
-    model = fitted(name, known, products, seed, settings)
     # A model may look at what other customers bought up to the morning of a request, never past the cut.
     seen = known if cut is not None else baskets
+    if name == rolling.KIND:
+        return rolling.RollingTrees(seen, products).ranking(requests, seed, places)
+    model = fitted(name, known, products, seed, settings)
     return ranked_catalogue(model, seen, products, requests, places)
 
 
@@ -165,9 +186,9 @@ def fitted(name: str, known: pl.DataFrame, products: pl.DataFrame, seed: int, se
     shop, through = Shop(known, products), known["basket_on"].max()
     wanted = settings.preference.model_copy(update={"min_customer_baskets": 2})
     smaller = settings.model_copy(update={"preference": wanted})
-    if kind is Ranker:
-        ranker, learned = fitted_ranker(shop, through, smaller, seed)  # type: ignore[arg-type]
-        return ranker.refit(known, products, learned)
+    if issubclass(kind, Ranker):
+        learned = examples(shop, through, smaller)  # type: ignore[arg-type]
+        return kind(ranker_params(smaller, seed)).fit(known, products, learned).refit(known, products, learned)
     if kind in (TwoTowerAdditive, DenseNetwork) or MODELS[name] in DEEP:
         return kind().fit(known, products, examples(shop, through, smaller))  # type: ignore[arg-type]
     return kind().fit(known, products, known)

@@ -8,7 +8,7 @@ import pytest
 
 from ml.errors import DataError
 from ml.preference.load import DEEP
-from ml.trials.next_basket import MODELS, run
+from ml.trials.next_basket import MODELS, compare, run
 from ml.trials.outcome import Wishes
 from tests.trials.folders import SETTINGS, read, write_catalogue, write_orders
 
@@ -49,7 +49,10 @@ def test_personal_frequency_ranks_and_scores_as_worked_by_hand(folder: Path) -> 
     assert found.counts == {"customers": 3, "judged": 3, "customers_without_past": 1, "products": 16}
 
 
-@pytest.mark.parametrize("model", sorted(set(MODELS) - {"ranker", "two_tower_additive", "dense_network", *DEEP}))
+@pytest.mark.parametrize(
+    "model",
+    sorted(set(MODELS) - {"ranker", "lambdarank", "rolling_trees", "two_tower_additive", "dense_network", *DEEP}),
+)
 def test_nothing_from_the_cut_on_changes_a_ranking(tmp_path: Path, model: str) -> None:
     rankings = []
     for name, later in (("a", "d"), ("b", "ijk")):
@@ -121,6 +124,16 @@ def test_the_ranker_learns_a_planted_habit_and_ranks_all_products(tmp_path: Path
     assert best.model == "ranker" and best.predictions.equals(found.predictions)
     again = run(read(tmp_path), date(2020, 6, 20), "ranker", 0, SETTINGS)
     assert again.predictions.equals(found.predictions)
+    in_order = run(read(tmp_path), date(2020, 6, 20), "lambdarank", 0, SETTINGS)
+    assert all(names[k] in ranked(in_order.predictions, f"c{k}")[:3] for k in range(12))
+
+
+def test_models_compared_at_once_are_judged_as_one_by_one(folder: Path) -> None:
+    best, found = compare(read(folder), CUT, ["popularity", "tifu_knn"], 0, SETTINGS)
+    assert best == run(read(folder), CUT, "best", 0, SETTINGS).model
+    for name, table in found.items():
+        alone = run(read(folder), CUT, name, 0, SETTINGS).metrics
+        assert {metric: table[metric].mean() for metric in alone} == {m: one["value"] for m, one in alone.items()}
 
 
 def test_a_shop_too_small_for_the_ranker_is_judged_without_it(folder: Path) -> None:

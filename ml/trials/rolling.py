@@ -1,0 +1,132 @@
+"""Trees on the signals of each morning, grown anew as time goes on: on nothing bought on a question's day or later.
+
+Every basket of a customer but the first is an example of its own day, so that the trees learn from requests like those
+they are asked about. Where questions have many days, as each customer's last basket does, they are cut into a few
+periods, and each is answered by trees grown on what was bought before it began.
+
+Source
+------
+Ke et al. (2017), LightGBM: a highly efficient gradient boosting decision tree, NIPS 30.
+"""
+
+from datetime import date
+
+import lightgbm
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ml.errors import DataError
+from ml.preference.history import Ints, positions
+from ml.trials.signals import COLUMNS, Signals
+
+KIND = "rolling_trees"
+TARGETS = 3
+"""Newest baskets of a customer that are examples."""
+MOST_EXAMPLES = 6000
+LEAST_EXAMPLES = 100
+"""Baskets: with fewer the decayed frequencies of customer and neighbours stand in."""
+NEGATIVES = 100
+"""Of each example, drawn by seed among the candidates the customer never bought; the others are all kept."""
+PERIODS = (0.05, 0.25, 0.5, 0.75)
+"""Shares of the questions, by day, at which trees are grown anew."""
+TREES = 200
+OPTIONS = {
+    "objective": "lambdarank", "lambdarank_truncation_level": 20, "learning_rate": 0.05, "num_leaves": 31,
+    "lambda_l2": 5.0, "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1, "num_threads": 1,
+    "deterministic": True, "force_row_wise": True, "verbosity": -1,
+}  # fmt: skip
+STAND_IN = COLUMNS.index("personal_frequency_knn")
+
+
+class RollingTrees:
+    """Ranks the catalogue for requests of any days.
+
+    Parameters
+    ----------
+    baskets, products
+        Rows of ``features.ftr_baskets`` and ``features.ftr_products``, the latter ordered by product. Only baskets
+        before a request's day are looked at.
+    """
+
+    def __init__(self, baskets: pl.DataFrame, products: pl.DataFrame) -> None:
+        self._names = products["product_id"]
+        self._signals = Signals(baskets, products)
+        known = baskets.filter(pl.col("customer_id").is_not_null()).sort("customer_id", "basket_on", "basket_id")
+        again = pl.int_range(pl.len()).over("customer_id") > 0
+        self._examples = known.filter(again).select("customer_id", "product_ids", cut="basket_on")
+
+    def ranking(self, requests: pl.DataFrame, seed: int, places: int) -> pl.DataFrame:
+        """Return the best places of each request: ``customer_id``, ``cut``, ``product_id``, ``place``, ``score``.
+
+        Raises
+        ------
+        DataError
+            When even the last period has too few baskets before it to learn from.
+        """
+        ordered = requests.select("customer_id", "cut").sort("cut", "customer_id")
+        cuts = ordered["cut"]
+        opens = sorted({cuts[0], *(cuts[int(len(cuts) * share)] for share in PERIODS)})
+        grown = {day: self._grown(day, seed) for day in opens}
+        if grown[opens[-1]] is None:
+            raise DataError(
+                f"not_enough_data: {KIND} needs {LEAST_EXAMPLES} baskets of returning customers before {opens[-1]}"
+            )
+        parts = []
+        for (cut,), group in ordered.group_by("cut", maintain_order=True):
+            trees = grown[max(day for day in opens if day <= cut)]
+            for customer, (codes, columns) in zip(
+                group["customer_id"], self._signals.of(group["customer_id"].to_list(), cut), strict=True
+            ):
+                scores = columns[:, STAND_IN] if trees is None else trees.predict(columns, num_threads=1)
+                parts.append(self._listed(customer, cut, codes, columns, np.asarray(scores, np.float64), places))
+        return pl.concat(parts).sort("customer_id", "place")
+
+    def _listed(
+        self,
+        customer: str,
+        cut: date,
+        codes: Ints,
+        columns: NDArray[np.float32],
+        scores: NDArray[np.float64],
+        places: int,
+    ) -> pl.DataFrame:
+        """Return candidates by score, equal ones by popularity, and after them the rest of the catalogue by it."""
+        order = np.lexsort((codes, -columns[:, COLUMNS.index("popularity")], -scores))[:places]
+        best, score = codes[order], scores[order]
+        if len(best) < min(places, len(self._names)):
+            order = self._signals.by_popularity[cut]
+            rest = order[~np.isin(order, best)][: places - len(best)]
+            lowest = score.min(initial=0.0) - 1
+            best, score = np.append(best, rest), np.append(score, np.full(len(rest), lowest))
+        return pl.DataFrame({
+            "customer_id": [customer] * len(best),
+            "cut": [cut] * len(best),
+            "product_id": self._names.gather(best),
+            "place": np.arange(1, len(best) + 1, dtype=np.int32),
+            "score": score,
+        })  # fmt: skip
+
+    def _grown(self, day: date, seed: int) -> lightgbm.Booster | None:
+        """Return trees that know nothing from ``day`` on; None where there is too little to learn from."""
+        rng = np.random.default_rng(seed)
+        past = self._examples.filter(pl.col("cut") < day).group_by("customer_id", maintain_order=True).tail(TARGETS)
+        drawn = past[np.sort(rng.permutation(past.height)[:MOST_EXAMPLES])].sort("cut", "customer_id")
+        features, bought, sizes = [], [], []
+        for (cut,), group in drawn.group_by("cut", maintain_order=True):
+            found = self._signals.of(group["customer_id"].to_list(), cut)
+            for held, (codes, columns) in zip(group["product_ids"].to_list(), found, strict=True):
+                is_bought = np.isin(codes, positions(pl.Series(held), self._names))
+                if not is_bought.any():
+                    continue
+                kept = is_bought | (columns[:, COLUMNS.index("baskets")] > 0)
+                others = np.flatnonzero(~kept)
+                kept[rng.permutation(others)[:NEGATIVES]] = True
+                features.append(columns[kept])
+                bought.append(is_bought[kept])
+                sizes.append(int(kept.sum()))
+        if len(sizes) < LEAST_EXAMPLES:
+            return None
+        rows = lightgbm.Dataset(np.concatenate(features), np.concatenate(bought).astype(int), group=sizes)
+        leaf = min(200, max(5, len(sizes)))
+        return lightgbm.train(OPTIONS | {"seed": seed, "min_data_in_leaf": leaf}, rows, TREES)
