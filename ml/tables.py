@@ -13,7 +13,7 @@ from ml.errors import ColumnError
 
 TEXT, INT, BIG, REAL, DAY, FLAG = pl.String, pl.Int32, pl.Int64, pl.Float64, pl.Date, pl.Boolean
 INSTANT = pl.Datetime("us", "UTC")
-TEXTS, BIGS, REALS, DAYS = (pl.List(kind) for kind in (pl.String, pl.Int64, pl.Float64, pl.Date))
+TEXTS, BIGS, REALS, DAYS, VECTOR = (pl.List(kind) for kind in (pl.String, pl.Int64, pl.Float64, pl.Date, pl.Float32))
 DataType = pl.DataType | type[pl.DataType]
 
 
@@ -131,10 +131,12 @@ PRODUCTS = _features(
         **dict.fromkeys(("promotion_starts_on", "promotion_ends_on", "reviewed_on"), DAYS),
         "promotion_sizes": REALS,
         **dict.fromkeys(("review_counts", "review_stars"), BIGS),
+        **dict.fromkeys(("image_vector", "text_vector", "audio_vector"), VECTOR),
     },
     "title brand department category category_path price_cents cost_cents margin_cents available_units "
     "exclusion_reason first_sold_on last_sold_on launched_on rating_mean trend_ratio promotion_kinds "
-    "promotion_starts_on promotion_ends_on promotion_sizes reviewed_on review_counts review_stars",
+    "promotion_starts_on promotion_ends_on promotion_sizes reviewed_on review_counts review_stars "
+    "image_vector text_vector audio_vector",
 )
 CUSTOMERS = _features(
     "ftr_customers",
@@ -170,12 +172,8 @@ ASSOCIATIONS = _results(
         "product_a": TEXT,
         "product_b": TEXT,
         "pair_baskets": INT,
-        "expected_baskets": REAL,
-        "lift": REAL,
-        "lift_low": REAL,
-        "lift_high": REAL,
-        "association": REAL,
-        "relation": TEXT,
+        **dict.fromkeys(("expected_baskets", "lift", "lift_low", "lift_high", "association"), REAL),
+        **dict.fromkeys(("evidence", "relation"), TEXT),
     },
 )
 BUNDLES = _results(

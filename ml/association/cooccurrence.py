@@ -157,6 +157,7 @@ class Cooccurrence:
                 "lift_low": low,
                 "lift_high": high,
                 "association": self.values(kind),
+                "evidence": pl.repeat("counted", len(self.first), dtype=pl.String, eager=True),
             }
         ).filter(pl.col("association") > 0)
 

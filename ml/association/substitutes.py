@@ -147,7 +147,7 @@ class Relations:
         added = (
             verdicts.with_columns(
                 pair_baskets=pl.col("together"), expected_baskets=pl.col("expected"), lift=lift, lift_low=low,
-                lift_high=high, association=0.0,
+                lift_high=high, association=0.0, evidence=pl.lit("counted"),
             )
             .filter(pl.col("relation") == RELATIONS[SUBSTITUTE])
             .join(pairs, on=key, how="anti")

@@ -55,6 +55,8 @@ def _id(required: bool = True) -> Column:
 TEXT = Column("text")
 MONEY = Column("integer", low=0, high=100_000_000)
 INSTANT = Column("instant", required=True)
+VECTORS = ("image_vector", "text_vector", "audio_vector")
+"""Embeddings of any origin, which enter the graph of products as they are."""
 UNITS = 10_000
 """More units than this in one line are an error of the till, not a purchase."""
 LINE_CENTS = 2_000_000_000
@@ -82,7 +84,7 @@ TABLES = {
                 "cost_cents": MONEY,
                 "launched_on": Column("day"),
                 "is_active": Column("flag", default=True),
-                "image_vector": Column("vector"),
+                **dict.fromkeys(VECTORS, Column("vector")),
             },
             ("product_id",),
             is_entity=True,

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from ml.association.content import LEVELS
 from ml.errors import DataError, NothingToDo
@@ -139,7 +140,7 @@ def products_of(files: Files) -> pl.DataFrame:
             "brand",
             "category_path",
             "launched_on",
-            "image_vector",
+            cs.ends_with("_vector"),
             department=level.list.get(0, null_on_oob=True),
             category=level.list.get(1, null_on_oob=True),
             is_bundleable=pl.lit(True),

@@ -63,6 +63,9 @@ def tiny_world(seed: int) -> dict[str, list[dict[str, Any]]]:
             "cost_cents": 50 if n % 5 == 0 else None,
             "launched_on": None if n % 7 else FIRST_DAY,
             "is_active": n != 1,
+            "image_vector": [n / 4, 1.0] if n % 2 else None,
+            "text_vector": None,
+            "audio_vector": [0.5 * n] if n % 3 else None,
         }
         for n in range(18)
     ]

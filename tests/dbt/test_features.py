@@ -3,11 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import psycopg2.extensions
 import pytest
 
+from ml.association.baskets import index_baskets
+from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence
 from ml.settings import Settings
+from ml.tables import BASKETS, PRODUCTS
 from ml.transform import Build, build
+from ml.warehouse import Warehouse
 from tests.dbt.conftest import AS_OF, Plant, fingerprint, tiny_world
 from tests.dbt.reference import Reference
 
@@ -90,6 +95,88 @@ def test_products_equal_the_reference(built: Build, owner: Connection, reference
         " from features.ftr_products",
     )
     assert_close(by_key(found, 1), reference.ftr_products())
+
+
+def test_vectors_of_any_kind_reach_the_features_as_they_were_delivered(built: Build, shop: Settings) -> None:
+    found = Warehouse(shop, "ml").read(PRODUCTS, {"as_of": AS_OF})
+    names = ["image_vector", "text_vector", "audio_vector"]
+    told = {row["product_id"]: [row[name] for name in names] for row in found.iter_rows(named=True)}
+    assert told == {row["product_id"]: [row[name] for name in names] for row in WORLD["products"]}
+    assert found["image_vector"].null_count() == 9
+
+
+def test_the_counter_finds_the_pairs_of_the_features_and_their_lift(
+    built: Build, shop: Settings, owner: Connection
+) -> None:
+    counted = _counted(shop, least=2)
+    frequent = counted.product_baskets >= 3
+    kept = frequent[counted.first] & frequent[counted.second]
+    names = np.array(counted.product_ids)
+    pairs = zip(names[counted.first[kept]].tolist(), names[counted.second[kept]].tolist(), strict=True)
+    by_chance = counted.product_baskets[counted.first] * counted.product_baskets[counted.second] / counted.baskets_total
+    lift = counted.all_pair_baskets / by_chance
+    ours = dict(zip(pairs, zip(counted.all_pair_baskets[kept].tolist(), lift[kept].tolist(), strict=True), strict=True))
+    found = rows(owner, "select product_a, product_b, pair_baskets, lift from features.ftr_product_pairs")
+    assert len(found) > 50
+    assert_close(by_key(found, 2), ours)
+
+
+def test_what_habits_explain_equals_the_sum_that_sql_makes_of_it(
+    built: Build, shop: Settings, owner: Connection
+) -> None:
+    counted = _counted(shop, least=1)
+    names = np.array(counted.product_ids)
+    pairs = zip(names[counted.first].tolist(), names[counted.second].tolist(), strict=True)
+    shrunk = (counted.pair_baskets + 5.0) / (counted.expected_baskets + 5.0)
+    ours = dict(zip(pairs, zip(counted.pair_baskets.tolist(), counted.expected_baskets.tolist(), shrunk.tolist(),
+                               strict=True), strict=True))  # fmt: skip
+    told = by_key(rows(owner, HABITS), 2)
+    assert len(told) > 50
+    assert_close(
+        {pair: told[pair] for pair in ours if pair in told}, {pair: ours[pair] for pair in ours if pair in told}
+    )
+    assert all(ours[pair][:2] == (0, 0.0) for pair in ours.keys() - told.keys()), "bought together by nobody known"
+
+
+HABITS = """
+    with lines as (
+        select basket_id, customer_id, product_id
+        from features.ftr_baskets cross join unnest(product_ids) as opened (product_id)
+        where not is_giant and customer_id is not null
+    ),
+    sizes as (
+        select customer_id, basket_id, count(*) as size from lines group by customer_id, basket_id
+    ),
+    weights as (
+        select customer_id, sum(size * (size - 1)) / (sum(size) ^ 2)::float8 as weight from sizes group by customer_id
+    ),
+    habits as (
+        select customer_id, product_id, count(*)::float8 as baskets from lines group by customer_id, product_id
+    ),
+    expected as (
+        select a.product_id as product_a, b.product_id as product_b, sum(a.baskets * b.baskets * weight) as baskets
+        from habits as a
+        inner join habits as b on a.customer_id = b.customer_id and a.product_id < b.product_id collate "C"
+        inner join weights on a.customer_id = weights.customer_id
+        group by a.product_id, b.product_id
+    ),
+    met as (
+        select a.product_id as product_a, b.product_id as product_b, count(*)::int as baskets
+        from lines as a
+        inner join lines as b on a.basket_id = b.basket_id and a.product_id < b.product_id collate "C"
+        group by a.product_id, b.product_id
+    )
+    select product_a, product_b, coalesce(met.baskets, 0), expected.baskets::float8,
+        ((coalesce(met.baskets, 0) + 5) / (expected.baskets + 5))::float8
+    from expected
+    left join met using (product_a, product_b)
+"""
+"""Counts of known customers, what their habits explain, and the lift shrunk by five."""
+
+
+def _counted(shop: Settings, least: int) -> Cooccurrence:
+    baskets = Warehouse(shop, "ml").read(BASKETS, {"as_of": AS_OF})
+    return fit_cooccurrence(index_baskets(baskets), CooccurrenceParams(min_pair_baskets=least))
 
 
 def test_customers_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:

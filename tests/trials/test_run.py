@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -11,7 +12,7 @@ from ml.errors import ConfigError, DataError
 from ml.policies import named
 from ml.trials import next_basket
 from ml.trials.arguments import POLICIES, TASKS
-from tests.trials.folders import trial, write_catalogue, write_orders
+from tests.trials.folders import trial, write, write_catalogue, write_orders
 
 
 def line(folder: Path, *more: str) -> list[str]:
@@ -59,3 +60,22 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(tmp_p
 def test_the_help_lists_the_models_that_there_are() -> None:
     assert set(TASKS["next_basket"]) == {"best", *next_basket.MODELS}
     assert set(POLICIES) == set(named.POLICIES)
+
+
+@pytest.mark.parametrize("column", ["image_vector", "text_vector", "audio_vector"])
+def test_a_planted_vector_of_any_kind_tells_where_a_product_without_sales_belongs(column: str, tmp_path: Path) -> None:
+    """Products a are bought together, and so are b; aa and bb never sold, and only their vectors tell them apart."""
+    rng = np.random.default_rng(0)
+    names = [f"{kind}{n}" for kind in "ab" for n in range(10)]
+    vectors = [f'{name},"[{1 if name[0] == "a" else -1}, {n % 10 / 20}]"' for n, name in enumerate(names)]
+    write(tmp_path, "products", f"product_id,{column}", [*vectors, 'aa,"[1, 0.2]"', 'bb,"[-1, 0.2]"'])
+    days = [f"2020-01-{day:02d}" for day in range(1, 29)]
+    sold = [(n, f"c{n % 9}", days[n % 28], [f"{'ab'[n % 2]}{k}" for k in rng.choice(10, 3, replace=False)])
+            for n in range(300)]  # fmt: skip
+    asked = [*sold, (300, "c0", "2020-02-01", ["a0", "a1"])]
+    write(tmp_path, "orders", "order_id,customer_id,ordered_at", [f"{n},{who},{day}" for n, who, day, _ in asked])
+    write(tmp_path, "order_items", "order_id,product_id", [f"{n},{one}" for n, _, _, held in asked for one in held])
+    more = ["--task", "completion", "--model", "graph", "--cut", "2020-02-01"]
+    assert main([*line(tmp_path), *more]) == 0
+    told = dict(pl.read_parquet(tmp_path / "predictions.parquet").select("product_id", "score").iter_rows())
+    assert told["aa"] > told["bb"] + 0.5

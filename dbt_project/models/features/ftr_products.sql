@@ -192,7 +192,10 @@ gathered as (
         promotion_lists.promotion_sizes,
         review_lists.reviewed_on,
         review_lists.review_counts,
-        review_lists.review_stars
+        review_lists.review_stars,
+        products.image_vector,
+        products.text_vector,
+        products.audio_vector
     from products
     inner join prices on products.product_id = prices.product_id
     cross join stock_rule

@@ -36,7 +36,9 @@ renamed as (
         -- dates
         launched_on,
         -- vectors
-        image_vector
+        image_vector,
+        text_vector,
+        audio_vector
     from levelled
 
 )
