@@ -1,13 +1,15 @@
 """How well associations complete baskets and tell pairs, and how fast pairs are counted.
 
 Complete Journey at three cuts four weeks apart: pairs are learned on household-days before the cut. Completion hides
-a product of each of up to 6,000 baskets of the eight weeks from the cut on; pairs see :mod:`benchmarks.pairs`.
-Products in at least 50 baskets before the cut. Online Retail II at 2010-11-01, as the source ``online_retail`` lands
-it; a basket is a customer's day or an invoice of nobody known, and ``known_customers`` are the former alone. BundleRec
-electronics: see :mod:`benchmarks.own_folders`. ``champion`` is what the validation before the cut chose. The peer is
-the cosine of co-purchases; in generation, the whole session. Mind ``described``: products in no bundle have neither
-title nor category in BundleRec, so leaving them out is no skill. Counting is compared with the
-sparse matrix product B'B of scipy at the same minimum count, on all baskets of the year, by CPU time.
+a product of each of up to 6,000 baskets (2,000 at earlier cuts) of the eight weeks from the cut on; pairs see
+:mod:`benchmarks.pairs`. Products in at least 50 baskets before the cut. Online Retail II at three cuts a month apart,
+as the source ``online_retail`` lands it, judged on the 40 days from the cut on; a basket is a customer's day or an
+invoice of nobody known, and ``known_customers`` are the former alone. BundleRec electronics: see
+:mod:`benchmarks.own_folders`; it has no days, so no pairs are told there. Rows of earlier cuts end in their date.
+``champion`` is what the validation before the cut chose. The peer is the cosine of co-purchases; in generation, the
+whole session. Mind ``described``: products in no bundle have neither title nor category in BundleRec, so leaving them
+out is no skill. Counting is compared with the sparse matrix product B'B of scipy at the same minimum count, on all
+baskets of the year, by CPU time. A data set that is not at hand is left out.
 
 Run as ``python -m benchmarks.association [--quick] --json FILE``; ``--quick`` takes the last cut and a quarter of the
 customers of Complete Journey, and leaves Online Retail II out.
@@ -32,13 +34,15 @@ from ml.association.counting import count_pairs
 from ml.evaluation.bootstrap import Interval, bootstrap_mean, paired_bootstrap
 from ml.settings import Settings
 from ml.trials import bundle_generation, completion
-from ml.trials.shop import Files, read_files
+from ml.trials.shop import Files, baskets_of, products_of, read_files
 
 SEED = 0
 CUTS = (date(2017, 9, 11), date(2017, 10, 9), date(2017, 11, 6))
 WINDOW_DAYS = 56
 QUESTIONS, EARLIER_QUESTIONS = 6000, 2000
-RETAIL_CUT = date(2010, 11, 1)
+RETAIL, RETAIL_CUTS, RETAIL_DAYS = "online_retail_ii", (date(2010, 9, 1), date(2010, 10, 1), date(2010, 11, 1)), 40
+RETAIL_BASKETS = 20
+"""Baskets before the cut of a product whose pairs are looked at."""
 PEER = "cosine"
 GENERATION = ("whole", "same_category", "components", "agglomerative", "described", "best")
 MIN_COUNT = 30
@@ -50,17 +54,16 @@ def main() -> None:
     options = arguments(__doc__)
     rows = []
     for cut in CUTS[-1:] if options.quick else CUTS:
-        is_published = cut == CUTS[-1]
-        data = "complete_journey" if is_published else f"complete_journey_{cut}"
+        label, most = ("", QUESTIONS) if cut == CUTS[-1] else (f"/{cut}", EARLIER_QUESTIONS)
         baskets, products = _journey(cut, options.quick)
-        rows += _completed(data, _as_files(baskets, products), cut, QUESTIONS if is_published else EARLIER_QUESTIONS)
-        rows += pair_rows(data, baskets, products, cut, SEED)
+        rows += _completed("complete_journey", label, _as_files(baskets, products), cut, most)
+        rows += pair_rows("complete_journey", label, baskets, products, cut, SEED)
     rows += _counting(index_baskets(baskets))
-    if own_folders.are_there():
-        rows += _folders(options.quick)
-    else:
-        print("skipped: data not found: Online Retail II and BundleRec electronics")
-    write_report("association", f"Complete Journey at {', '.join(map(str, CUTS))}, and two folders", rows, options.json)
+    if own_folders.has_retail() and not options.quick:
+        rows += _retail()
+    if own_folders.has_electronics():
+        rows += _electronics()
+    write_report("association", f"Complete Journey at {', '.join(map(str, CUTS))}, and folders", rows, options.json)
 
 
 def _journey(cut: date, is_quick: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -93,26 +96,27 @@ def _as_files(baskets: pl.DataFrame, products: pl.DataFrame) -> Files:
     return Files({"products": catalogue, "orders": orders, "order_items": items})
 
 
-def _completed(data: str, files: Files, cut: date | None, most: int = QUESTIONS) -> list[Row]:
+def _completed(data: str, label: str, files: Files, cut: date | None, most: int = QUESTIONS) -> list[Row]:
     best, found = completion.compare(files, cut, SEED, Settings(), most)
-    print(f"{data}: the validation chose {best}", flush=True)
-    rows = _completion_rows(data, best, found)
-    if data == "online_retail_ii":
+    print(f"{data}{label}: the validation chose {best}", flush=True)
+    rows = _completion_rows(data, label, best, found)
+    if data == RETAIL:
         known = {name: table.filter(pl.col("question_id").str.starts_with("c:")) for name, table in found.items()}
-        rows += _completion_rows(f"{data}_known_customers", best, known)
+        rows += _completion_rows(f"{data}_known_customers", label, best, known)
     return rows
 
 
-def _completion_rows(data: str, best: str, found: dict[str, pl.DataFrame]) -> list[Row]:
+def _completion_rows(data: str, label: str, best: str, found: dict[str, pl.DataFrame]) -> list[Row]:
     rows = []
     for name, table in {"champion": found[best], **found}.items():
         for metric in ("hit_10", "ndcg_10"):
             ours, peers = table[metric].to_numpy(), found[PEER][metric].to_numpy()
-            label = "hr_10" if metric == "hit_10" else metric
-            row_name = f"association/{name}/{data}/completion_{label}"
-            rows.append(_row(row_name, bootstrap_mean(ours), None if name == PEER else float(peers.mean())))
+            measured = "hr_10" if metric == "hit_10" else metric
+            row_name = f"association/{name}/{data}/completion_{measured}"
+            peer = None if name == PEER else float(peers.mean())
+            rows.append(_row(f"{row_name}{label}", bootstrap_mean(ours), peer))
             if name == "champion":
-                rows.append(_row(f"{row_name}_over_{PEER}", paired_bootstrap(ours, peers), None))
+                rows.append(_row(f"{row_name}_over_{PEER}{label}", paired_bootstrap(ours, peers), None))
     return rows
 
 
@@ -122,18 +126,37 @@ def _row(name: str, mean: Interval, peer: float | None) -> Row:
     return Row(name, mean.value, "share", mean.low, mean.high, PEER if is_compared else None, ratio)
 
 
-def _folders(is_quick: bool) -> list[Row]:
-    rows, limit = [], Settings().source.quarantine_limit_share
-    if not is_quick:
-        with tempfile.TemporaryDirectory() as folder:
-            own_folders.write_retail(Path(folder))
-            rows += _completed("online_retail_ii", read_files(Path(folder), limit), RETAIL_CUT)
+def _retail() -> list[Row]:
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        own_folders.write_retail(Path(folder))
+        files = read_files(Path(folder), Settings().source.quarantine_limit_share)
+    for cut in RETAIL_CUTS:
+        is_last = cut == RETAIL_CUTS[-1]
+        label, most = ("", QUESTIONS) if is_last else (f"/{cut}", EARLIER_QUESTIONS)
+        shop = files if is_last else _until(files, cut + timedelta(days=RETAIL_DAYS))
+        rows += _completed(RETAIL, label, shop, cut, most)
+        baskets, products = baskets_of(shop), products_of(shop)
+        sold = baskets.filter(pl.col("basket_on") < cut).explode("product_ids").group_by("product_ids").len()
+        kept = sold.filter(pl.col("len") >= RETAIL_BASKETS)
+        often = products.join(kept, left_on="product_id", right_on="product_ids", how="semi", maintain_order="left")
+        rows += pair_rows(RETAIL, label, baskets.filter(~pl.col("is_giant")), often, cut, SEED)
+    return rows
+
+
+def _until(files: Files, day: date) -> Files:
+    """Return the folder as it was on the morning of a day."""
+    orders = files.tables["orders"].filter(pl.col("ordered_at").dt.date() < day)
+    lines = files.tables["order_items"].join(orders, on="order_id", how="semi", maintain_order="left")
+    return Files({**files.tables, "orders": orders, "order_items": lines})
+
+
+def _electronics() -> list[Row]:
+    data = "bundle_intent_electronic"
     with tempfile.TemporaryDirectory() as folder:
         own_folders.write_electronics(Path(folder), SEED)
-        files = read_files(Path(folder), limit)
-        rows += _completed("bundle_intent_electronic", files, None)
-        rows += _generated("bundle_intent_electronic", files)
-    return rows
+        files = read_files(Path(folder), Settings().source.quarantine_limit_share)
+    return [*_completed(data, "", files, None), *_generated(data, files)]
 
 
 def _generated(data: str, files: Files) -> list[Row]:

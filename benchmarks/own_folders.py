@@ -16,7 +16,23 @@ NEGATIVES = 99
 
 def are_there() -> bool:
     """Return whether both data sets are at hand."""
-    return (DATA / RETAIL).is_file() and (DATA / ELECTRONICS).is_dir()
+    return has_retail() and has_electronics()
+
+
+def has_retail() -> bool:
+    """Return whether Online Retail II is at hand; say so where it is not."""
+    return _has(DATA / RETAIL, "Online Retail II")
+
+
+def has_electronics() -> bool:
+    """Return whether BundleRec electronics is at hand; say so where it is not."""
+    return _has(DATA / ELECTRONICS, "BundleRec electronics")
+
+
+def _has(path: Path, name: str) -> bool:
+    if not path.exists():
+        print(f"skipped: data not found: {name}")
+    return path.exists()
 
 
 def write_retail(folder: Path) -> None:

