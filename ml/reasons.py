@@ -4,9 +4,10 @@ Every number in a reason stands in a table: purchases in ``features.ftr_customer
 ``ml.associations``, sources in ``ml.candidates``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 SOURCE_WORDS = {
     "popular": "popular in the last four weeks",
@@ -41,12 +42,16 @@ class ItemFacts:
 
 @dataclass(frozen=True)
 class PairFacts:
-    """The evidence of one pair: co-purchases, and how many times what habits explain, with the 95 % interval."""
+    """The evidence of one pair: co-purchases, and how many times what habits explain, with the 95 % interval.
+
+    ``estimate`` stands in their place where one of the two is new: how many times, judging by products like them.
+    """
 
     pair_baskets: int
     lift: float
     lift_low: float
     lift_high: float
+    estimate: float | None = None
 
 
 def reason(items: Sequence[ItemFacts], pairs: dict[tuple[int, int], PairFacts]) -> str:
@@ -91,6 +96,9 @@ def _evidence(names: Sequence[str], pairs: dict[tuple[int, int], PairFacts]) -> 
 
 def _pair(all_names: Sequence[str], at: tuple[int, int], facts: PairFacts) -> str:
     names = f"{all_names[at[0]]} and {all_names[at[1]]}"
+    if facts.estimate is not None:
+        like = f"products like them are bought together {facts.estimate:.1f} times what the buyers' habits explain"
+        return f"{names} are too new together to have been counted; {like}"
     times = f"{facts.lift:.1f} times what the buyers' habits explain ({facts.lift_low:.1f} to {facts.lift_high:.1f})"
     return f"{names} were bought together in {_counted(facts.pair_baskets, 'basket')}, {times}"
 
@@ -105,3 +113,9 @@ def _history(item: ItemFacts) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def pair_facts(row: Mapping[str, Any]) -> PairFacts:
+    """Return the facts of a row of ``ml.associations``."""
+    estimate = None if row["evidence"] == "counted" else row["association"]
+    return PairFacts(row["pair_baskets"], row["lift"], row["lift_low"], row["lift_high"], estimate)

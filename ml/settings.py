@@ -139,6 +139,7 @@ class CandidateSettings(BaseModel):
     per_customer: int = Field(140, ge=2)
     popular: int = Field(120, ge=1)
     co_purchased: int = Field(60, ge=0)
+    new: int = Field(20, ge=0, description="Products that are offered without evidence of their own, as they are new.")
 
 
 class OptimizerSettings(BaseModel):

@@ -28,7 +28,12 @@ class Shop:
 
     @classmethod
     def of(
-        cls, baskets: pl.DataFrame, products: pl.DataFrame, min_product_baskets: int, through: date | None = None
+        cls,
+        baskets: pl.DataFrame,
+        products: pl.DataFrame,
+        min_product_baskets: int,
+        through: date | None = None,
+        new: pl.Series | None = None,
     ) -> "Shop":
         """Return the shop of products that can stand in a bundle and have the evidence; others leave the baskets.
 
@@ -36,6 +41,8 @@ class Shop:
 
         Parameters
         ----------
+        new
+            Products that stay without it, as :func:`newcomers` names them.
         through
             Last day whose baskets count as evidence, for backtests: a product that only became known later must
             not be in them. None: all.
@@ -45,14 +52,39 @@ class Shop:
         if through is not None:
             teaching = teaching.filter(pl.col("basket_on") <= through)
         sold = counted(teaching).select("product_ids").explode("product_ids").group_by("product_ids").len("held")
-        evident = sold.filter(pl.col("held") >= min_product_baskets)
-        kept = products.filter("is_bundleable").join(
-            evident, left_on="product_id", right_on="product_ids", how="semi", maintain_order="left"
-        )
+        evident = sold.filter(pl.col("held") >= min_product_baskets)["product_ids"]
+        named = pl.concat([evident, *([] if new is None else [new])])
+        kept = products.filter(pl.col("is_bundleable"), pl.col("product_id").is_in(named.implode()))
         lines = baskets.select("basket_id", *lists).explode(lists)
         held = lines.join(kept.select(product_ids="product_id"), on="product_ids", how="semi", maintain_order="left")
         grouped = held.group_by("basket_id", maintain_order=True).agg(lists)
         return cls(baskets.drop(lists).join(grouped, on="basket_id", how="inner", maintain_order="left"), kept)
+
+
+def newcomers(products: pl.DataFrame, as_of: date, settings: Settings) -> pl.Series:
+    """Return the bundleable products that lack the evidence because they are new, the best sold of them.
+
+    New are those launched within the window in which :mod:`ml.candidates` calls a product new; first sold within it,
+    where no launch is known.
+
+    Parameters
+    ----------
+    products
+        Rows of ``features.ftr_products`` of the day.
+    """
+    first = as_of - timedelta(days=CandidateParams.window_days - 1)
+    since = pl.coalesce("launched_on", "first_sold_on")
+    found = products.filter(
+        "is_bundleable", pl.col("baskets") < settings.min_product_baskets, since.is_between(first, as_of)
+    )
+    return found.sort("baskets", "product_id", descending=[True, False])["product_id"].head(settings.candidates.new)
+
+
+def with_evidence(products: pl.DataFrame, as_of: date, settings: Settings) -> pl.DataFrame:
+    """Return the products that can be offered on a day: those with the evidence, and the new ones."""
+    new = newcomers(products, as_of, settings)
+    is_evident = pl.col("baskets") >= settings.min_product_baskets
+    return products.filter(is_evident | pl.col("product_id").is_in(new.implode()))
 
 
 def fitted_ranker(

@@ -1,6 +1,6 @@
 """Reasons in words: every fact is one that was given."""
 
-from ml.reasons import ItemFacts, PairFacts, listed_reason, reason
+from ml.reasons import ItemFacts, PairFacts, listed_reason, pair_facts, reason
 
 
 def test_a_reason_names_evidence_and_the_customers_own_purchases() -> None:
@@ -35,3 +35,14 @@ def test_a_bundle_for_everybody_says_whom_it_serves_and_what_speaks_for_it() -> 
         "Worth showing to 41 of 200 customers, the best of the list for 12 of them. "
         "Pasta and Sauce were bought together in 34 baskets, 2.1 times what the buyers' habits explain (1.5 to 2.8)."
     )
+
+
+def test_a_pair_of_a_new_product_is_not_said_to_have_been_counted() -> None:
+    row = {"pair_baskets": 0, "lift": 0.0, "lift_low": 0.0, "lift_high": 0.0, "association": 1.84}
+    items = [ItemFacts("Pesto", 0, None, ["new"]), ItemFacts("Pasta", 3, None, ["bought"])]
+    text = reason(items, {(0, 1): pair_facts({**row, "evidence": "category"})})
+    assert text.startswith(
+        "Pesto and Pasta are too new together to have been counted; products like them are bought together 1.8 times "
+        "what the buyers' habits explain. Pesto: never bought by this customer, proposed because new in the shop"
+    )
+    assert pair_facts({**row, "evidence": "counted"}).estimate is None

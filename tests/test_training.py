@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from ml.errors import DataError
-from ml.settings import PreferenceSettings, Settings
-from ml.training import Shop, asked, examples, fitted_ranker, scored, targets_of
+from ml.settings import CandidateSettings, PreferenceSettings, Settings
+from ml.training import Shop, asked, examples, fitted_ranker, newcomers, scored, targets_of, with_evidence
 from tests.preference.conftest import CUT, World, world  # noqa: F401 - a fixture
 
 AS_OF = CUT - timedelta(days=1)
@@ -94,3 +94,36 @@ def test_within_28_days_everybody_is_asked_and_all_that_is_bought_is_the_answer(
 def test_a_horizon_longer_than_the_hold_out_is_refused() -> None:
     with pytest.raises(ValidationError, match="holdout_days"):
         PreferenceSettings(horizon="next_28_days", holdout_days=27)
+
+
+def launched(days_ago: list[int | None], sold: list[int], first_sold: list[int | None]) -> pl.DataFrame:
+    """Return products p0, p1 ... of a launch, baskets and a first sale."""
+    day = {"launched_on": days_ago, "first_sold_on": first_sold}
+    dates = {name: [None if ago is None else AS_OF - timedelta(days=ago) for ago in own] for name, own in day.items()}
+    names = [f"p{number}" for number in range(len(sold))]
+    return pl.DataFrame({"product_id": names, "baskets": sold, "is_bundleable": [True] * len(sold), **dates})
+
+
+def test_what_was_launched_or_first_sold_of_late_is_offered_without_evidence() -> None:
+    products = launched([0, 27, 28, None, None, None], [0, 3, 40, 5, 5, 0], [None, 9, 9, 3, 90, None])
+    assert newcomers(products, AS_OF, Settings()).to_list() == ["p3", "p1", "p0"]
+    assert with_evidence(products, AS_OF, Settings())["product_id"].to_list() == ["p0", "p1", "p3"]
+    hidden = products.with_columns(is_bundleable=pl.col("product_id") != "p3")
+    assert newcomers(hidden, AS_OF, Settings()).to_list() == ["p1", "p0"]
+
+
+def test_no_more_new_products_are_offered_than_settings_allow() -> None:
+    products = launched([1] * 6, [0, 1, 2, 3, 4, 60], [None] * 6)
+    few = Settings(candidates=CandidateSettings(new=2))
+    assert newcomers(products, AS_OF, few).to_list() == ["p4", "p3"]
+    assert with_evidence(products, AS_OF, few)["product_id"].to_list() == ["p3", "p4", "p5"]
+
+
+def test_a_new_product_stays_in_catalogue_and_baskets_without_evidence(world: World) -> None:  # noqa: F811
+    counts = world.baskets["product_ids"].explode().value_counts()
+    rare = counts.filter(pl.col("count") == counts["count"].min())["product_ids"].to_list()[0]
+    least = int(counts["count"].min()) + 1  # type: ignore[call-overload]
+    products = world.products.with_columns(is_bundleable=pl.lit(True))
+    assert rare not in set(Shop.of(world.baskets, products, least).products["product_id"])
+    shop = Shop.of(world.baskets, products, least, new=pl.Series([rare]))
+    assert rare in set(shop.products["product_id"]) and rare in set(shop.baskets["product_ids"].explode())

@@ -32,12 +32,15 @@ class IndexedBaskets:
         Product codes, ascending and distinct within a basket, int32.
     customers
         (baskets,) int32, ascending: code of the customer, ``NO_CUSTOMER`` where unknown.
+    customer_ids
+        Identifier of each customer code, where it is known.
     """
 
     product_ids: tuple[str, ...]
     starts: Ints
     items: Codes
     customers: Codes
+    customer_ids: tuple[str, ...] = ()
 
     @property
     def baskets_total(self) -> int:
@@ -53,14 +56,19 @@ class IndexedBaskets:
         first = int(np.searchsorted(self.customers, NO_CUSTOMER, side="right"))
         offset = self.starts[first]
         return IndexedBaskets(
-            self.product_ids, self.starts[first:] - offset, self.items[offset:], self.customers[first:]
+            self.product_ids,
+            self.starts[first:] - offset,
+            self.items[offset:],
+            self.customers[first:],
+            self.customer_ids,
         )
 
     def where(self, is_kept: NDArray[np.bool_]) -> "IndexedBaskets":
         """Return the baskets of a (baskets,) mask, over the same products and customers."""
         sizes = np.diff(self.starts)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[is_kept])])
-        return IndexedBaskets(self.product_ids, starts, self.items[np.repeat(is_kept, sizes)], self.customers[is_kept])
+        items = self.items[np.repeat(is_kept, sizes)]
+        return IndexedBaskets(self.product_ids, starts, items, self.customers[is_kept], self.customer_ids)
 
 
 def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = None) -> IndexedBaskets:
@@ -100,10 +108,12 @@ def index_baskets(baskets: pl.DataFrame, product_ids: Sequence[str] | None = Non
         cells = np.unique(cells)
     basket, items = np.divmod(cells, max(len(known), 1))
     first = np.flatnonzero(np.diff(basket, prepend=-1))
-    ranks = ordered["customer_id"].gather(basket[first]).rank("dense").cast(pl.Int32) - 1
+    owners = ordered["customer_id"].gather(basket[first])
+    ranks = owners.rank("dense").cast(pl.Int32) - 1
     return IndexedBaskets(
         tuple(known),
         np.append(first, len(items)).astype(np.int64),
         items.astype(np.int32),
         cast(Codes, ranks.fill_null(NO_CUSTOMER).to_numpy()),
+        tuple(owners.drop_nulls().unique().sort()),
     )

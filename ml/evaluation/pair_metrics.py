@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from ml.evaluation.bootstrap import Interval
+
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Reals = NDArray[np.float64]
@@ -20,6 +22,8 @@ BOUGHT_TOGETHER = 3
 """Held-out baskets from which on a pair counts as bought together: once may be chance."""
 
 SAMPLED_PAIRS, SAMPLED_BASKETS = 20_000, 2_000
+GROUP_PAIRS = 200
+"""A group of fewer pairs decides nothing."""
 POPULARITY_WINDOW = 25
 """A stand-in has a popularity rank at most this far away."""
 
@@ -124,6 +128,51 @@ def pair_auc(sample: PairSample, association: Callable[[Ints, Ints], Reals]) -> 
     return float((ranks.sum() - len(bought) * (len(bought) + 1) / 2) / (len(bought) * len(others)))
 
 
+def auc_interval(bought: Reals, others: Reals) -> Interval:
+    """Return the area under the curve of scores and its 95 % interval, pairs taken as independent.
+
+    Parameters
+    ----------
+    bought, others
+        Scores of pairs that were bought together, and of their stand-ins; at least two of each.
+
+    Source
+    ------
+    DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated receiver operating
+    characteristic curves, Biometrics 44(3).
+    """
+    ranks = rankdata(np.concatenate([bought, others]))
+    n, m = len(bought), len(others)
+    above = (ranks[:n] - rankdata(bought)) / m
+    below = 1 - (ranks[n:] - rankdata(others)) / n
+    half = 1.96 * np.sqrt(above.var(ddof=1) / n + below.var(ddof=1) / m)
+    return Interval(float(above.mean()), float(above.mean() - half), float(above.mean() + half))
+
+
+def auc_by_group(
+    sample: PairSample, association: Callable[[Ints, Ints], Reals], groups: NDArray[np.str_], least: int = GROUP_PAIRS
+) -> dict[str, float]:
+    """Return the pair AUC of the pairs that a product of each group lies in; groups of fewer pairs are left out.
+
+    Parameters
+    ----------
+    groups
+        (products,) name of each product's group.
+    """
+    found = {}
+    for group in np.unique(groups).tolist():
+        is_in = (groups[sample.first] == group) | (groups[sample.second] == group)
+        if np.count_nonzero(is_in) >= least:
+            sides = (sample.first, sample.second, sample.other_first, sample.other_second)
+            found[group] = pair_auc(PairSample(*(side[is_in] for side in sides)), association)
+    return found
+
+
+def predicted_over_actual(predicted: Reals, actual: Reals) -> dict[str, float]:
+    """Return the baskets foretold of all pairs over those seen, by that name; nothing where none was seen."""
+    return {"predicted_over_actual": float(predicted.sum() / actual.sum())} if actual.sum() > 0 else {}
+
+
 def completion(
     starts: Ints,
     items: Codes,
@@ -167,11 +216,11 @@ def completion(
 
 def measure(
     reading: Reading, sample: PairSample, starts: Ints, items: Codes, customers: Codes, seed: int
-) -> tuple[dict[str, float], Reals]:
-    """Return ``pair_auc``, ``completion_recall_10`` and ``completion_hit_10``, and the recall by customer.
+) -> tuple[dict[str, float], Ints, Reals]:
+    """Return ``pair_auc``, ``completion_recall_10`` and ``completion_hit_10``; the customers asked; and their recall.
 
     The recall by customer, (customers,), is what intervals resample: baskets of one customer are not independent.
-    A basket without a customer (a negative code) stands for a customer of its own.
+    A basket without a customer (a negative code) stands for a customer of its own, with a negative code of its own.
 
     What cannot be measured, for want of pairs or baskets, is left out.
     """
@@ -181,7 +230,7 @@ def measure(
         "completion_recall_10": float(recall.mean()) if len(recall) else float("nan"),
         "completion_hit_10": float(hit.mean()) if len(hit) else float("nan"),
     }
-    owners = np.where(customers[drawn] < 0, -1 - np.arange(len(drawn)), customers[drawn])
-    _, codes = np.unique(owners, return_inverse=True)
+    owners = np.where(customers[drawn] < 0, -1 - np.arange(len(drawn)), customers[drawn]).astype(np.int64)
+    asked, codes = np.unique(owners, return_inverse=True)
     of_customers = np.bincount(codes, recall) / np.maximum(np.bincount(codes), 1)
-    return {metric: value for metric, value in found.items() if np.isfinite(value)}, of_customers
+    return {metric: value for metric, value in found.items() if np.isfinite(value)}, asked, of_customers

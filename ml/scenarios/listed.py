@@ -13,7 +13,7 @@ from scipy import sparse
 from ml.optimizer.coverage import cover
 from ml.optimizer.given import given_values
 from ml.policies.shelf import Shelf
-from ml.reasons import PairFacts, listed_reason
+from ml.reasons import PairFacts, listed_reason, pair_facts
 from ml.scenarios.slates import Desk, Slate
 
 Row = dict[str, Any]
@@ -128,8 +128,8 @@ class Evidence:
         known = pairs.join(held, left_on="product_a", right_on="product_id", how="semi").join(
             held, left_on="product_b", right_on="product_id", how="semi"
         )
-        facts = known.select("product_a", "product_b", "pair_baskets", "lift", "lift_low", "lift_high")
-        return cls(dict(named.iter_rows()), {row[:2]: PairFacts(*row[2:]) for row in facts.iter_rows()})
+        facts = {(row["product_a"], row["product_b"]): pair_facts(row) for row in known.iter_rows(named=True)}
+        return cls(dict(named.iter_rows()), facts)
 
     def reason(self, product_ids: Sequence[str], wanting: int, best: int, customers: int) -> str:
         """Return why a bundle is on the list: whom it serves, and what speaks for its pairs."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from ml.optimizer.solve import Solution
 from ml.params import RunParams
-from ml.reasons import ItemFacts, PairFacts, reason
+from ml.reasons import ItemFacts, pair_facts, reason
 from ml.scenarios.slates import Slate
 
 Row = dict[str, Any]
@@ -195,6 +195,5 @@ def _reason(customer: str, chosen: Sequence[Row], facts: Facts) -> str:
     for left, right in combinations(range(len(chosen)), 2):
         low, high = sorted((chosen[left]["product_id"], chosen[right]["product_id"]))
         if (low, high) in facts.pairs:
-            seen = facts.pairs[low, high]
-            pairs[left, right] = PairFacts(seen["pair_baskets"], seen["lift"], seen["lift_low"], seen["lift_high"])
+            pairs[left, right] = pair_facts(facts.pairs[low, high])
     return reason(items, pairs)

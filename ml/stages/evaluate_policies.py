@@ -11,7 +11,8 @@ import polars as pl
 from tqdm import tqdm
 
 from ml.association.baskets import index_baskets
-from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_cooccurrence, load_cooccurrence
+from ml.association.cooccurrence import Cooccurrence, fit_cooccurrence, load_cooccurrence
+from ml.contest.pair_plan import read_recipe
 from ml.errors import DataError
 from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
 from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
@@ -82,7 +83,7 @@ def run(settings: Settings, context: Context) -> Counts:
     shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets, through)
     targets = _targets(shop, through, context.as_of, settings)
     model = _like(tracking, champions["preference"], shop, through, settings, context.params.seed)
-    counts = _counts(tracking, champions["association"], shop, through, settings)
+    counts = _counts(tracking, champions["association"], shop, through)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
         is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True), is_asked=pl.lit(False)
     )
@@ -162,12 +163,12 @@ def _like(
     return recipe.model(seed, settings.threads).fit(known, shop.products, examples(shop, through, settings))
 
 
-def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings) -> Cooccurrence:
-    """Return the counts of the days before the held-out ones: the champion's, or counted anew."""
+def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date) -> Cooccurrence:
+    """Return the counts of the days before the held-out ones: the champion's, or its recipe followed anew."""
     if champion.data_cut_off <= through:
         loaded = tracking.load(champion)
         return load_cooccurrence({path.name: path.read_bytes() for path in loaded.folder.iterdir()})
-    params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
+    params = read_recipe(champion.tags["recipe"])
     return fit_cooccurrence(index_baskets(shop.baskets.filter(pl.col("basket_on") <= through)), params)
 
 

@@ -2,8 +2,6 @@
 
 import json
 
-import polars as pl
-
 from ml.errors import ConfigError, DataError
 from ml.params import Context, Counts, RunParams
 from ml.publishing.published import NO_RUN, published_run
@@ -11,6 +9,7 @@ from ml.scenarios.desk import desk_of, slates_of
 from ml.scenarios.explained import Shown, answer
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BUNDLE_ITEMS, BUNDLES, PRODUCTS, SHADOW_PRICES
+from ml.training import with_evidence
 from ml.warehouse import Warehouse
 
 
@@ -38,7 +37,7 @@ def run(settings: Settings, context: Context) -> Counts:
     products = warehouse.read(PRODUCTS, {"as_of": as_of})
     if products.is_empty():
         raise DataError(f"the features of {as_of} are gone; build_features for that day brings them back")
-    products = products.filter(pl.col("baskets") >= settings.min_product_baskets)
+    products = with_evidence(products, as_of, settings)
     pairs = warehouse.read(ASSOCIATIONS, {"run_id": run_id}).drop("run_id")
     desk = desk_of(settings, params, products, pairs)
     slates = slates_of(warehouse, run_id, desk.shelf, [question.customer])

@@ -22,6 +22,7 @@ from ml.tables import (
     GIVEN_CANDIDATES,
     PRODUCTS,
 )
+from ml.training import with_evidence
 from ml.warehouse import Warehouse
 
 
@@ -35,7 +36,7 @@ def run(settings: Settings, context: Context) -> Counts:
     lease = open_run(settings, context)
     of_run, day = {"run_id": lease.run_id}, {"as_of": context.as_of}
     products = warehouse.read(PRODUCTS, day)
-    products = products.filter(pl.col("baskets") >= settings.min_product_baskets)
+    products = with_evidence(products, context.as_of, settings)
     pairs = warehouse.read(ASSOCIATIONS, of_run).drop("run_id")
     desk = desk_of(settings, context.params, products, pairs)
     bundles = warehouse.read(BUNDLES, of_run, ["customer_id", "bundle_id", "objective", "status"])

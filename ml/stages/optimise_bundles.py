@@ -40,7 +40,7 @@ from ml.tables import (
     SHADOW_PRICES,
 )
 from ml.tracking import Tracking
-from ml.training import Shop
+from ml.training import Shop, newcomers, with_evidence
 from ml.warehouse import Lease, Warehouse
 
 
@@ -55,7 +55,7 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse = Warehouse(settings, "ml")
     lease = open_run(settings, context)
     products = warehouse.read(PRODUCTS, {"as_of": context.as_of})
-    products = products.filter(pl.col("baskets") >= settings.min_product_baskets)
+    products = with_evidence(products, context.as_of, settings)
     customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
     pairs = warehouse.read(ASSOCIATIONS, {"run_id": lease.run_id}).drop("run_id")
     desk = desk_of(settings, context.params, products, pairs)
@@ -193,7 +193,8 @@ def _catalogue_gaps(
     noted = warehouse.read_view("ops.runs", {"run_id": lease.run_id}, ["model_versions"])["model_versions"]
     champion = Tracking(settings).numbered("preference", json.loads(noted[0])["preference"])
     model = load_model(champion.folder)
-    shop = Shop.of(warehouse.read(BASKETS, {"as_of": context.as_of}), products, settings.min_product_baskets)
+    baskets, new = warehouse.read(BASKETS, {"as_of": context.as_of}), newcomers(products, context.as_of, settings)
+    shop = Shop.of(baskets, products, settings.min_product_baskets, new=new)
     requests = sample.select("customer_id", cut=context.as_of + timedelta(days=1))
     every = whole_catalogue(shop.baskets, offerable(shop.products), requests)
     preferences = pl.Series(model.score(shop.baskets, shop.products, every))

@@ -1,21 +1,24 @@
 """Score each customer's candidates, and write them with the association of every pair that has evidence.
 
+New products have none; a bounded number of them takes part with an estimate (:mod:`ml.association.backoff`).
+
 The products of the shop's own bundles are scored too; they are kept beside the candidates, so that what is given to the
 optimizer does not depend on them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import polars as pl
 from tqdm import tqdm
 
+from ml.association.backoff import load_back_off
 from ml.association.cooccurrence import load_cooccurrence
 from ml.association.substitutes import load_relations
 from ml.candidates import CandidateParams, propose
 from ml.errors import DataError
 from ml.params import Context, Counts
-from ml.policies.named import POLICIES
+from ml.policies.named import POLICIES, Policy
 from ml.policies.shelf import offerable, shortlist
 from ml.preference.contract import PreferenceModel
 from ml.preference.load import load_model
@@ -26,7 +29,7 @@ from ml.scenarios.live import Live
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
 from ml.tracking import Tracking
-from ml.training import Shop
+from ml.training import Shop, newcomers
 from ml.warehouse import Warehouse
 
 CUSTOMERS_AT_ONCE = 1000
@@ -48,7 +51,9 @@ def run(settings: Settings, context: Context) -> Counts:
     customers = warehouse.read(CUSTOMERS, day, ["customer_id"])["customer_id"]
     if customers.is_empty():
         raise DataError(f"no features for {context.as_of}: run build_features for that day first")
-    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets)
+    known = warehouse.read(PRODUCTS, day)
+    new = newcomers(known, context.as_of, settings)
+    shop = Shop.of(warehouse.read(BASKETS, day), known, settings.min_product_baskets, new=new)
     baskets, products = shop.baskets, shop.products
     tracking = Tracking(settings)
     preference = tracking.champion("preference", context.as_of)
@@ -69,7 +74,7 @@ def run(settings: Settings, context: Context) -> Counts:
     parts = list(_scored(settings, context, baskets, products, customers, model, asked, given))
     candidates, beside_them = (pl.concat(frames) for frames in zip(*parts, strict=True))
     files = {path.name: path.read_bytes() for path in association.folder.iterdir()}
-    pairs = load_relations(files).mark(load_cooccurrence(files).frame(POLICIES[context.params.policy].association))
+    pairs = load_relations(files).mark(_associated(files, POLICIES[context.params.policy], products, new))
     among = pl.concat([candidates.select("product_id"), given]).unique()
     pairs = pairs.join(among, left_on="product_a", right_on="product_id", how="semi").join(
         among, left_on="product_b", right_on="product_id", how="semi"
@@ -81,8 +86,17 @@ def run(settings: Settings, context: Context) -> Counts:
         "given_candidates": warehouse.replace_run(GIVEN_CANDIDATES, beside_them, lease),
         "associations": warehouse.replace_run(ASSOCIATIONS, pairs, lease),
         "fewest_candidates": int(candidates.group_by("customer_id").len()["len"].to_numpy().min(initial=2**31)),
+        "new_products": new.len(),
         "products_without_price": products.filter("is_bundleable").height - offerable(products).height,
     }
+
+
+def _associated(files: Mapping[str, bytes], policy: Policy, products: pl.DataFrame, new: pl.Series) -> pl.DataFrame:
+    """Return the policy's association of counted pairs; by lift, also what is estimated for pairs of new products."""
+    pairs, back_off = load_cooccurrence(files).frame(policy.association), load_back_off(files)
+    if back_off is None or policy.association != "lift":
+        return pairs
+    return pl.concat([pairs, back_off.frame(products.sort("product_id"), new, pairs)])
 
 
 def _asked(warehouse: Warehouse, context: Context, customers: pl.Series) -> pl.DataFrame:
@@ -108,7 +122,7 @@ def _scored(
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Yield the shortlists of a thousand customers at a time, and the given products that they lack."""
     wanted = settings.candidates
-    params = CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased)
+    params = CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased, new=wanted.new)
     offered = offerable(products)
     in_stock = offered.select("product_id", is_in_stock=pl.col("available_units").fill_null(1) > 0)
     with tqdm(total=customers.len(), unit="customer", disable=None) as progress:

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml.evaluation.pair_metrics import completion, measure, pair_auc, sample_pairs
+from ml.evaluation.pair_metrics import (
+    auc_by_group,
+    auc_interval,
+    completion,
+    measure,
+    pair_auc,
+    predicted_over_actual,
+    sample_pairs,
+)
 
 RNG = np.random.default_rng(6)
 # Products 2i and 2i + 1 are bought together; 30 such pairs, baskets of two pairs.
@@ -130,20 +138,43 @@ class Twins:
 
 
 def test_all_metrics_of_a_reading_come_together() -> None:
-    metrics, recall = measure(Twins(), sample(), STARTS, ITEMS, np.full(len(BASKETS), -1), 3)
+    metrics, _, recall = measure(Twins(), sample(), STARTS, ITEMS, np.full(len(BASKETS), -1), 3)
     assert metrics["pair_auc"] == 1.0
     assert metrics["completion_recall_10"] == pytest.approx(recall.mean())
     assert metrics["completion_hit_10"] >= metrics["completion_recall_10"]
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
-    metrics, recall = measure(Twins(), sample(least=10**6), np.array([0, 1]), ITEMS[:1], np.zeros(1, np.int32), 3)
+    metrics, _, recall = measure(Twins(), sample(least=10**6), np.array([0, 1]), ITEMS[:1], np.zeros(1, np.int32), 3)
     assert metrics == {} and len(recall) == 0
 
 
 def test_recall_is_by_customer_and_a_basket_without_one_stands_alone() -> None:
     """Two baskets of customer 0, one whose twins are found and one whose are not; then one of nobody, found."""
     starts, items = np.array([0, 2, 4, 6]), np.array([0, 1, 2, 4, 6, 7], np.int32)
-    metrics, recall = measure(Twins(), sample(), starts, items, np.array([0, 0, -1], np.int32), 3)
+    metrics, asked, recall = measure(Twins(), sample(), starts, items, np.array([0, 0, -1], np.int32), 3)
     assert metrics["completion_recall_10"] == pytest.approx(2 / 3)
-    assert sorted(recall.tolist()) == [0.5, 1.0]
+    assert dict(zip(np.sign(asked).tolist(), recall.tolist(), strict=True)) == {-1: 1.0, 0: 0.5}
+
+
+def test_the_interval_of_an_area_covers_its_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(9)
+    draws = [auc_interval(rng.normal(1, 1, 80), rng.normal(0, 1, 80)) for _ in range(300)]
+    truth = 0.7602  # of two normals one standard deviation apart: Phi(1 / sqrt 2)
+    assert 0.9 < np.mean([one.low < truth < one.high for one in draws]) < 0.99
+    bought, others = rng.integers(0, 5, 50).astype(float), rng.integers(0, 4, 60).astype(float)
+    labels = np.concatenate([np.ones(50), np.zeros(60)])
+    assert auc_interval(bought, others).value == pytest.approx(roc_auc_score(labels, np.concatenate([bought, others])))
+
+
+def test_groups_with_pairs_enough_are_judged_by_their_own_pairs() -> None:
+    groups = np.where(np.arange(60) < 30, "low", "high")
+    drawn = sample()
+    split = auc_by_group(drawn, lambda a, b: twins(a, b) * np.where(a < 30, 1.0, -1.0), groups, least=2)
+    assert split["low"] > 0.9 > 0.1 > split["high"]
+    assert auc_by_group(drawn, twins, groups, least=10**6) == {}
+
+
+def test_what_was_foretold_is_compared_with_what_was_seen() -> None:
+    assert predicted_over_actual(np.array([2.0, 4.0]), np.array([3.0, 1.0])) == {"predicted_over_actual": 1.5}
+    assert predicted_over_actual(np.array([2.0]), np.array([0.0])) == {}

@@ -16,8 +16,8 @@ NAMES = [f"p{number:02d}" for number in range(12)]
 COLUMNS = {"product_id": [*NAMES], "title": [name.upper() for name in NAMES], "category": [*NAMES]}
 PRODUCTS = products(**COLUMNS, price_cents=[100] * 12, is_bundleable=[True] * 12)
 PAIRS = pl.DataFrame(
-    [(a, b, 20, 2.0, 1.5, 3.0) for a, b in combinations(NAMES, 2)],
-    schema=["product_a", "product_b", "pair_baskets", "lift", "lift_low", "lift_high"],
+    [(a, b, 20, 2.0, 1.5, 3.0, "counted") for a, b in combinations(NAMES, 2)],
+    schema=["product_a", "product_b", "pair_baskets", "lift", "lift_low", "lift_high", "evidence"],
     orient="row",
 )
 

@@ -25,7 +25,7 @@ CANDIDATES = pl.DataFrame(
     }
 )
 BUNDLE = Solution((0, 1), 0.096, 0.096, 0.0, "optimal", 0.1)
-PAIR = {"pair_baskets": 10, "lift": 1.25, "lift_low": 0.6, "lift_high": 2.3}
+PAIR = {"pair_baskets": 10, "lift": 1.25, "lift_low": 0.6, "lift_high": 2.3, "evidence": "counted"}
 
 
 def facts(**changes: list[object]) -> Facts:

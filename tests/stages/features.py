@@ -127,6 +127,28 @@ def plant_earlier(settings: Settings, as_of: date) -> None:
         )
 
 
+def launch(settings: Settings, product: str, like: str) -> None:
+    """Put a product into the catalogue of the day that was launched two days before and nobody bought yet."""
+    changed = {
+        "product_id": f"'{product}'",
+        "title": "'Novelty'",
+        "launched_on": f"date '{AS_OF - timedelta(days=2)}'",
+        "baskets": "0",
+        "customers": "0",
+    }
+    columns = ", ".join(PRODUCTS.columns)
+    values = ", ".join(changed.get(name, name) for name in PRODUCTS.columns)
+    where = f"where product_id = '{like}' and as_of = date '{AS_OF}'"
+    _execute(
+        settings, f"insert into features.ftr_products ({columns}) select {values} from features.ftr_products {where}"
+    )
+
+
+def withdraw(settings: Settings, product: str) -> None:
+    """Take a product out of the catalogue again."""
+    _execute(settings, f"delete from features.ftr_products where product_id = '{product}'")
+
+
 def set_stock(settings: Settings, units: int | None) -> None:
     """Say how many units of each product there are on the day; None for no count."""
     value = "null" if units is None else f"{units:d}"

@@ -1,5 +1,6 @@
 """From champions to audited bundles, through real Postgres and a real MLflow store."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ml.errors import DataError
 from ml.params import Context, Counts, RunParams
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BUNDLE_ITEMS, BUNDLES, CANDIDATES, CATALOGUE_GAPS
-from tests.stages.features import AS_OF, COLD, COMPLEMENTS, CUSTOMERS_WITH_HISTORY, POOR
+from tests.stages.features import AS_OF, COLD, COMPLEMENTS, CUSTOMERS_WITH_HISTORY, POOR, launch, withdraw
 from tests.stages.runs import CONTEXT, audited, read
 
 pytestmark = pytest.mark.slow
@@ -71,6 +72,33 @@ def test_planted_complements_are_found(shop: Settings, solved: Counts) -> None:
 
 def test_products_without_a_price_are_not_proposed(shop: Settings, solved: Counts) -> None:
     assert "p22" not in read(shop, CANDIDATES, solved)["product_id"].to_list()
+
+
+def test_a_product_that_was_launched_after_training_enters_bundles_by_its_category(
+    shop: Settings, trained: dict[str, Counts]
+) -> None:
+    launch(shop, "p99", like="p04")
+    try:
+        # Nobody is likely to want what nobody bought yet: a form that asks for it at any worth brings it to everybody.
+        wanted = replace(CONTEXT.params, must_include=("p99",), cost_per_product=0.0, min_joint_probability=0.0)
+        context = replace(CONTEXT, started_by="launched", params=wanted)
+        proposed = ml.stages.propose_candidates.run(shop, context)
+        solved = ml.stages.optimise_bundles.run(shop, context)
+        assert proposed["new_products"] == 1
+        assert audited(shop, solved, context.params) == []
+    finally:
+        withdraw(shop, "p99")
+    own = read(shop, CANDIDATES, solved).filter(pl.col("product_id") == "p99")
+    assert own["sources"].to_list()[0][0] == "new" and own["preference"].is_between(0, 1).all()
+    pairs = read(shop, ASSOCIATIONS, solved)
+    estimated = pairs.filter(pl.col("evidence") != "counted")
+    assert estimated.height > 10 and (estimated["association"] > 0).all()
+    assert (estimated["product_b"] == "p99").all(), "what was counted keeps its counts"
+    assert not {"p04", "p16"} & set(estimated["product_a"]), "two products of one category may replace each other"
+    held = read(shop, BUNDLE_ITEMS, solved).filter(pl.col("product_id") == "p99")["bundle_id"].unique()
+    offered = read(shop, BUNDLES, solved).filter(pl.col("status") != "abstained")
+    assert set(offered["bundle_id"]) == set(held) and offered["status"].unique().to_list() == ["optimal"]
+    assert offered["reason"].str.contains("Novelty.*too new together to have been counted; products like them").any()
 
 
 def test_customers_without_evidence_get_a_reason_instead_of_a_bundle(shop: Settings, solved: Counts) -> None:

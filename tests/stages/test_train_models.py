@@ -85,11 +85,40 @@ def test_every_association_is_a_run_of_its_own_with_the_same_metrics(
     files = {file.path for file in client.list_artifacts(runs["lift"].info.run_id, "model")}
     assert {file.removeprefix("model/") for file in files} == {
         "association.json",
+        "back_off.json",
+        "back_off.safetensors",
         "manifest.json",
         "pairs.safetensors",
         "relations.json",
         "relations.safetensors",
     }
+
+
+def test_all_readings_are_shown_with_their_intervals_in_one_picture(shop: Settings, trained: dict[str, Counts]) -> None:
+    client = MlflowClient(shop.tracking.uri)
+    experiment = client.get_experiment_by_name("association")
+    assert experiment is not None
+    runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    files = {file.path for file in client.list_artifacts(runs["all"].info.run_id, "plots")}
+    assert files == {"plots/pair_readings.png", "plots/completion_recall_10_differences.png"}
+    ours = runs["lift"].data.metrics
+    assert ours["pair_auc_low"] <= ours["pair_auc"] <= ours["pair_auc_high"]
+    assert ours["embedded_products"] == 24, "those that are not counted too"
+
+
+def test_an_association_of_other_params_is_refused_unless_better_and_the_champions_recipe_refreshed(
+    untrained: Settings,
+) -> None:
+    earlier = AS_OF - timedelta(days=28)
+    plant_earlier(untrained, earlier)
+    ml.stages.train_association.run(untrained, Context(earlier, "counted_first", RunParams()))
+    other = untrained.association.model_copy(update={"shrinkage": 5.5})
+    changed = untrained.model_copy(update={"association": other})
+    ml.stages.train_association.run(changed, Context(AS_OF, "counted_else", RunParams()))
+    where = {"model": "association", "started_by": "counted_else"}
+    rows = Warehouse(untrained, "ml").read_view("ops.promotions", where, ["kind", "verdict"], ["promotion_id"]).rows()
+    assert rows[0] == ("challenger", "refused")
+    assert [kind for kind, _ in rows] == ["challenger", "refresh"], "whether it is promoted is for later baskets to say"
 
 
 @pytest.mark.parametrize("name", ["association", "preference"])
