@@ -43,6 +43,14 @@ def simulated_shop(size: Size, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, T
     return as_features(baskets), products.sort("product_id"), shop.truth
 
 
+def simulated_events(size: Size, seed: int) -> pl.DataFrame:
+    """Return what known customers of the shop did on the web, as ``features.ftr_events`` would."""
+    deliveries = SimulatedShop(size, seed).deliveries(FIRST_AS_OF, {})
+    (events,) = (delivery.records for delivery in deliveries if delivery.table == "events")
+    known = events.drop_nulls("customer_id").with_columns(occurred_on=pl.col("occurred_at").dt.date())
+    return known.select("event_id", "customer_id", "occurred_at", "occurred_on", "event_type", "product_id")
+
+
 def as_features(baskets: pl.DataFrame) -> pl.DataFrame:
     """Return baskets with the columns that follow from the others."""
     return baskets.with_columns(

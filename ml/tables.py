@@ -74,13 +74,11 @@ BASKETS = _features(
     "ftr_baskets",
     ("basket_id",),
     {
-        "basket_id": TEXT,
-        "customer_id": TEXT,
+        **dict.fromkeys(("basket_id", "customer_id"), TEXT),
         "basket_on": DAY,
         "basket_number": INT,
         "product_ids": TEXTS,
-        "quantities": BIGS,
-        "paid_cents": BIGS,
+        **dict.fromkeys(("quantities", "paid_cents"), BIGS),
         "basket_products": INT,
         "is_giant": FLAG,
     },
@@ -90,15 +88,12 @@ CUSTOMER_PRODUCTS = _features(
     "ftr_customer_products",
     ("customer_id", "product_id"),
     {
-        "customer_id": TEXT,
-        "product_id": TEXT,
+        **dict.fromkeys(("customer_id", "product_id"), TEXT),
         "baskets": INT,
         "units": BIG,
-        "first_on": DAY,
-        "last_on": DAY,
+        **dict.fromkeys(("first_on", "last_on"), DAY),
         "days_since_last": INT,
-        "basket_share": REAL,
-        "mean_gap_days": REAL,
+        **dict.fromkeys(("basket_share", "mean_gap_days"), REAL),
     },
     "mean_gap_days",
 )
@@ -106,16 +101,8 @@ PRODUCTS = _features(
     "ftr_products",
     ("product_id",),
     {
-        "product_id": TEXT,
-        "title": TEXT,
-        "brand": TEXT,
-        "department": TEXT,
-        "category": TEXT,
-        "category_path": TEXT,
-        "price_cents": INT,
-        "cost_cents": INT,
-        "margin_cents": INT,
-        "available_units": INT,
+        **dict.fromkeys(("product_id", "title", "brand", "department", "category", "category_path"), TEXT),
+        **dict.fromkeys(("price_cents", "cost_cents", "margin_cents", "available_units"), INT),
         "is_bundleable": FLAG,
         "exclusion_reason": TEXT,
         "baskets": INT,
@@ -144,8 +131,7 @@ CUSTOMERS = _features(
     {
         "customer_id": TEXT,
         "baskets": INT,
-        "first_on": DAY,
-        "last_on": DAY,
+        **dict.fromkeys(("first_on", "last_on"), DAY),
         "days_since_last": INT,
         **dict.fromkeys(("mean_gap_days", "mean_basket_products", "mean_basket_cents"), REAL),
         **dict.fromkeys(("age_band", "gender", "region", "income_band"), TEXT),
@@ -154,6 +140,18 @@ CUSTOMERS = _features(
     "income_band",
 )
 
+EVENTS = _features(
+    "ftr_events",
+    ("event_id",),
+    {
+        **dict.fromkeys(("event_id", "customer_id"), TEXT),
+        "occurred_at": INSTANT,
+        "occurred_on": DAY,
+        "event_type": TEXT,
+        "product_id": TEXT,
+    },
+    "product_id",
+)
 GIVEN_BUNDLES = _features(
     "ftr_given_bundles",
     ("given_bundle_id",),

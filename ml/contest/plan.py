@@ -73,6 +73,11 @@ class Plan:
         return self.champion is not None and not self.is_refresh and self.older > 0
 
     @property
+    def listens(self) -> bool:
+        """Return whether somebody who takes part reads what customers do besides buying."""
+        return any(one.recipe.kind in DEEP for one in self.entrants)
+
+    @property
     def baselines(self) -> tuple[str, ...]:
         """Return the names of the baselines that take part."""
         return tuple(one.name for one in self.entrants if one.name in BASELINES)

@@ -15,7 +15,7 @@ from ml.errors import DataError
 from ml.evaluation.measured import Asked, Measured, measured
 from ml.evaluation.segments import NEW_CUSTOMERS, customer_segments, product_segments
 from ml.evaluation.splits import rolling_origins
-from ml.preference.contract import PreferenceModel
+from ml.preference.contract import PreferenceModel, tell
 from ml.preference.recipe import Recipe
 from ml.settings import Settings
 from ml.training import Shop, asked, examples, kept_small, scored, targets_of
@@ -86,8 +86,11 @@ def hold_contest(
     entrants: Sequence[Entrant],
     settings: Settings,
     seed: int,
+    events: pl.DataFrame | None = None,
 ) -> Contest:
     """Fit every recipe where it is needed, and measure it in each window; equal recipes are fitted once.
+
+    Models that listen are told the events.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def hold_contest(
     for number, origin in enumerate(origins):
         shop = Shop.of(baskets, products, settings.min_product_baskets, origin)
         try:
-            learned = _fit(_needed(entrants, origins, judged, number), origin, shop, fitted, settings, seed)
+            learned = _fit(_needed(entrants, origins, judged, number), origin, shop, events, fitted, settings, seed)
             window = window_after(shop, origin, settings) if origin in judged else None
         except DataError as error:
             if origin == last:
@@ -163,6 +166,7 @@ def _fit(
     recipes: Sequence[Recipe],
     origin: date,
     shop: Shop,
+    events: pl.DataFrame | None,
     fitted: dict[tuple[date, Recipe], PreferenceModel],
     settings: Settings,
     seed: int,
@@ -171,7 +175,7 @@ def _fit(
     learned = examples(shop, origin, settings)
     known = shop.baskets.filter(pl.col("basket_on") <= origin)
     for recipe in recipes:
-        model = recipe.model(seed, settings.threads)
+        model = tell(recipe.model(seed, settings.threads), events)
         model = model.fit(known, shop.products, learned)
         fitted[origin, recipe] = kept_small(model, known, shop.products, learned, seed)
         log.info("fitted %s on %d examples up to %s", recipe.kind, learned.height, origin)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -50,6 +50,24 @@ class PreferenceModel(Protocol):
     def load(cls, folder: Path) -> Self:
         """Read what ``save`` wrote; it scores exactly alike."""
         ...
+
+
+@runtime_checkable
+class Listener(PreferenceModel, Protocol):
+    """A model that reads what customers do besides buying, where it is told.
+
+    ``events`` is as ``features.ftr_events``, set before the model learns or scores and not saved with it. It learns
+    from those up to the last basket it learns from; only those before a candidate's cut are looked at.
+    """
+
+    events: pl.DataFrame | None
+
+
+def tell(model: PreferenceModel, events: pl.DataFrame | None) -> PreferenceModel:
+    """Return the model, told the events where it is one that listens."""
+    if isinstance(model, Listener):
+        model.events = events
+    return model
 
 
 def check_candidates(candidates: pl.DataFrame, columns: tuple[str, ...] = CANDIDATE_COLUMNS) -> None:

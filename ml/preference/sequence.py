@@ -35,9 +35,9 @@ Ints = NDArray[np.int64]
 class SequenceModel:
     """A network over a customer's last visits; what it was trained on ends before the validation requests.
 
-    Events (views, searches, carts) are an optional frame, see :func:`ml.preference.actions.lines_of`; without them
-    the model is one of visits alone. Giant baskets, and customers whose influence is bounded (see ml.influence) for
-    their baskets or their runs of events, teach nothing; they are scored like all others.
+    Events (views, searches, carts) are optional, see :class:`ml.preference.contract.Listener`; without them the model
+    is one of visits alone. Giant baskets, and customers whose influence is bounded (see ml.influence) for their baskets
+    or their runs of events, teach nothing; they are scored like all others.
 
     Shapes and units
     ----------------
@@ -52,8 +52,9 @@ class SequenceModel:
 
     kind: ClassVar[str]
 
-    def __init__(self, params: SequenceParams | None = None) -> None:
+    def __init__(self, params: SequenceParams | None = None, events: pl.DataFrame | None = None) -> None:
         self.params = params or SequenceParams()
+        self.events = events
         self.curve: list[tuple[float, float]] = []
         self.calibration = LogOddsLine()
         self.compression: Compression | None = None
@@ -66,7 +67,6 @@ class SequenceModel:
         baskets: pl.DataFrame,
         products: pl.DataFrame,
         examples: pl.DataFrame,
-        events: pl.DataFrame | None = None,
     ) -> Self:
         """Learn from what came before the validation requests, stop early by them; without any, before the newest cut.
 
@@ -75,17 +75,17 @@ class SequenceModel:
         self.calibration, self.compression = LogOddsLine(), None
         held = examples.filter("is_validation")
         if held.is_empty():
-            self._learn(before(baskets, int(days(examples["cut"]).max())), products, events, self.params.epochs)
+            self._learn(before(baskets, int(days(examples["cut"]).max())), products, self.params.epochs)
             return self
         history = History.of(baskets, products)
-        tokens = Tokens.of(history, events)
+        tokens = Tokens.of(history, self.events)
         bought = held["is_bought"].to_numpy().astype(np.float64)
 
         def validate() -> float:
             logits = self._logits(history, products, tokens, held)
             return float(np.mean(np.logaddexp(0.0, logits) - bought * logits))
 
-        self._learn(before(baskets, int(days(held["cut"]).min())), products, events, self.params.epochs, validate)
+        self._learn(before(baskets, int(days(held["cut"]).min())), products, self.params.epochs, validate)
         group = positions(held["customer_id"], held["customer_id"].unique().sort())
         self.calibration = line_where_needed(self._logits(history, products, tokens, held), bought, group)
         return self
@@ -95,7 +95,6 @@ class SequenceModel:
         baskets: pl.DataFrame,
         products: pl.DataFrame,
         examples: pl.DataFrame,
-        events: pl.DataFrame | None = None,
     ) -> Self:
         """Learn as many epochs as ``fit`` found best, from all baskets given: those after the examples' cuts too.
 
@@ -105,7 +104,7 @@ class SequenceModel:
         held = [loss for _, loss in self.curve if np.isfinite(loss)]
         epochs = int(np.argmin(held)) + 1 if held else self.params.epochs
         is_small = bool(self._stored)
-        self._learn(baskets, products, events, epochs)
+        self._learn(baskets, products, epochs)
         if is_small:
             self._take(to_int8(self._weights()))
         return self
@@ -114,14 +113,13 @@ class SequenceModel:
         self,
         baskets: pl.DataFrame,
         products: pl.DataFrame,
-        events: pl.DataFrame | None,
         epochs: int,
         validate: Callable[[], float] | None = None,
     ) -> None:
         """Learn from baskets, and from the events up to the last of them."""
         p = self.params
-        history = History.of(teaching(baskets, events), products)
-        tokens, end = Tokens.of(history, events), int(history.day.max(initial=0)) + 1
+        history = History.of(teaching(baskets, self.events), products)
+        tokens, end = Tokens.of(history, self.events), int(history.day.max(initial=0)) + 1
         self._names = {
             "products": history.products,
             "categories": products["category"].drop_nulls().unique().sort(),
@@ -140,7 +138,6 @@ class SequenceModel:
         baskets: pl.DataFrame,
         products: pl.DataFrame,
         candidates: pl.DataFrame,
-        events: pl.DataFrame | None = None,
     ) -> Probabilities:
         """Return P of each candidate; what was never seen is known by category and brand alone."""
         check_fitted(self._network is not None, self.kind)
@@ -148,11 +145,9 @@ class SequenceModel:
         if candidates.is_empty():
             return np.empty(0)
         history = History.of(baskets, products)
-        return self.calibration(self._logits(history, products, Tokens.of(history, events), candidates))
+        return self.calibration(self._logits(history, products, Tokens.of(history, self.events), candidates))
 
-    def next_action(
-        self, baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame
-    ) -> pl.DataFrame:
+    def next_action(self, baskets: pl.DataFrame, products: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
         """Return how probable each kind of action is as the customer's next.
 
         Parameters
@@ -167,7 +162,7 @@ class SequenceModel:
         """
         network, history = self._fitted(), History.of(baskets, products)
         customers, cuts = positions(requests["customer_id"], history.customers), days(requests["cut"])
-        rows, tokens = self._rows(history, products), Tokens.of(history, events)
+        rows, tokens = self._rows(history, products), Tokens.of(history, self.events)
         parts = [np.empty((0, len(ACTIONS)))]
         with seeded(self.params.threads, self.params.seed), torch.no_grad():
             for first in range(0, requests.height, REQUESTS_AT_ONCE):
@@ -227,7 +222,7 @@ class SequenceModel:
 
     def in_int8(self) -> Self:
         """Return this model with weights of 8 bits, as it is saved and as it scores; a ``fit`` of it has 32 again."""
-        small = type(self)(self.params)
+        small = type(self)(self.params, self.events)
         small.curve, small.calibration, small._names = self.curve, self.calibration, self._names
         small._take(to_int8(self._weights()))
         return small

@@ -17,10 +17,11 @@ def teaching(baskets: pl.DataFrame, events: pl.DataFrame | None) -> pl.DataFrame
     Parameters
     ----------
     events
-        As :func:`ml.preference.actions.lines_of` takes them; its runs are what is counted.
+        As :func:`ml.preference.actions.lines_of` takes them; its runs up to the last basket are what is counted.
     """
     usual = ordinary(baskets)
     if events is None or events.is_empty():
         return usual
-    runs = lines_of(events).unique(["customer_id", "run"])
+    lines = lines_of(events).filter(pl.col("occurred_on") <= baskets.select(pl.col("basket_on").max()).item())
+    runs = lines.unique(["customer_id", "run"])
     return usual.join(influence(runs), on="customer_id", how="anti", maintain_order="left")

@@ -20,14 +20,14 @@ from ml.errors import DataError
 from ml.params import Context, Counts
 from ml.policies.named import POLICIES, Policy
 from ml.policies.shelf import offerable, shortlist
-from ml.preference.contract import PreferenceModel
+from ml.preference.contract import Listener, PreferenceModel
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
 from ml.publishing.published import published_bundles
 from ml.scenarios.given import beside, given_products, without_given
 from ml.scenarios.live import Live
 from ml.settings import Settings
-from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
+from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, EVENTS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
 from ml.tracking import Tracking
 from ml.training import Shop, newcomers
 from ml.warehouse import Warehouse
@@ -68,6 +68,8 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 
     model = load_model(preference.folder)
+    if isinstance(model, Listener):
+        model.events = warehouse.read(EVENTS, day)
     offered = offerable(products)["product_id"]
     given = given_products(warehouse.read(GIVEN_BUNDLES, day), offered, context.params.bundle_size)
     asked = _asked(warehouse, context, customers)

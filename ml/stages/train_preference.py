@@ -20,7 +20,7 @@ from ml.preference.contract import PreferenceModel
 from ml.preference.recipe import Recipe, followed
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
-from ml.tables import BASKETS, PRODUCTS
+from ml.tables import BASKETS, EVENTS, PRODUCTS
 from ml.tracking import Run, Tracking
 from ml.training import Shop, examples
 from ml.versions import Version
@@ -95,9 +95,15 @@ def run(settings: Settings, context: Context) -> Counts:
 def _job(settings: Settings, context: Context, champion: Version | None) -> Job:
     warehouse, as_of, seed = Warehouse(settings, "ml"), context.as_of, context.params.seed
     baskets, products = (warehouse.read(table, {"as_of": as_of}) for table in (BASKETS, PRODUCTS))
-    datasets = (Dataset.of(BASKETS.qualified, baskets, as_of), Dataset.of(PRODUCTS.qualified, products, as_of))
+    datasets = tuple(
+        Dataset.of(table.qualified, frame, as_of) for table, frame in ((BASKETS, baskets), (PRODUCTS, products))
+    )
     plan = plan_contest(champion, as_of, settings)
-    contest = hold_contest(baskets, products, as_of, plan.entrants, settings, seed)
+    events = None
+    if plan.listens:
+        events = warehouse.read(EVENTS, {"as_of": as_of})
+        datasets = (*datasets, Dataset.of(EVENTS.qualified, events, as_of))
+    contest = hold_contest(baskets, products, as_of, plan.entrants, settings, seed, events)
     whole = Shop.of(baskets, products, settings.min_product_baskets)
     lineage = {
         "as_of": as_of,

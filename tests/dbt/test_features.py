@@ -51,7 +51,7 @@ def assert_close(found: dict[Any, tuple[Any, ...]], wanted: dict[Any, tuple[Any,
 
 
 def test_a_build_says_what_it_did(built: Build, owner: Connection) -> None:
-    assert built.models == 37
+    assert built.models == 38
     assert built.tests > 90
     assert built.rows["ftr_baskets"] == fingerprint(owner, AS_OF)["baskets"][0] > 100
     ((invocation_id, through),) = rows(owner, "select dbt_invocation_id, data_through from features.ftr_builds")

@@ -111,22 +111,25 @@ def test_weights_are_kept_as_safetensors(fitted: Transformer, tmp_path: Path) ->
 def events_of(world: World) -> pl.DataFrame:
     """Return a view of each product two days before it is bought, in half of the visits."""
     lines = world.baskets.select("customer_id", "basket_on", product_id="product_ids").explode("product_id")
-    seen = lines.with_columns(occurred_on=pl.col("basket_on") - timedelta(days=2), kind=pl.lit("view"))
+    seen = lines.with_columns(occurred_on=pl.col("basket_on") - timedelta(days=2), event_type=pl.lit("view"))
     return seen.filter(pl.col("basket_on").dt.day() % 2 == 0).drop("basket_on")
 
 
 def test_a_view_raises_the_preference_for_what_was_viewed(world: World) -> None:
     events = events_of(world)
     params = replace(QUICK, visits=24, epochs=6, batch=4, learning_rate=0.02)
-    model = Transformer(params).fit(world.baskets, world.products, world.examples, events=events)
+    model = Transformer(params, events).fit(world.baskets, world.products, world.examples)
     known = events.filter(pl.col("occurred_on") < CUT - timedelta(days=3))
     asked = everything([f"c{k:02d}" for k in range(20)], ["p05"], CUT)
-    viewed = asked.select("customer_id", "product_id", occurred_on=pl.lit(CUT - timedelta(days=1)), kind=pl.lit("view"))
-    later = viewed.with_columns(occurred_on=pl.lit(CUT))
-    with_view, without, too_late = (
-        model.score(world.baskets, world.products, asked, events=pl.concat([known, more.select(known.columns)]))
-        for more in (viewed, viewed.clear(), later)
+    viewed = asked.select(
+        "customer_id", "product_id", occurred_on=pl.lit(CUT - timedelta(days=1)), event_type=pl.lit("view")
     )
+    later = viewed.with_columns(occurred_on=pl.lit(CUT))
+    found = []
+    for more in (viewed, viewed.clear(), later):
+        model.events = pl.concat([known, more.select(known.columns)])
+        found.append(model.score(world.baskets, world.products, asked))
+    with_view, without, too_late = found
     assert np.mean(with_view > without) >= 0.9 and np.median(with_view / without) > 3
     assert np.array_equal(too_late, without), "a view on the day of the cut is not known in its morning"
 
@@ -135,9 +138,9 @@ def test_no_events_are_the_same_as_none(world: World) -> None:
     params, nothing = replace(QUICK, epochs=1), events_of(world).clear()
     asked = everything(["c00"], ["p00", "p01"], CUT)
     without, empty = (
-        Gru(params)
-        .fit(world.baskets, world.products, world.examples, events=events)
-        .score(world.baskets, world.products, asked, events=events)
+        Gru(params, events)
+        .fit(world.baskets, world.products, world.examples)
+        .score(world.baskets, world.products, asked)
         for events in (None, nothing)
     )
     assert np.array_equal(without, empty)
@@ -146,18 +149,17 @@ def test_no_events_are_the_same_as_none(world: World) -> None:
 def test_the_next_action_is_foretold(world: World) -> None:
     """A view is followed by a visit two days later; so after a view a purchase comes next."""
     events = events_of(world)
-    model = Transformer(replace(QUICK, visits=24, epochs=8)).fit(
-        world.baskets, world.products, world.examples, events=events
-    )
+    model = Transformer(replace(QUICK, visits=24, epochs=8), events).fit(world.baskets, world.products, world.examples)
     requests = everything([f"c{k:02d}" for k in range(10)], ["p00"], CUT).select("customer_id", "cut")
-    viewed = requests.select("customer_id", occurred_on=pl.lit(CUT - timedelta(days=1)), kind=pl.lit("view"))
+    viewed = requests.select("customer_id", occurred_on=pl.lit(CUT - timedelta(days=1)), event_type=pl.lit("view"))
     known = pl.concat([events, viewed.with_columns(product_id=pl.lit("p00")).select(events.columns)])
     past = known.filter(pl.col("occurred_on") < CUT)
-    p = model.next_action(world.baskets, world.products, requests, past)
+    model.events = past
+    p = model.next_action(world.baskets, world.products, requests)
     assert p.select(pl.sum_horizontal(ACTIONS)).to_series().to_list() == pytest.approx([1.0] * 10)
     assert (p["purchase"] > 0.8).all() and (p["cart"] < 0.05).all()
     with pytest.raises(NotFittedError, match="transformer"):
-        Transformer().next_action(world.baskets, world.products, requests, past)
+        Transformer().next_action(world.baskets, world.products, requests)
 
 
 def test_the_order_within_a_day_is_learnt(world: World) -> None:
@@ -165,12 +167,10 @@ def test_the_order_within_a_day_is_learnt(world: World) -> None:
     visits = world.baskets.select("customer_id", "basket_on", product_id=pl.col("product_ids").list.first())
     at = pl.col("basket_on").cast(pl.Datetime("us"))
     events = pl.concat(
-        visits.select("customer_id", "product_id", kind=pl.lit(kind), occurred_at=at.dt.offset_by(f"{after}m"))
+        visits.select("customer_id", "product_id", event_type=pl.lit(kind), occurred_at=at.dt.offset_by(f"{after}m"))
         for kind, after in (("view", 600), ("cart", 605), ("purchase", 610))
     )
-    model = Transformer(replace(QUICK, visits=24, epochs=5)).fit(
-        world.baskets, world.products, world.examples, events=events
-    )
+    model = Transformer(replace(QUICK, visits=24, epochs=5), events).fit(world.baskets, world.products, world.examples)
     last = visits.group_by("customer_id").agg(pl.col("basket_on").max()).sort("customer_id").head(10)
     requests = last.select("customer_id", cut=pl.col("basket_on") + timedelta(days=1))
     earlier = world.baskets.join(last, on=["customer_id", "basket_on"], how="anti")
@@ -178,8 +178,8 @@ def test_the_order_within_a_day_is_learnt(world: World) -> None:
         pl.col("occurred_at") - pl.col("basket_on").cast(pl.Datetime("us"))
     )
     for until, baskets, following in ((604, earlier, "cart"), (609, earlier, "purchase"), (611, world.baskets, "view")):
-        known = events.filter((age.to_series() < timedelta(minutes=until)).fill_null(True))
-        p = model.next_action(baskets, world.products, requests, known)
+        model.events = events.filter((age.to_series() < timedelta(minutes=until)).fill_null(True))
+        p = model.next_action(baskets, world.products, requests)
         assert (p[following] > 0.7).all(), following
 
 

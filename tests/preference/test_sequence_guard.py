@@ -21,9 +21,9 @@ def scores(
     world: World, baskets: pl.DataFrame, events: pl.DataFrame | None = None, is_refit: bool = False
 ) -> np.ndarray:
     """Return what the customers of the world are told after learning from these baskets."""
-    model = Gru(PARAMS).fit(baskets, world.products, world.examples, events=events)
+    model = Gru(PARAMS, events).fit(baskets, world.products, world.examples)
     if is_refit:
-        model.refit(baskets, world.products, world.examples, events=events)
+        model.refit(baskets, world.products, world.examples)
     asked = everything(CUSTOMERS, world.products["product_id"].to_list(), CUT)
     return model.score(world.baskets, world.products, asked)
 
@@ -43,7 +43,7 @@ def test_a_customer_of_thousands_of_views_changes_no_other_score(world: World) -
     visits = pl.DataFrame([basket("scraper", FIRST + timedelta(days=k), ["p00"]) for k in range(0, 150, 10)])
     days = [FIRST + timedelta(days=k // 20) for k in range(3000)]
     kinds = ["view" if k % 2 else "cart" for k in range(3000)]
-    seen = pl.DataFrame({"customer_id": "scraper", "product_id": "p01", "occurred_on": days, "kind": kinds})
+    seen = pl.DataFrame({"customer_id": "scraper", "product_id": "p01", "occurred_on": days, "event_type": kinds})
     scraped = seen.with_row_index("n").with_columns(
         occurred_at=pl.col("occurred_on").cast(pl.Datetime("us")) + pl.duration(minutes=pl.col("n") % 20)
     )

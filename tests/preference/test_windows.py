@@ -35,7 +35,7 @@ def history(baskets: pl.DataFrame = BASKETS) -> History:
 
 def event(customer: str | None, days_later: int, hour: int, kind: str, product: str | None) -> dict[str, object]:
     at = datetime(DAY.year, DAY.month, DAY.day, hour) + timedelta(days=days_later)
-    return {"customer_id": customer, "occurred_at": at, "kind": kind, "product_id": product}
+    return {"customer_id": customer, "occurred_at": at, "event_type": kind, "product_id": product}
 
 
 def bags(windows: Windows, row: int) -> list[list[int]]:
@@ -126,7 +126,7 @@ def test_events_are_no_habits() -> None:
 
 def test_days_without_instants_are_enough() -> None:
     instants = pl.DataFrame([event("ann", 1, 9, "view", "d"), event("ann", 1, 8, "cart", "c")])
-    days_only = instants.select("customer_id", "kind", "product_id", occurred_on=pl.col("occurred_at").dt.date())
+    days_only = instants.select("customer_id", "event_type", "product_id", occurred_on=pl.col("occurred_at").dt.date())
     assert lines_of(days_only)["product_id"].to_list() == ["c", "d"] == lines_of(instants)["product_id"].to_list()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ml.settings import CandidateSettings, OptimizerSettings, PreferenceSettings, Settings, TrackingSettings
-from ml.tables import BASKETS, CUSTOMER_PRODUCTS, CUSTOMERS, GIVEN_BUNDLES, PRODUCTS, Table
+from ml.tables import BASKETS, CUSTOMER_PRODUCTS, CUSTOMERS, EVENTS, GIVEN_BUNDLES, PRODUCTS, Table
 
 AS_OF = date(2017, 12, 3)
 DAYS, CUSTOMERS_WITH_HISTORY, PRODUCT_COUNT = 150, 60, 24
@@ -91,6 +91,19 @@ def products() -> pl.DataFrame:
     )
 
 
+def events(sold: pl.DataFrame) -> pl.DataFrame:
+    """Return a view at nine o'clock of one product of every known customer's basket."""
+    return sold.drop_nulls("customer_id").select(
+        "as_of",
+        "customer_id",
+        event_id="basket_id",
+        occurred_at=pl.col("basket_on").cast(pl.Datetime("us", "UTC")).dt.offset_by("9h"),
+        occurred_on="basket_on",
+        event_type=pl.lit("view"),
+        product_id=pl.col("product_ids").list.first(),
+    )
+
+
 def plant(settings: Settings, owner_of: str = "transformer") -> None:
     """Create the feature tables the stages read, with the tiny shop in them."""
     sold = baskets()
@@ -111,6 +124,7 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     sizes = [len(own) for own in bundles.values()]
     given = {"given_bundle_id": [*bundles], "product_ids": [*bundles.values()], "bundle_size": sizes}
     _create(settings, GIVEN_BUNDLES, _filled(GIVEN_BUNDLES, given))
+    _create(settings, EVENTS, events(sold))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)
 
