@@ -62,7 +62,7 @@ class _Grid:
             np.arange(len(owner)) - np.searchsorted(owner, owner),
             ordered["is_giant"].to_numpy(),
             np.isin(np.arange(len(owner)), _teaching(ordered)),
-            np.bincount(owner[owner >= 0], minlength=len(customers)),
+            np.bincount(owner[owner >= 0], minlength=max(len(customers), 1)),  # there may be nobody known
             customers.is_in(influence(before)["customer_id"].implode()).to_numpy(),
             positions(names, customers),
             positions(asked["customer_id"], names),

@@ -27,6 +27,8 @@ MODELS = (*SIMPLE, *POLICIES)
 FALLBACK = "preference"
 PREFERENCE, ASSOCIATION = "personal_decayed", "cosine"
 """P of all models, and A of the simple ones, where nobody names others; a policy has its own A."""
+LEAST_CUSTOMERS = 10
+"""Of a validation: what fewer bought whole says nothing about which model is better, and ``FALLBACK`` stands in."""
 KS = (5, 10)
 Reals = NDArray[np.float64]
 
@@ -115,13 +117,13 @@ class _Shop:
     wishes: Wishes
 
     def compared(self, cut: date) -> Mapping[str, float]:
-        """Return the NDCG@10 of the models on an earlier question of the same form; nothing where there is none."""
+        """Return the NDCG@10 of the models on an earlier question of the same form; nothing where few are asked."""
         past = self.baskets.filter(pl.col("basket_on") < cut)
         if past["basket_on"].n_unique() < 2:
             return {}
         before = earlier_cut(self.baskets, cut)
         bought = _bought_whole(past.filter(pl.col("basket_on") >= before), self.bundles)
-        if bought.is_empty():
+        if bought["customer_id"].n_unique() < LEAST_CUSTOMERS:
             return {}
         asked, earlier = bought["customer_id"].unique().sort(), replace(self, baskets=past)
         rankings = {name: earlier.ranking(name, asked, before, max(KS)) for name in (*SIMPLE, *COMPARED)}

@@ -26,13 +26,13 @@ TARGETS = 3
 MOST_EXAMPLES = 6000
 LEAST_EXAMPLES = 100
 """Baskets: with fewer the decayed frequencies of customer and neighbours stand in."""
-NEGATIVES = 100
+NEGATIVES = 60
 """Of each example, drawn by seed among the candidates the customer never bought; the others are all kept."""
-PERIODS = (0.05, 0.25, 0.5, 0.75)
+PERIODS = (0.05, 0.35, 0.7)
 """Shares of the questions, by day, at which trees are grown anew."""
-TREES = 200
+TREES = 120
 OPTIONS = {
-    "objective": "lambdarank", "lambdarank_truncation_level": 20, "learning_rate": 0.05, "num_leaves": 31,
+    "objective": "lambdarank", "lambdarank_truncation_level": 20, "learning_rate": 0.08, "num_leaves": 31,
     "lambda_l2": 5.0, "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1, "num_threads": 1,
     "deterministic": True, "force_row_wise": True, "verbosity": -1,
 }  # fmt: skip

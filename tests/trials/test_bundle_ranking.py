@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from ml.policies.named import COMPARED, POLICIES
+from ml.trials import bundle_ranking
 from ml.trials.arguments import ASSOCIATIONS, TASKS
-from ml.trials.bundle_ranking import MODELS, SIMPLE, run
+from ml.trials.bundle_ranking import FALLBACK, MODELS, SIMPLE, run
 from ml.trials.outcome import Wishes
 from tests.trials.folders import SETTINGS, read, write, write_catalogue, write_orders
 
@@ -96,7 +97,12 @@ def test_a_policy_takes_any_association(tmp_path: Path, association: str) -> Non
     assert found.predictions.height == 12 and found.predictions["score"].is_finite().all()
 
 
-def test_the_best_is_chosen_before_the_cut_and_the_later_baskets_change_no_score(tmp_path: Path) -> None:
+def test_the_best_is_chosen_before_the_cut_and_the_later_baskets_change_no_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = run(read(shop(tmp_path / "0")), CUT, "best", 0, SETTINGS)
+    assert few.model == FALLBACK and few.validation == {}, "two customers choose nothing"
+    monkeypatch.setattr(bundle_ranking, "LEAST_CUSTOMERS", 1)
     first = run(read(shop(tmp_path / "1")), CUT, "best", 0, SETTINGS)
     second = run(read(shop(tmp_path / "2", "abcdef")), CUT, "best", 0, SETTINGS)
     assert first.validation == second.validation and set(first.validation) == {*SIMPLE, *COMPARED}

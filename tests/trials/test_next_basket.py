@@ -165,6 +165,16 @@ def test_without_times_and_with_one_order_each_what_comes_next_is_predicted(tmp_
     assert found.predictions.group_by("question_id").len()["len"].to_list() == [3, 3, 3]
 
 
+@pytest.mark.parametrize("model", ["best", "item_cosine", "tifu_knn", "personal_decayed"])
+def test_a_past_of_nobody_known_is_enough_to_predict_from(tmp_path: Path, model: str) -> None:
+    write_catalogue(tmp_path, "abc")
+    for orders in ([(None, "2020-01-01", "b"), (None, "2020-01-02", "b"), ("x", "2020-01-03", "a")],
+                   [(None, None, "b"), ("x", None, "a"), ("y", None, "c")]):  # fmt: skip
+        write_orders(tmp_path, orders)
+        cut = date(2020, 1, 3) if orders[0][1] else None
+        assert ranked(run(read(tmp_path), cut, model, 0, SETTINGS).predictions, "x")[0] in ("a", "b")
+
+
 def test_as_many_places_are_written_as_are_asked_for(folder: Path) -> None:
     found = run(read(folder), CUT, "popularity", 0, SETTINGS, Wishes(places=3))
     assert found.predictions.group_by("question_id").len()["len"].to_list() == [3, 3, 3]
