@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.stack import AS_OF, CHAIN, ROOT, Stack
 
@@ -156,3 +157,76 @@ def test_a_data_scientist_sees_a_refused_challenger_with_its_reason(mlflow: Any,
     shown = mlflow.inner_text("body")
     assert all(word in shown for word in ("challenger", "refused", "features.ftr_baskets"))
     picture(mlflow, "mlflow-refused")
+
+
+def shows_picture(page: Any, stack: Stack, experiment: str, run_id: str, file: str) -> None:
+    """Open an artifact of a run, and wait until the browser has decoded it."""
+    page.goto(f"{stack.mlflow}/#/experiments/{stack.experiment(experiment)}/runs/{run_id}/artifacts/{file}")
+    page.reload()
+    page.wait_for_function(
+        "name => [...document.images].some(one => one.alt === name && one.complete && one.naturalWidth > 300)", arg=file
+    )
+
+
+@pytest.mark.parametrize(
+    ("experiment", "role", "file"),
+    [
+        ("preference", "champion", "plots/recall_by_k.png"),
+        ("preference", "comparison", "plots/recall_20_over_candidate.png"),
+        ("association", "comparison", "plots/completion_recall_10_differences.png"),
+        ("bundle_policy", None, None),
+    ],
+)
+def test_a_data_scientist_looks_at_the_plots_of_each_experiment(
+    mlflow: Any, stack: Stack, experiment: str, role: str | None, file: str | None
+) -> None:
+    """The run of a role that has the file; of the policies, any run and any of its plots."""
+    client = MlflowClient(stack.mlflow)
+    wanted = f"tags.role = '{role}'" if role else ""
+    plots = [
+        (run.info.run_id, found.path)
+        for run in client.search_runs([stack.experiment(experiment)], wanted)
+        for found in client.list_artifacts(run.info.run_id, "plots")
+        if file in (None, found.path)
+    ]
+    assert plots, f"no run of {experiment} has {file or 'a plot'}"
+    shows_picture(mlflow, stack, experiment, *plots[0])
+    picture(mlflow, f"mlflow-plot-{experiment}-{role or 'policy'}")
+
+
+def test_a_data_scientist_sees_all_models_side_by_side(mlflow: Any, stack: Stack) -> None:
+    experiment = stack.experiment("preference")
+    (run, *_) = MlflowClient(stack.mlflow).search_runs([experiment], "tags.model = 'all'")
+    mlflow.goto(f"{stack.mlflow}/#/experiments/{experiment}/runs/{run.info.run_id}/artifacts/models.json")
+    mlflow.reload()
+    mlflow.get_by_text("two_tower_additive").first.wait_for()
+    mlflow.get_by_text("recall_20").first.wait_for()
+    picture(mlflow, "mlflow-comparison")
+
+
+def test_a_person_promotes_and_rolls_back_in_the_page_of_the_model(mlflow: Any, stack: Stack) -> None:
+    """The version that the gate refused is made champion by hand; then the one before it again."""
+    ((refused, before),) = stack.rows(
+        "select version, previous_version from ops.promotions where started_by = 'refused'"
+    )
+    for version, kind in ((refused, "by_hand"), (before, "rollback")):
+        move_alias(mlflow, stack, version)
+        arguments = ("ml", "train_preference", "--as-of", AS_OF, "--started-by", f"after_{kind}")
+        stack.command("exec", sys.executable, "-m", *arguments)
+        noted = stack.rows(f"select version, kind, verdict from ops.promotions where started_by = 'after_{kind}'")
+        assert noted == [(version, kind, "noted")]
+    tags = MlflowClient(stack.mlflow).get_model_version("preference", str(refused)).tags
+    assert tags["rolled_back"] == "true"
+
+
+def move_alias(page: Any, stack: Stack, version: int) -> None:
+    """Give a version the alias ``champion`` in its page, which takes it from the other."""
+    page.goto(f"{stack.mlflow}/#/models/preference/versions/{version}")
+    page.reload()
+    page.get_by_title("Add aliases").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox").click()
+    dialog.get_by_role("combobox").press_sequentially("champion", delay=30)
+    page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Save aliases").click()
+    dialog.wait_for(state="hidden")
