@@ -41,9 +41,11 @@ def main() -> None:
     found = tell_apart(baskets, products)
     rows.append(Row("substitutes/complete_journey/cpu_seconds", time.process_time() - started, "s"))
     rows += [Row(f"substitutes/complete_journey/{name}", value, "pairs") for name, value in found.numbers().items()]
+    examples = {relation: _strongest(found, products, relation) for relation in ("substitute", "complement")}
+    rows += [row for relation, shown in examples.items() for row in _named(relation, shown)]
     write_report("substitutes", f"simulated shops; Complete Journey to {LAST_TRAINING_DAY}", rows, options.json)
-    for relation in ("substitute", "complement"):
-        print(f"\n### {relation}s: the {SHOWN} strongest\n\n{_examples(found, products, relation)}")
+    for relation, shown in examples.items():
+        print(f"\n### {relation}s: the {SHOWN} strongest\n\n{_table(shown)}")
 
 
 def _planted(size: Size, seeds: tuple[int, ...], name: str) -> Iterator[Row]:
@@ -77,18 +79,28 @@ def _share(name: str, part: int, whole: int) -> Row:
     return Row(name, part / whole, f"share of {whole}", interval.low, interval.high)
 
 
-def _examples(found: Relations, products: pl.DataFrame, relation: str) -> str:
+def _strongest(found: Relations, products: pl.DataFrame, relation: str) -> pl.DataFrame:
     """Return the strongest verdicts of a kind: substitutes by the statistic, complements by the joint purchases."""
     strength = pl.col("statistic") if relation == "substitute" else -pl.col("joint")
     named = products.select("product_id", what=pl.format("{} (brand {})", "title", "brand"))
-    shown = (
+    return (
         found.frame()
+        .with_columns(strength=strength)
         .filter(pl.col("relation") == relation)
         .sort(strength, descending=True)
         .head(SHOWN)
         .join(named.rename({"what": "one"}), left_on="product_a", right_on="product_id", maintain_order="left")
         .join(named.rename({"what": "other"}), left_on="product_b", right_on="product_id", maintain_order="left")
     )
+
+
+def _named(relation: str, shown: pl.DataFrame) -> Iterator[Row]:
+    """Yield a row an example: its place and what the two products are, and by how many z it is one."""
+    for place, (one, other, strength) in enumerate(shown.select("one", "other", "strength").iter_rows(), 1):
+        yield Row(f"substitutes/complete_journey/{relation}_{place:02d}/{one} and {other}", strength, "z")
+
+
+def _table(shown: pl.DataFrame) -> str:
     lines = [
         "| one | other | together | expected | lonely z | price z | partners |",
         "|---|---|---:|---:|---:|---:|---:|",

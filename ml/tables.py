@@ -171,7 +171,7 @@ ASSOCIATIONS = _results(
         "product_b": TEXT,
         "pair_baskets": INT,
         **dict.fromkeys(("expected_baskets", "lift", "lift_low", "lift_high", "association"), REAL),
-        **dict.fromkeys(("evidence", "relation"), TEXT),
+        **dict.fromkeys(("relation", "evidence"), TEXT),
     },
 )
 BUNDLES = _results(
