@@ -19,6 +19,9 @@ from ml.preference.rhythm import PRODUCT_RHYTHM_FEATURES, RHYTHM_FEATURES, fill_
 SCORE_FEATURES = ("co_purchase", "co_purchase_last")
 POPULATION_FEATURES = tuple(f"product_{name}" for name in Population.__dataclass_fields__)
 PRICE_FEATURES = ("price_to_usual_ratio", "price_to_paid_ratio")
+DISCOUNT_FEATURES = ("product_price_ratio", "product_price_ratio_7", "price_to_paid_ratio")
+SHELF_FEATURES = tuple(name for name in PERSONAL_FEATURES if name.startswith(("category", "brand")))
+"""What the customer did with the product's category and brand."""
 SHOP_FEATURES = (
     *POPULATION_FEATURES, *PRODUCT_RHYTHM_FEATURES, *PROMOTION_FEATURES, *RATING_FEATURES, *MARKET_FEATURES,
     *SEASON_FEATURES,
@@ -34,10 +37,14 @@ OPTIONAL_SCORES = ("sequence",)
 """Scores that candidates may bring; a ranker that was fitted with one needs it from then on."""
 
 GROUPS = {
-    "personal": PERSONAL_FEATURES,
+    "personal": tuple(name for name in PERSONAL_FEATURES if name not in SHELF_FEATURES),
+    "category and brand": SHELF_FEATURES,
     "customer": CUSTOMER_FEATURES,
     "rhythm": (*RHYTHM_FEATURES, *PRODUCT_RHYTHM_FEATURES, *DUE_FEATURES),
-    "popularity and price": (*POPULATION_FEATURES, *PRICE_FEATURES),
+    "popularity and price": tuple(
+        name for name in (*POPULATION_FEATURES, *PRICE_FEATURES) if name not in DISCOUNT_FEATURES
+    ),
+    "discount": DISCOUNT_FEATURES,
     "promotions": PROMOTION_FEATURES,
     "ratings": RATING_FEATURES,
     "market trend": MARKET_FEATURES,

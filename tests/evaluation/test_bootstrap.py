@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.evaluation.bootstrap import bootstrap_mean, clustered_bootstrap, paired_bootstrap
+from ml.evaluation.bootstrap import bootstrap_mean, calibration_bootstrap, clustered_bootstrap, paired_bootstrap
+from ml.evaluation.metrics import expected_calibration_error
 
 
 def test_the_interval_is_that_of_the_normal_approximation_where_that_holds() -> None:
@@ -54,3 +55,19 @@ def test_rows_of_one_cluster_say_no_more_than_one_of_them() -> None:
     )
     assert once == bootstrap_mean(values)
     assert (tenfold.value, tenfold.low, tenfold.high) == pytest.approx((once.value, once.low, once.high))
+
+
+def test_the_calibration_error_is_that_of_all_rows_and_its_bound_knows_how_few_customers_there_are() -> None:
+    rng = np.random.default_rng(2)
+    said = rng.random(4000)
+    came = (rng.random(4000) < said).astype(float)
+    of_many, of_few = np.arange(4000) // 4, np.arange(4000) // 400
+    many, few = (calibration_bootstrap(said, came, clusters) for clusters in (of_many, of_few))
+    expected = expected_calibration_error(said, came)
+    assert [many.value, few.value] == pytest.approx([expected, expected], abs=1e-12)
+    assert many.high > many.value
+    # Rows of a customer that agree: as many customers as rows would tell more, and be surer.
+    alike = np.repeat((rng.random(10) < 0.5).astype(float), 400)
+    half = np.full(4000, 0.5)
+    apart, together = (calibration_bootstrap(half, alike, clusters, bins=1) for clusters in (of_many, of_few))
+    assert together.high > 2 * apart.high - apart.value
