@@ -173,6 +173,7 @@ def shows_picture(page: Any, stack: Stack, experiment: str, run_id: str, file: s
     [
         ("preference", "champion", "plots/recall_by_k.png"),
         ("preference", "comparison", "plots/recall_20_over_candidate.png"),
+        ("association", "comparison", "plots/pair_readings.png"),
         ("association", "comparison", "plots/completion_recall_10_differences.png"),
         ("bundle_policy", None, None),
     ],
@@ -191,7 +192,7 @@ def test_a_data_scientist_looks_at_the_plots_of_each_experiment(
     ]
     assert plots, f"no run of {experiment} has {file or 'a plot'}"
     shows_picture(mlflow, stack, experiment, *plots[0])
-    picture(mlflow, f"mlflow-plot-{experiment}-{role or 'policy'}")
+    picture(mlflow, f"mlflow-{experiment}-{Path(plots[0][1]).stem.replace('_', '-')}")
 
 
 def test_a_data_scientist_sees_all_models_side_by_side(mlflow: Any, stack: Stack) -> None:
