@@ -86,10 +86,11 @@ class Rehearsal:
 
 
 def without(baskets: IndexedBaskets, is_left_out: NDArray[np.bool_]) -> IndexedBaskets:
-    """Return the baskets without some products, which stay in the catalogue; baskets may become empty."""
+    """Return the baskets without some products, which stay in the catalogue; those that become empty go too."""
     kept = ~is_left_out[baskets.items]
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])[baskets.starts]
-    return IndexedBaskets(baskets.product_ids, starts, baskets.items[kept], baskets.customers)
+    left = IndexedBaskets(baskets.product_ids, starts, baskets.items[kept], baskets.customers, baskets.customer_ids)
+    return left.where(np.diff(starts) > 0)
 
 
 def fitted_scale(parts: Reals, counts: Reals, expected: Reals, weigh: tuple[bool, bool]) -> Scale:

@@ -7,7 +7,7 @@ import pytest
 from ml.association.backoff import LARGEST_LIFT, BackOff, fit_back_off, load_back_off
 from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import CooccurrenceParams, fit_cooccurrence
-from ml.association.rehearsal import PARTS, Rehearsal, Scale, fitted_scale
+from ml.association.rehearsal import PARTS, Rehearsal, Scale, fitted_scale, without
 
 RNG = np.random.default_rng(2)
 SOLD = [f"{group}{k}" for group in ("bread", "butter", "soap") for k in range(8)]
@@ -117,3 +117,10 @@ def test_rehearsed_products_are_unknown_and_the_planted_categories_foretell_thei
     others = np.array([kinds.index(partner) + 1, kinds.index(stranger) + 1])
     told = rehearsal.parts(np.array([cold, cold]), others)
     assert told[0, 0] > told[1, 0]
+
+
+def test_a_basket_of_nothing_but_what_is_left_out_goes_too() -> None:
+    frame = pl.DataFrame({"customer_id": ["x", "y"], "product_ids": [["a"], ["a", "b"]]})
+    left = without(index_baskets(frame), np.array([True, False]))
+    assert (left.starts.tolist(), left.items.tolist(), left.customers.tolist()) == ([0, 1], [1], [1])
+    assert left.product_ids == ("a", "b")
