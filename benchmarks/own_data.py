@@ -30,8 +30,7 @@ METRICS = ("recall_10", "ndcg_10", "recall_20", "phr_10")
 def main() -> None:
     """Convert, run and report; without the data say so."""
     options = arguments(__doc__)
-    if not own_folders.are_there():
-        print("skipped: data not found")
+    if not own_folders.has_retail():
         return
     settings = Settings()
     with tempfile.TemporaryDirectory() as folder:

@@ -14,11 +14,6 @@ RETAIL, ELECTRONICS = Path("online_retail_ii") / "online_retail.parquet", Path("
 NEGATIVES = 99
 
 
-def are_there() -> bool:
-    """Return whether both data sets are at hand."""
-    return has_retail() and has_electronics()
-
-
 def has_retail() -> bool:
     """Return whether Online Retail II is at hand; say so where it is not."""
     return _has(DATA / RETAIL, "Online Retail II")

@@ -17,7 +17,7 @@ def test_without_the_data_the_benchmark_says_so(
     monkeypatch.setattr(own_folders, "DATA", tmp_path)
     monkeypatch.setattr(sys, "argv", ["own_data"])
     own_data.main()
-    assert capsys.readouterr().out == "skipped: data not found\n"
+    assert capsys.readouterr().out == "skipped: data not found: Online Retail II\n"
 
 
 def test_retail_lands_as_by_its_source_returns_are_netted_and_bookings_left_out(
