@@ -12,11 +12,13 @@ from ml.evaluation.metrics import by_customer
 from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
 from ml.influence import counted, ordinary
 from ml.preference.compression import Compression, Shrinkable
-from ml.preference.contract import PreferenceModel
+from ml.preference.contract import Listener, PreferenceModel, tell
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
 from ml.preference.sequence_params import SequenceParams
 from ml.settings import HORIZON_DAYS, Settings
+from ml.tables import EVENTS
+from ml.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,14 @@ def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
 
 def asked(shop: Shop, targets: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Return the labelled candidates of target baskets (rows of :func:`ml.evaluation.splits.requests_between`)."""
-    wanted = settings.candidates
-    params = CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased)
+    params = candidate_params(settings)
     return label(propose(shop.baskets, shop.products, targets.select("customer_id", "cut"), params), targets)
+
+
+def candidate_params(settings: Settings) -> CandidateParams:
+    """Return how many candidates the settings want of each source, in training as in the day's run."""
+    wanted = settings.candidates
+    return CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased, new=wanted.new)
 
 
 def targets_of(baskets: pl.DataFrame, cut: date, last: date, least: int, settings: Settings) -> pl.DataFrame:
@@ -173,6 +180,11 @@ def targets_of(baskets: pl.DataFrame, cut: date, last: date, least: int, setting
     if settings.preference.horizon == "next_basket":
         return requests_between(baskets, cut, last, least)
     return all_bought(baskets, customers_at(baskets, cut, max(1, least)), HORIZON_DAYS)
+
+
+def told(model: PreferenceModel, warehouse: Warehouse, as_of: date) -> PreferenceModel:
+    """Return the model; where it listens, it has been told the events of the day, which are not read for others."""
+    return tell(model, warehouse.read(EVENTS, {"as_of": as_of}) if isinstance(model, Listener) else None)
 
 
 def kept_small(

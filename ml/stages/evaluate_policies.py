@@ -33,7 +33,7 @@ from ml.publishing.lease import open_run
 from ml.settings import Settings
 from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
 from ml.tracking import Tracking
-from ml.training import Shop, asked, examples, scored
+from ml.training import Shop, asked, examples, kept_small, scored, told
 from ml.versions import Version
 from ml.warehouse import Lease, Warehouse
 
@@ -82,7 +82,7 @@ def run(settings: Settings, context: Context) -> Counts:
     through = context.as_of - timedelta(days=settings.preference.holdout_days)
     shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets, through)
     targets = _targets(shop, through, context.as_of, settings)
-    model = _like(tracking, champions["preference"], shop, through, settings, context.params.seed)
+    model = _like(tracking, warehouse, champions["preference"], shop, through, settings, context)
     counts = _counts(tracking, champions["association"], shop, through)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
         is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True), is_asked=pl.lit(False)
@@ -153,14 +153,21 @@ def _measured_before(
 
 
 def _like(
-    tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings, seed: int
+    tracking: Tracking,
+    warehouse: Warehouse,
+    champion: Version,
+    shop: Shop,
+    through: date,
+    settings: Settings,
+    context: Context,
 ) -> PreferenceModel:
     """Return the champion where it has not seen the held-out days, else its recipe followed on the days before."""
     if champion.data_cut_off <= through:
-        return load_model(tracking.load(champion).folder)
-    recipe = Recipe.read(champion.tags["recipe"])
-    known = shop.baskets.filter(pl.col("basket_on") <= through)
-    return recipe.model(seed, settings.threads).fit(known, shop.products, examples(shop, through, settings))
+        return told(load_model(tracking.load(champion).folder), warehouse, context.as_of)
+    recipe, seed = Recipe.read(champion.tags["recipe"]), context.params.seed
+    known, learned = shop.baskets.filter(pl.col("basket_on") <= through), examples(shop, through, settings)
+    model = told(recipe.model(seed, settings.threads), warehouse, context.as_of).fit(known, shop.products, learned)
+    return kept_small(model, known, shop.products, learned, seed)
 
 
 def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date) -> Cooccurrence:

@@ -40,7 +40,7 @@ from ml.tables import (
     SHADOW_PRICES,
 )
 from ml.tracking import Tracking
-from ml.training import Shop, newcomers, with_evidence
+from ml.training import Shop, newcomers, told, with_evidence
 from ml.warehouse import Lease, Warehouse
 
 
@@ -192,7 +192,7 @@ def _catalogue_gaps(
     sample = first.sort("customer_id").sample(size, seed=context.params.seed).sort("customer_id")
     noted = warehouse.read_view("ops.runs", {"run_id": lease.run_id}, ["model_versions"])["model_versions"]
     champion = Tracking(settings).numbered("preference", json.loads(noted[0])["preference"])
-    model = load_model(champion.folder)
+    model = told(load_model(champion.folder), warehouse, context.as_of)
     baskets, new = warehouse.read(BASKETS, {"as_of": context.as_of}), newcomers(products, context.as_of, settings)
     shop = Shop.of(baskets, products, settings.min_product_baskets, new=new)
     requests = sample.select("customer_id", cut=context.as_of + timedelta(days=1))

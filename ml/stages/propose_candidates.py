@@ -15,21 +15,21 @@ from tqdm import tqdm
 from ml.association.backoff import load_back_off
 from ml.association.cooccurrence import load_cooccurrence
 from ml.association.substitutes import load_relations
-from ml.candidates import CandidateParams, propose
+from ml.candidates import propose
 from ml.errors import DataError
 from ml.params import Context, Counts
 from ml.policies.named import POLICIES, Policy
 from ml.policies.shelf import offerable, shortlist
-from ml.preference.contract import Listener, PreferenceModel
+from ml.preference.contract import Listener, PreferenceModel, tell
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
 from ml.publishing.published import published_bundles
 from ml.scenarios.given import beside, given_products, without_given
 from ml.scenarios.live import Live
 from ml.settings import Settings
-from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, EVENTS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
+from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
 from ml.tracking import Tracking
-from ml.training import Shop, newcomers
+from ml.training import Shop, candidate_params, newcomers, told
 from ml.warehouse import Warehouse
 
 CUSTOMERS_AT_ONCE = 1000
@@ -67,9 +67,7 @@ def run(settings: Settings, context: Context) -> Counts:
     }
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 
-    model = load_model(preference.folder)
-    if isinstance(model, Listener):
-        model.events = warehouse.read(EVENTS, day)
+    model = told(load_model(preference.folder), warehouse, context.as_of)
     offered = offerable(products)["product_id"]
     given = given_products(warehouse.read(GIVEN_BUNDLES, day), offered, context.params.bundle_size)
     asked = _asked(warehouse, context, customers)
@@ -123,8 +121,8 @@ def _scored(
     given: pl.DataFrame,
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Yield the shortlists of a thousand customers at a time, and the given products that they lack."""
-    wanted = settings.candidates
-    params = CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased, new=wanted.new)
+    wanted, params = settings.candidates, candidate_params(settings)
+    events = model.events if isinstance(model, Listener) else None
     offered = offerable(products)
     in_stock = offered.select("product_id", is_in_stock=pl.col("available_units").fill_null(1) > 0)
     with tqdm(total=customers.len(), unit="customer", disable=None) as progress:
@@ -134,6 +132,8 @@ def _scored(
             own = asked.join(requests, on="customer_id", how="semi")
             whole = pl.concat([own, requests.select("customer_id").join(given, how="cross")]).unique()
             found = propose(baskets, offered, requests, params, whole)
+            if events is not None:  # a model reads all it is told, for each block anew
+                tell(model, events.join(requests, on="customer_id", how="semi", maintain_order="left"))
             preference = pl.Series(model.score(baskets, products, found))
             scored = found.select("customer_id", "product_id", "sources", "basket_spread", preference=preference)
             searched = without_given(scored, own).with_columns(
