@@ -104,7 +104,7 @@ class ItemCosine(Counting):
 
     def _at(self, before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
         grid = _Grid.of(before, asked)
-        taste = _rows(grid.by_customer(1 / np.maximum(grid.baskets_of, 1)[grid.owner]), grid.who)
+        taste = rows_of(grid.by_customer(1 / np.maximum(grid.baskets_of, 1)[grid.owner]), grid.who)
         held = grid.held[grid.is_counted]
         sold = np.asarray(held.sum(axis=0)).ravel()
         scale = sparse.diags(1 / np.sqrt(np.maximum(sold, 1)))
@@ -182,43 +182,57 @@ class TifuKnn(Counting):
 
     def _at(self, before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
         grid, wanted = _Grid.of(before, asked), self.params
-        weights = self._weights(grid)
-        mine = _rows(grid.by_customer(weights), grid.who)
+        baskets = np.where(grid.owner >= 0, grid.baskets_of[grid.owner] if len(grid.baskets_of) else 1, 1)
+        weights = basket_weights(grid.recency, baskets, wanted)
+        mine = rows_of(grid.by_customer(weights), grid.who)
         voting = grid.by_customer(np.where(grid.is_giant, 0.0, weights))
-        is_silent = grid.is_bounded | (np.asarray(voting.sum(axis=1)).ravel() == 0)
-        votes = _nearest(voting, mine, grid.who, is_silent, wanted.neighbours) @ voting
+        votes = nearest_others(voting, mine, grid.who, grid.is_bounded, wanted.neighbours) @ voting
         blend = wanted.own_share * mine + (1 - wanted.own_share) * votes
         is_known = (grid.who >= 0)[grid.asked_customer]
         return pl.Series("p", np.where(is_known, grid.answers(blend.toarray()), popularity(before, asked).to_numpy()))
 
-    def _weights(self, grid: _Grid) -> Floats:
-        """Return (baskets,) what each basket counts in its customer's vector."""
-        wanted = self.params
-        baskets = np.where(grid.owner >= 0, grid.baskets_of[grid.owner] if len(grid.baskets_of) else 1, 1)
-        size = -(-baskets // wanted.groups)
-        group, step = grid.recency // size, grid.recency % size
-        in_group = np.minimum(size, baskets - group * size).clip(min=1)
-        groups = -(-baskets // size)
-        return np.asarray(wanted.basket_decay**step / in_group * wanted.group_decay**group / groups)
+
+def basket_weights(recency: Ints, baskets: Ints, params: TifuKnnParams) -> Floats:
+    """Return (baskets,) what each basket counts in its customer's vector.
+
+    Parameters
+    ----------
+    recency, baskets
+        How many baskets of the same customer are newer, and how many the customer has.
+    """
+    size = -(-baskets // params.groups)
+    group, step = recency // size, recency % size
+    in_group = np.minimum(size, baskets - group * size).clip(min=1)
+    groups = -(-baskets // size)
+    return np.asarray(params.basket_decay**step / in_group * params.group_decay**group / groups)
 
 
-def _rows(matrix: sparse.csr_matrix, rows: Ints) -> sparse.csr_matrix:
+def rows_of(matrix: sparse.csr_matrix, rows: Ints) -> sparse.csr_matrix:
     """Return rows of a matrix, empty ones for -1."""
     padded = sparse.vstack([matrix, sparse.csr_matrix((1, matrix.shape[1]))], format="csr")
     return padded[np.where(rows >= 0, rows, matrix.shape[0])]
 
 
-def _nearest(
-    own: sparse.csr_matrix, mine: sparse.csr_matrix, who: Ints, is_silent: NDArray[np.bool_], neighbours: int
+def nearest_others(
+    voting: sparse.csr_matrix, mine: sparse.csr_matrix, who: Ints, is_bounded: NDArray[np.bool_], neighbours: int
 ) -> sparse.csr_matrix:
-    """Return (asked, customers) 1 / k for each of the k nearest others who are not silent; ties go to the first."""
-    length = np.asarray(own.multiply(own).sum(axis=1)).ravel()
+    """Return (asked, customers) 1 / k for each of the k nearest others who have a vote; ties go to the first.
+
+    Parameters
+    ----------
+    voting
+        (customers, products) vectors without giant baskets; who has none left is silent, as are the bounded.
+    mine, who
+        (asked, products) vectors of the asked customers, and their numbers, -1 for one never seen.
+    """
+    is_silent = is_bounded | (np.asarray(voting.sum(axis=1)).ravel() == 0)
+    length = np.asarray(voting.multiply(voting).sum(axis=1)).ravel()
     # The asked customer's own length is the same for all others: it changes no order.
-    distance = length[None, :] - 2 * (mine @ own.T).toarray()
+    distance = length[None, :] - 2 * (mine @ voting.T).toarray()
     seen = np.flatnonzero(who >= 0)
     distance[seen, who[seen]] = np.inf
     distance[:, is_silent] = np.inf
-    k = min(neighbours, max(own.shape[0] - 1 - int(is_silent.sum()), 0))
+    k = min(neighbours, max(voting.shape[0] - 1 - int(is_silent.sum()), 0))
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :k]
     rows = np.repeat(np.arange(len(who)), k)
     return sparse.csr_matrix((np.full(rows.size, 1 / max(k, 1)), (rows, nearest.ravel())), distance.shape)

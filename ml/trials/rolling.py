@@ -1,8 +1,9 @@
 """Trees on the signals of each morning, grown anew as time goes on: on nothing bought on a question's day or later.
 
 Every basket of a customer but the first is an example of its own day, so that the trees learn from requests like those
-they are asked about. Where questions have many days, as each customer's last basket does, they are cut into a few
-periods, and each is answered by trees grown on what was bought before it began.
+they are asked about; giant baskets, and those of customers bounded by then, are none. Where questions have many days,
+as each customer's last basket does, they are cut into a few periods, and each is answered by trees grown on what was
+bought before it began.
 
 Source
 ------
@@ -17,8 +18,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.errors import DataError
+from ml.influence import ordinary
 from ml.preference.history import Ints, positions
-from ml.trials.signals import COLUMNS, Signals
+from ml.trials.signals import COLUMNS, Columns, Morning, Signals
 
 KIND = "rolling_trees"
 TARGETS = 3
@@ -54,7 +56,7 @@ class RollingTrees:
         self._signals = Signals(baskets, products)
         known = baskets.filter(pl.col("customer_id").is_not_null()).sort("customer_id", "basket_on", "basket_id")
         again = pl.int_range(pl.len()).over("customer_id") > 0
-        self._examples = known.filter(again).select("customer_id", "product_ids", cut="basket_on")
+        self._known = known.select("customer_id", "product_ids", "basket_on", "is_giant", is_again=again)
 
     def ranking(self, requests: pl.DataFrame, seed: int, places: int) -> pl.DataFrame:
         """Return the best places of each request: ``customer_id``, ``cut``, ``product_id``, ``place``, ``score``.
@@ -67,27 +69,36 @@ class RollingTrees:
         ordered = requests.select("customer_id", "cut").sort("cut", "customer_id")
         cuts = ordered["cut"]
         opens = sorted({cuts[0], *(cuts[int(len(cuts) * share)] for share in PERIODS)})
-        grown = {day: self._grown(day, seed) for day in opens}
-        if grown[opens[-1]] is None:
-            raise DataError(
-                f"not_enough_data: {KIND} needs {LEAST_EXAMPLES} baskets of returning customers before {opens[-1]}"
-            )
-        parts = []
-        for (cut,), group in ordered.group_by("cut", maintain_order=True):
-            trees = grown[max(day for day in opens if day <= cut)]
-            for customer, (codes, columns) in zip(
-                group["customer_id"], self._signals.of(group["customer_id"].to_list(), cut), strict=True
-            ):
+        drawn = {day: self._drawn(day, seed) for day in opens}
+        examples = pl.concat([one.select("customer_id", "cut") for one in drawn.values()]).unique()
+        parts, kept, trees = [], dict[tuple[str, date], tuple[Ints, Columns]](), None
+        # Morning by morning, so that what is counted for one is counted once, and only examples outlive it.
+        for day in pl.concat([cuts, examples["cut"]]).unique().sort():
+            if day in drawn:
+                trees = self._grown(drawn.pop(day), kept, seed)
+                if trees is None and not drawn:
+                    raise DataError(
+                        f"not_enough_data: {KIND} needs {LEAST_EXAMPLES} baskets of returning customers before {day}"
+                    )
+                needed = {key for one in drawn.values() for key in one.select("customer_id", "cut").iter_rows()}
+                kept = {key: found for key, found in kept.items() if key in needed}
+            morning = self._signals.at(day)
+            learned = examples.filter(pl.col("cut") == day)["customer_id"].sort().to_list()
+            kept |= zip(((who, day) for who in learned), morning.of(learned), strict=True)
+            asked = ordered.filter(pl.col("cut") == day)["customer_id"].to_list()
+            for who, (codes, columns) in zip(asked, morning.of(asked), strict=True):
                 scores = columns[:, STAND_IN] if trees is None else trees.predict(columns, num_threads=1)
-                parts.append(self._listed(customer, cut, codes, columns, np.asarray(scores, np.float64), places))
+                scored = np.asarray(scores, np.float64)
+                parts.append(self._listed(who, day, morning, codes, columns, scored, places))
         return pl.concat(parts).sort("customer_id", "place")
 
     def _listed(
         self,
         customer: str,
         cut: date,
+        morning: Morning,
         codes: Ints,
-        columns: NDArray[np.float32],
+        columns: Columns,
         scores: NDArray[np.float64],
         places: int,
     ) -> pl.DataFrame:
@@ -95,7 +106,7 @@ class RollingTrees:
         order = np.lexsort((codes, -columns[:, COLUMNS.index("popularity")], -scores))[:places]
         best, score = codes[order], scores[order]
         if len(best) < min(places, len(self._names)):
-            order = self._signals.by_popularity[cut]
+            order = morning.by_popularity
             rest = order[~np.isin(order, best)][: places - len(best)]
             lowest = score.min(initial=0.0) - 1
             best, score = np.append(best, rest), np.append(score, np.full(len(rest), lowest))
@@ -107,20 +118,25 @@ class RollingTrees:
             "score": score,
         })  # fmt: skip
 
-    def _grown(self, day: date, seed: int) -> lightgbm.Booster | None:
-        """Return trees that know nothing from ``day`` on; None where there is too little to learn from."""
-        rng = np.random.default_rng(seed)
-        past = self._examples.filter(pl.col("cut") < day).group_by("customer_id", maintain_order=True).tail(TARGETS)
-        drawn = past[np.sort(rng.permutation(past.height)[:MOST_EXAMPLES])].sort("cut", "customer_id")
+    def _drawn(self, day: date, seed: int) -> pl.DataFrame:
+        """Return the baskets to learn from that were bought before a day: ``customer_id``, ``cut``, ``product_ids``."""
+        usual = ordinary(self._known.filter(pl.col("basket_on") < day)).filter("is_again")
+        past = usual.group_by("customer_id", maintain_order=True).tail(TARGETS)
+        drawn = past[np.sort(np.random.default_rng(seed).permutation(past.height)[:MOST_EXAMPLES])]
+        return drawn.sort("basket_on", "customer_id").select("customer_id", "product_ids", cut="basket_on")
+
+    def _grown(
+        self, drawn: pl.DataFrame, kept: dict[tuple[str, date], tuple[Ints, Columns]], seed: int
+    ) -> lightgbm.Booster | None:
+        """Return trees that learned from the baskets drawn; None where there is too little to learn from."""
         features, bought, sizes = [], [], []
-        for (cut,), group in drawn.group_by("cut", maintain_order=True):
-            found = self._signals.of(group["customer_id"].to_list(), cut)
-            for held, (codes, columns) in zip(group["product_ids"].to_list(), found, strict=True):
-                is_bought = np.isin(codes, positions(pl.Series(held), self._names))
-                if is_bought.any():
-                    features.append(columns)
-                    bought.append(is_bought)
-                    sizes.append(len(codes))
+        for who, held, cut in drawn.iter_rows():
+            codes, columns = kept[who, cut]
+            is_bought = np.isin(codes, positions(pl.Series(held), self._names))
+            if is_bought.any():
+                features.append(columns)
+                bought.append(is_bought)
+                sizes.append(len(codes))
         if len(sizes) < LEAST_EXAMPLES:
             return None
         rows = lightgbm.Dataset(np.concatenate(features), np.concatenate(bought).astype(int), group=sizes)

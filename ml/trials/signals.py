@@ -3,7 +3,7 @@
 Nothing of the day asked about or later is looked at, whoever bought it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import numpy as np
@@ -11,9 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ml.influence import counted
+from ml.influence import influence, ordinary
 from ml.preference.history import Ints, days, positions
-from ml.preference.neighbours import TifuKnnParams
+from ml.preference.neighbours import TifuKnnParams, basket_weights, nearest_others, rows_of
 
 Floats = NDArray[np.float64]
 Columns = NDArray[np.float32]
@@ -29,24 +29,23 @@ COLUMNS = (
     "customer_baskets", "category_share",
 )  # fmt: skip
 NEVER_DAYS = 400.0
-PROPOSED = {"cosine": 150, "neighbours": 150, "popularity_28_days": 100, "cosine_last": 80, "popularity_7_days": 60}
+PROPOSED = {"cosine": 150, "neighbours": 150, "cosine_last": 80}
+PROPOSED_TO_ALL = {"popularity_28_days": 100, "popularity_7_days": 60}
 """Products that each column proposes, beside all that the customer bought."""
 BLOCK_CELLS = 1_000_000
 KNN = TifuKnnParams()
 
 
 class Signals:
-    """The columns of candidates, products sold before, for any customer on any morning; what was found is kept.
+    """The columns of candidates, products sold before, for any customer on any morning.
+
+    Giant baskets and those of bounded customers speak for their own customer alone; not even the few that elsewhere
+    count for everybody do, since one is enough to make a product look freshly sold.
 
     Parameters
     ----------
     baskets, products
         Rows of ``features.ftr_baskets`` and ``features.ftr_products``, the latter ordered by product.
-
-    Attributes
-    ----------
-    by_popularity
-        For each morning that was asked about the codes of all products, those in the most baskets first.
     """
 
     def __init__(self, baskets: pl.DataFrame, products: pl.DataFrame) -> None:
@@ -64,31 +63,26 @@ class Signals:
         known = np.flatnonzero((category != "").to_numpy())
         shape = (len(names), int(number.max(initial=0)) + 1)
         self._shelf = sparse.csr_matrix((np.ones(len(known)), (known, number[known])), shape)
-        self.by_popularity: dict[date, Ints] = {}
-        self._found: dict[tuple[str, date], tuple[Ints, Columns]] = {}
 
-    def of(self, customers: Sequence[str], morning: date) -> list[tuple[Ints, Columns]]:
-        """Return for each customer the codes of the candidates, ascending, and their (candidates, columns)."""
-        missing = [one for one in customers if (one, morning) not in self._found]
-        if missing:
-            state = _Morning(self, morning)
-            self.by_popularity[morning] = np.argsort(-state.popularity, kind="stable")
-            step = max(1, BLOCK_CELLS // max(self._held.shape[1], 1))
-            for start in range(0, len(missing), step):
-                block = missing[start : start + step]
-                who = positions(pl.Series(block, dtype=pl.String), self._customers)
-                for one, columns in zip(block, state.candidates(who), strict=True):
-                    self._found[one, morning] = columns
-        return [self._found[one, morning] for one in customers]
+    def at(self, morning: date) -> "Morning":
+        """Return what the baskets before a morning say."""
+        return Morning(self, morning)
 
 
-class _Morning:
-    """All that is counted once a morning."""
+class Morning:
+    """All that is counted once a morning.
+
+    Attributes
+    ----------
+    by_popularity
+        The codes of all products, those in the most baskets first.
+    """
 
     def __init__(self, shop: Signals, morning: date) -> None:
         n = int(np.searchsorted(shop._day, (morning - date(1970, 1, 1)).days))
-        self._held, owner = shop._held[:n], shop._owner[:n]
-        self._shelf, self._customers = shop._shelf, len(shop._customers)
+        before, self._held, owner = shop._baskets[:n], shop._held[:n], shop._owner[:n]
+        self._shelf, self._names = shop._shelf, shop._customers
+        self._customers = len(self._names)
         self._age = float((morning - date(1970, 1, 1)).days) - shop._day[:n].astype(float)
         self._known = np.flatnonzero(owner >= 0)
         self._owner = owner[self._known]
@@ -102,26 +96,37 @@ class _Morning:
         self._shares = [self._share(weight) for weight in weights]
         self._last = self._summed((self._newer == 0).astype(float))
         self._bought = self._summed(np.ones(len(age)))
-        self._taste = self._summed(self._group_weights())
-        self._crowd(shop._baskets[:n])
+        weight = basket_weights(self._newer, self._total[self._owner], KNN)
+        self._taste = self._summed(weight)
+        self._voting = self._summed(np.where(before["is_giant"].to_numpy()[self._known], 0.0, weight))
+        self._is_bounded = self._names.is_in(influence(before)["customer_id"].implode()).to_numpy()
+        self._crowd(before, owner)
 
-    def _crowd(self, before: pl.DataFrame) -> None:
+    def _crowd(self, before: pl.DataFrame, owner: Ints) -> None:
         """Count what everybody bought, in baskets that count for everybody."""
-        rows = counted(before.filter(~pl.col("is_giant")))["place"].to_numpy().astype(np.int64)
+        rows = ordinary(before)["place"].to_numpy().astype(np.int64)
         held, age = self._held[rows], self._age[rows]
         baskets = np.asarray(held.sum(axis=0)).ravel()
         self._all = held @ sparse.diags_array(1 / np.sqrt(np.maximum(baskets, 1)))
         self._sold = sparse.diags_array((baskets > 0).astype(float))
-        self.is_sold = np.asarray(self._held.sum(axis=0)).ravel() > 0
+        self._is_sold = np.asarray(self._held.sum(axis=0)).ravel() > 0
         recent = [(age <= window).astype(float) for window in WINDOWS]
-        self.popularity = baskets
-        self._popular = [np.log((held.T @ one + 0.1) / (one.sum() + 1)) for one in recent]
-        buyers = np.asarray((self._bought > 0).sum(axis=0)).ravel()
-        self._again = np.log((np.asarray(self._bought.sum(axis=0)).ravel() + 1) / (buyers + 1))
+        self.by_popularity = np.argsort(-baskets, kind="stable")
+        ever, month, week = (np.log((held.T @ one + 0.1) / (one.sum() + 1)) for one in recent)
+        known = np.flatnonzero(owner[rows] >= 0)
+        at = (owner[rows][known], known)
+        bought = sparse.csr_matrix((np.ones(len(known)), at), (self._customers, len(rows))) @ held
+        buyers = np.asarray((bought > 0).sum(axis=0)).ravel()
+        again = np.log((np.asarray(bought.sum(axis=0)).ravel() + 1) / (buyers + 1))
         since = np.full(held.shape[1], NEVER_DAYS)
         entries = held.tocoo()
         np.minimum.at(since, entries.col, age[entries.row])
-        self._since = np.log1p(since)
+        self._of_all = {
+            "popularity": ever, "popularity_28_days": month, "popularity_7_days": week, "trend": month - ever,
+            "bought_again_ratio": again, "days_since_sold": np.log1p(since),
+        }  # fmt: skip
+        best = [np.argsort(-self._of_all[name], kind="stable")[:most] for name, most in PROPOSED_TO_ALL.items()]
+        self._proposed = np.unique(np.concatenate(best))
 
     def _summed(self, weights: Floats) -> sparse.csr_matrix:
         shape = (self._customers, self._held.shape[0])
@@ -131,39 +136,22 @@ class _Morning:
         total = np.bincount(self._owner, weights, minlength=self._customers)
         return self._summed(weights / np.maximum(total[self._owner], 1e-300))
 
-    def _group_weights(self) -> Floats:
-        """Return what each basket counts in its customer's vector; see :class:`ml.preference.neighbours.TifuKnn`."""
-        baskets = self._total[self._owner]
-        size = -(-baskets // KNN.groups)
-        group, step = self._newer // size, self._newer % size
-        in_group = np.minimum(size, baskets - group * size).clip(min=1)
-        weight: Floats = KNN.basket_decay**step / in_group * KNN.group_decay**group / -(-baskets // size)
-        return weight
-
     def _cosine(self, taste: sparse.csr_matrix) -> Floats:
         """Return the summed cosine of baskets with a taste, without the likeness of a product with itself."""
         near = taste @ self._all.T @ self._all - taste @ self._sold
         return np.maximum(near.toarray(), 0.0)
 
-    def _votes(self, who: Ints, mine: sparse.csr_matrix) -> Floats:
-        """Return the mean vector of the customers most like each."""
-        length = np.asarray(self._taste.multiply(self._taste).sum(axis=1)).ravel()
-        length[self._total == 0] = np.inf
-        apart = length[None, :] - 2 * (mine @ self._taste.T).toarray()
-        seen = np.flatnonzero(who >= 0)
-        apart[seen, who[seen]] = np.inf
-        k = min(KNN.neighbours, int((self._total > 0).sum()) - 1)
-        if k < 1:
-            return np.zeros((len(who), self._held.shape[1]))
-        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
-        picked = (np.full(near.size, 1 / k), (np.repeat(np.arange(len(who)), k), near.ravel()))
-        votes: Floats = (sparse.csr_matrix(picked, apart.shape) @ self._taste).toarray()
-        return votes
+    def of(self, customers: Sequence[str]) -> Iterator[tuple[Ints, Columns]]:
+        """Yield for each customer the codes of the candidates, ascending, and their (candidates, columns)."""
+        step = max(1, BLOCK_CELLS // max(self._held.shape[1], 1))
+        for start in range(0, len(customers), step):
+            yield from self._candidates(positions(pl.Series(customers[start : start + step]), self._names))
 
-    def candidates(self, who: Ints) -> list[tuple[Ints, Columns]]:
-        """Return codes and columns of the candidates of customers by number, -1 for one never seen."""
-        own, last, bought, mine = (_rows(m, who) for m in (self._shares[0], self._last, self._bought, self._taste))
-        votes, size = self._votes(who, mine), np.maximum(np.asarray(last.sum(axis=1)).reshape(-1, 1), 1)
+    def _candidates(self, who: Ints) -> Iterator[tuple[Ints, Columns]]:
+        """Yield the same of customers by number, -1 for one never seen."""
+        own, last, bought, mine = (rows_of(m, who) for m in (self._shares[0], self._last, self._bought, self._taste))
+        votes = (nearest_others(self._voting, mine, who, self._is_bounded, KNN.neighbours) @ self._voting).toarray()
+        size = np.maximum(np.asarray(last.sum(axis=1)).reshape(-1, 1), 1)
         dense: dict[str, Floats] = {
             "share": own.toarray(), "in_last": last.toarray(), "baskets": np.log1p(bought.toarray()),
             "cosine": np.log1p(10 * self._cosine(own)),
@@ -174,29 +162,19 @@ class _Morning:
             "category_share": (own @ self._shelf @ self._shelf.T).toarray(),
         }  # fmt: skip
         names = [name for name in COLUMNS if name.startswith("share_")]
-        dense |= {name: _rows(m, who).toarray() for name, m in zip(names, self._shares[1:], strict=True)}
-        ever, month, week = self._popular
-        everybody = {
-            "popularity": ever, "popularity_28_days": month, "popularity_7_days": week, "trend": month - ever,
-            "bought_again_ratio": self._again, "days_since_sold": self._since,
-        }  # fmt: skip
+        dense |= {name: rows_of(m, who).toarray() for name, m in zip(names, self._shares[1:], strict=True)}
         total = np.log1p(np.where(who >= 0, self._total[who] if self._customers else 0, 0))
-        found = []
         for row in range(len(who)):
-            proposed = [np.flatnonzero(dense["baskets"][row])]
-            for name, most in PROPOSED.items():
-                values = everybody[name] if name in everybody else dense[name][row]
-                proposed.append(np.argsort(-values, kind="stable")[:most])
-            codes = np.unique(np.concatenate(proposed))
-            codes = codes[self.is_sold[codes]]
+            liked = [np.argsort(-dense[name][row], kind="stable")[:most] for name, most in PROPOSED.items()]
+            codes = np.unique(np.concatenate([np.flatnonzero(dense["baskets"][row]), self._proposed, *liked]))
+            codes = codes[self._is_sold[codes]]
             columns = [
                 dense[name][row, codes] if name in dense
-                else everybody[name][codes] if name in everybody
+                else self._of_all[name][codes] if name in self._of_all
                 else np.full(len(codes), total[row])
                 for name in COLUMNS
             ]  # fmt: skip
-            found.append((codes, np.stack(columns, axis=1).astype(np.float32)))
-        return found
+            yield codes, np.stack(columns, axis=1).astype(np.float32)
 
     def _days_since(self, who: Ints) -> Floats:
         """Return the (customers, products) days since the customer last bought each product."""
@@ -208,10 +186,3 @@ class _Morning:
         entries = self._held[asked].tocoo()
         np.minimum.at(since, (rows[rows >= 0][entries.row], entries.col), self._age[asked][entries.row])
         return since
-
-
-def _rows(matrix: sparse.csr_matrix, rows: Ints) -> sparse.csr_matrix:
-    """Return rows of a matrix, empty ones for -1."""
-    kept = np.flatnonzero(rows >= 0)
-    picked = sparse.csr_matrix((np.ones(len(kept)), (kept, rows[kept])), (len(rows), matrix.shape[0]))
-    return picked @ matrix

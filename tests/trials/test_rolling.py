@@ -29,7 +29,7 @@ def test_the_signals_of_a_morning_are_worked_by_hand() -> None:
     baskets, products = frames(
         [("u", 0, "ab"), ("u", 10, "a"), ("v", 9, "ac"), (None, 9, "ab"), ("u", 20, "d")], "abcde"
     )
-    ((codes, columns),) = Signals(baskets, products).of(["u"], FIRST + timedelta(days=20))
+    ((codes, columns),) = Signals(baskets, products).at(FIRST + timedelta(days=20)).of(["u"])
     at = {name: columns[:, COLUMNS.index(name)] for name in COLUMNS}
     assert codes.tolist() == [0, 1, 2], "nobody had bought d and e"
     assert at["share"] == pytest.approx([1, 1 / 2, 0])
@@ -94,9 +94,41 @@ def test_a_product_nobody_bought_comes_last() -> None:
     assert rolling.KIND == "rolling_trees" and set(found.filter(place=21)["product_id"]) == {"~"}
 
 
-def test_a_customer_beyond_all_others_counts_less_for_everybody() -> None:
-    many: list[tuple[str | None, int, str]] = [("bot", day, "b") for day in range(400)]
-    baskets, products = frames([*many, *((f"c{k}", k, "a") for k in range(60))], "abc")
-    ((_, columns),) = Signals(baskets, products).of(["c1"], FIRST + timedelta(days=500))
-    a, b = columns[:, COLUMNS.index("popularity")]
-    assert b - a < np.log(100 / 60), "a hundredth of the bot's baskets at most"
+def with_noise(baskets: pl.DataFrame, baskets_of_bot: int) -> pl.DataFrame:
+    """Return the baskets, a bot's that hold one product from the second week on, and a giant one of a newcomer."""
+    day = pl.col("n") * 7 * 28 // baskets_of_bot + 14
+    bot = pl.DataFrame({"n": range(baskets_of_bot)}).select(
+        customer_id=pl.lit("bot"),
+        basket_on=pl.lit(FIRST) + pl.duration(days=day),
+        product_ids=pl.lit(["t"], pl.List(pl.String)),
+        basket_id=pl.format("z{}", "n"),
+        is_giant=pl.lit(False),
+    )
+    giant = bot.head(1).with_columns(
+        customer_id=pl.lit("giant"),
+        product_ids=pl.lit(list("abcdefghijkl"), pl.List(pl.String)),
+        basket_id=pl.lit("giant"),
+        is_giant=pl.lit(True),
+    )
+    return pl.concat([baskets, bot, giant])
+
+
+def test_a_bot_and_a_giant_basket_change_no_signal_of_others() -> None:
+    baskets, products = frames(habits(), "abcdefghijklmnopqrst")
+    day = FIRST + timedelta(days=200)
+    ((codes, alone),) = Signals(baskets, products).at(day).of(["c3"])
+    ((same, beside),) = Signals(with_noise(baskets, 400), products).at(day).of(["c3"])
+    assert codes.tolist() == same.tolist() and np.array_equal(alone, beside)
+
+
+def test_a_bot_and_a_giant_basket_change_no_ranking_of_others() -> None:
+    baskets, products = frames(habits(), "abcdefghijklmnopqrst")
+    targets = last_baskets(baskets, None)
+    alone = RollingTrees(baskets, products).ranking(targets, 0, 20)
+    assert RollingTrees(with_noise(baskets, 400), products).ranking(targets, 0, 20).equals(alone)
+
+
+def test_nobody_known_before_the_morning_has_only_what_all_buy() -> None:
+    baskets, products = frames([(None, 0, "ab"), (None, 1, "a")], "abc")
+    ((codes, columns),) = Signals(baskets, products).at(FIRST + timedelta(days=2)).of(["u"])
+    assert codes.tolist() == [0, 1] and not columns[:, COLUMNS.index("neighbours")].any()
