@@ -59,7 +59,7 @@ class PairPlan:
 
 def plan_pairs(champion: Version | None, as_of: date, settings: Settings) -> PairPlan:
     """Return who takes part today."""
-    params = CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
+    params = wanted_params(settings)
     if champion is None:
         return PairPlan(params, None, "first", 0, "")
     older = windows_older(champion, as_of, settings)
@@ -69,6 +69,11 @@ def plan_pairs(champion: Version | None, as_of: date, settings: Settings) -> Pai
         apart = f"the recipe of champion {champion.number} cannot be followed: {error}"
         return PairPlan(params, None, "challenger", older, apart)
     return PairPlan(params, theirs, "refresh" if theirs == params else "challenger", older, "")
+
+
+def wanted_params(settings: Settings) -> CooccurrenceParams:
+    """Return how the settings want pairs counted."""
+    return CooccurrenceParams(settings.association.shrinkage, settings.association.min_pair_baskets)
 
 
 def recipe_of(params: CooccurrenceParams) -> str:

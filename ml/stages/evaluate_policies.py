@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import Cooccurrence, fit_cooccurrence, load_cooccurrence
-from ml.contest.pair_plan import read_recipe
+from ml.contest.pair_plan import read_recipe, wanted_params
 from ml.errors import DataError
 from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
 from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
@@ -83,7 +83,7 @@ def run(settings: Settings, context: Context) -> Counts:
     shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets, through)
     targets = _targets(shop, through, context.as_of, settings)
     model = _like(tracking, warehouse, champions["preference"], shop, through, settings, context)
-    counts = _counts(tracking, champions["association"], shop, through)
+    counts = _counts(tracking, champions["association"], shop, through, settings)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
         is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True), is_asked=pl.lit(False)
     )
@@ -170,12 +170,19 @@ def _like(
     return kept_small(model, known, shop.products, learned, seed)
 
 
-def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date) -> Cooccurrence:
-    """Return the counts of the days before the held-out ones: the champion's, or its recipe followed anew."""
+def _counts(tracking: Tracking, champion: Version, shop: Shop, through: date, settings: Settings) -> Cooccurrence:
+    """Return the counts of the days before the held-out ones: the champion's, or its recipe followed anew.
+
+    Where that cannot be followed, which the gate of the pairs puts up with too, pairs are counted as the settings say.
+    """
     if champion.data_cut_off <= through:
         loaded = tracking.load(champion)
         return load_cooccurrence({path.name: path.read_bytes() for path in loaded.folder.iterdir()})
-    params = read_recipe(champion.tags["recipe"])
+    try:
+        params = read_recipe(champion.tags["recipe"])
+    except (KeyError, DataError) as error:
+        params = wanted_params(settings)
+        log.warning("association %d: its recipe cannot be followed, counted as %s: %s", champion.number, params, error)
     return fit_cooccurrence(index_baskets(shop.baskets.filter(pl.col("basket_on") <= through)), params)
 
 

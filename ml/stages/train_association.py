@@ -65,6 +65,11 @@ class Job:
         """Return the draws of every bootstrap and the seed of every random choice."""
         return self.settings.optimizer.bootstrap_draws, self.context.params.seed
 
+    @property
+    def can_refresh_champion(self) -> bool:
+        """Return whether there is a champion's recipe to refresh, and the newest window could measure it."""
+        return self.plan.can_refresh_champion and CHAMPION in self.windows[-1].metrics
+
 
 def run(settings: Settings, context: Context) -> Counts:
     """Confirm the champion where it is not due; else compare, count everything up to the as-of date, register.
@@ -94,7 +99,7 @@ def run(settings: Settings, context: Context) -> Counts:
         with tracking.run(MODEL, f"{name} {context.as_of}", tags) as theirs:
             log_reading(theirs, job.datasets, newest, name, *job.chance)
     version, decision, evidence = _candidate(job, tracking, promotions)
-    if not decision.is_champion and job.plan.can_refresh_champion:
+    if not decision.is_champion and job.can_refresh_champion:
         version, decision, evidence = _refresh(job, tracking, promotions)
     tags = {**job.lineage, "role": "comparison", "model": "all", "verdict": decision.verdict}
     with tracking.run(MODEL, f"comparison {context.as_of}", tags) as all_of_them:
@@ -168,8 +173,7 @@ def _refresh(job: Job, tracking: Tracking, promotions: Promotions) -> Submitted:
 
 def _verdict(job: Job, entrant: str, kind: Kind, pairs: int, beside: PairRivalry | None) -> Verdict:
     newest = job.windows[-1]
-    recalls = newest.recalls[entrant if entrant in newest.recalls else OURS]
-    gains = {COMMISSIONED: paired_bootstrap(recalls, newest.recalls[COMMISSIONED], *job.chance)}
+    gains = {COMMISSIONED: paired_bootstrap(newest.recalls[entrant], newest.recalls[COMMISSIONED], *job.chance)}
     shown = {name: newest.metrics[name].get("completion_recall_10", 0.0) for name in ("population_lift", "cosine")}
     if kind == "first":
         return judge_first(gains, pairs, shown)
