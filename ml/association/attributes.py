@@ -1,5 +1,7 @@
 """What is known of a product besides its sales, as one sparse row: the attributes at the nodes of the graph."""
 
+import logging
+
 import numpy as np
 import polars as pl
 from scipy import sparse
@@ -9,6 +11,7 @@ from ml.association.sentences import sentence_vectors
 from ml.errors import DataError
 
 VECTOR_SUFFIX = "_vector"
+log = logging.getLogger(__name__)
 
 
 def node_attributes(products: pl.DataFrame, sentences: bool = False) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
@@ -16,7 +19,8 @@ def node_attributes(products: pl.DataFrame, sentences: bool = False) -> tuple[sp
 
     Category levels, brand, titles (as TF-IDF of words, or as sentence vectors where they are asked for) and every
     column named ``*_vector``, whatever it was made of: pictures, sounds, texts. Each kind has rows of length 1, or 0
-    where the product lacks it. Vectors are centred, as what all have in common tells nobody apart.
+    where the product lacks it. Vectors are centred, as what all have in common tells nobody apart. Those with another
+    number of entries than most of their column count as unknown, and the log says how many.
 
     Parameters
     ----------
@@ -31,7 +35,7 @@ def node_attributes(products: pl.DataFrame, sentences: bool = False) -> tuple[sp
     ConfigError
         When sentences are asked for and their model is not installed.
     DataError
-        When the vectors of a column differ in length, or hold what is no finite number.
+        When a vector holds what is no finite number.
     """
     titles = sparse.csr_matrix(sentence_vectors(products["title"])) if sentences else title_words(products["title"])
     kinds = {"title": titles, "category": category_levels(products["category_path"]), "brand": _brands(products)}
@@ -53,17 +57,26 @@ def _brands(products: pl.DataFrame) -> sparse.csr_matrix:
 
 
 def _vectors(column: pl.Series) -> sparse.csr_matrix:
-    given = column.drop_nulls()
-    lengths = given.list.len().unique().sort().to_list()
-    if len(lengths) > 1:
-        raise DataError(f"{column.name}: vectors of one length are needed, got lengths {lengths}")
-    if not lengths or not lengths[0]:
+    lengths = column.list.len().fill_null(0)
+    size = _usual(lengths)
+    if not size:
         return sparse.csr_matrix((len(column), 1))
-    rows = np.array(given.to_list(), np.float64)
-    if not np.isfinite(rows).all():
-        raise DataError(f"{column.name}: {int((~np.isfinite(rows)).any(axis=1).sum())} vectors hold no finite number")
-    rows -= rows.mean(axis=0)
+    is_usual = (lengths == size).to_numpy()
+    left_out = int((lengths > 0).sum()) - int(is_usual.sum())
+    if left_out:
+        log.warning("%s: %d vectors left out: most have %d numbers and these have not", column.name, left_out, size)
+    rows = column.filter(is_usual).explode().cast(pl.Float32).to_numpy().reshape(-1, size)
+    is_finite = np.isfinite(rows).all(axis=1)
+    if not is_finite.all():
+        raise DataError(f"{column.name}: {int((~is_finite).sum())} vectors hold no finite number")
+    rows = rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    whole = np.zeros((len(column), lengths[0]))
-    whole[column.is_not_null().to_numpy()] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    whole = np.zeros((len(column), size), np.float32)
+    whole[is_usual] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
     return sparse.csr_matrix(whole)
+
+
+def _usual(lengths: pl.Series) -> int:
+    """Return the length that most vectors have, the shorter of two as frequent; 0 where there is no vector."""
+    found = lengths.filter(lengths > 0).value_counts().sort("count", lengths.name, descending=[True, False])
+    return int(found[lengths.name][0]) if found.height else 0

@@ -114,10 +114,23 @@ def test_a_planted_vector_changes_what_is_known_of_a_product_without_sales() -> 
     assert with_a > 2 * with_b
 
 
-def test_vectors_of_two_lengths_or_without_a_number_are_refused() -> None:
+def test_vectors_of_another_length_than_most_are_unknown_and_the_log_says_how_many(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    usual: list[list[float] | None] = [[1.0, 2.0], [3.0, 1.0], [0.0, 5.0], None, []]
+    odd = [[1.0, 2.0, 3.0], [4.0]]
+    none: list[list[float] | None] = [None] * 5
+    rows, _ = node_attributes(catalogue(image_vector=[*usual, *odd, *none]))
+    assert (rows != node_attributes(catalogue(image_vector=[*usual, None, None, *none]))[0]).nnz == 0
+    assert caplog.messages == ["image_vector: 2 vectors left out: most have 2 numbers and these have not"]
+    tied, _ = node_attributes(
+        catalogue(image_vector=[[1.0, 2.0, 3.0], [4.0, 0, 0], *usual[:2], *none, None, None, None])
+    )
+    assert tied.shape[1] == 2 and tied[:2].nnz == 0
+
+
+def test_vectors_without_a_number_are_refused() -> None:
     ten: list[list[float] | None] = [None] * 10
-    with pytest.raises(DataError, match=r"image_vector: vectors of one length are needed, got lengths \[1, 2\]"):
-        node_attributes(catalogue(image_vector=[*ten, [1.0], [1.0, 2.0]]))
     with pytest.raises(DataError, match="image_vector: 1 vectors hold no finite number"):
         node_attributes(catalogue(image_vector=[*ten, [1.0], [float("nan")]]))
 
