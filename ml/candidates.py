@@ -48,6 +48,8 @@ class CandidateParams:
         Most popular unbought products of the customer's main categories. Default 3 x 10.
     new, window_days
         Products launched, or first sold, within so many days, which is what counts as recent. Default 20 and 28.
+    evident_baskets
+        New products in fewer baskets have half of ``new`` to themselves: popularity cannot propose them. Default 50.
     neighbours, min_pair_baskets
         Products kept for each product in the co-purchase scores, and the evidence a pair needs. Default 100 and 3.
     decay_days
@@ -65,6 +67,7 @@ class CandidateParams:
     per_category: int = 10
     new: int = 20
     window_days: int = 28
+    evident_baskets: int = 50
     neighbours: int = 100
     min_pair_baskets: int = 3
     decay_days: float = 180.0
@@ -151,9 +154,8 @@ def _propose_at(
     asked: pl.DataFrame | None,
     whole: bool,
 ) -> Iterator[pl.DataFrame]:
-    before = lines.filter(pl.col("basket_on") < cut).with_columns(
-        age=(pl.lit(cut) - pl.col("basket_on")).dt.total_days()
-    )
+    age = (pl.lit(cut) - pl.col("basket_on")).dt.total_days()
+    before = lines.filter(pl.col("basket_on") < cut).with_columns(age=age)
     ordinary = before.filter(~pl.col("is_giant")).unique("basket", keep="first", maintain_order=True)
     everybody = before.join(counted(ordinary), on="basket", how="semi", maintain_order="left")
     order, sold = _by_popularity(everybody, catalogue.height, params.window_days)
@@ -221,7 +223,10 @@ def _newcomers(cut: date, before: pl.DataFrame, catalogue: pl.DataFrame, order: 
     first[ages["product"].to_numpy()] = ages["age"].to_numpy()
     since = catalogue.select(days=(pl.lit(cut) - pl.col("launched_on")).dt.total_days())["days"]
     age = np.where(since.is_null().to_numpy(), first, since.fill_null(0).to_numpy())
-    return order[((age > 0) & (age <= params.window_days))[order]][: params.new]
+    new = order[((age > 0) & (age <= params.window_days))[order]]
+    held = np.bincount(before["product"].to_numpy(), minlength=catalogue.height)
+    reserved = new[held[new] < params.evident_baskets][: params.new // 2]
+    return np.concatenate([reserved, new[~np.isin(new, reserved)][: params.new - reserved.size]])
 
 
 def _neighbours(before: pl.DataFrame, n_products: int, params: CandidateParams) -> sparse.csr_matrix:
@@ -250,8 +255,7 @@ def _tastes(
         weight=(-pl.col("age") / decay_days).exp(), is_last=pl.col("age") == pl.col("age").min().over("customer")
     )
     weights = own.group_by("customer", "basket").agg(pl.col("weight").first()).sort("customer", "basket")
-    total = np.zeros(len(customers))
-    np.add.at(total, weights["customer"].to_numpy(), weights["weight"].to_numpy())
+    total = np.bincount(weights["customer"].to_numpy(), weights["weight"].to_numpy(), len(customers))
     at = (own["customer"].to_numpy(), own["product"].to_numpy())
     shape = (len(customers), n_products)
     share = (own["weight"].to_numpy() / total[at[0]]).astype(np.float32)
@@ -285,16 +289,12 @@ def _mark_shelves(
 ) -> None:
     if not (wanted and len(shelf)):
         return
-    member = sparse.csr_matrix(
-        (np.ones(category_of.size, np.float32), (np.arange(category_of.size), category_of)),
-        (category_of.size, len(shelf)),
-    )
+    ones, products = np.ones(category_of.size, np.float32), np.arange(category_of.size)
+    member = sparse.csr_matrix((ones, (products, category_of)), (category_of.size, len(shelf)))
     liked = (taste @ member).toarray()
     main = np.argsort(-liked, axis=1, kind="stable")[:, :wanted]
-    proposed = np.where(np.take_along_axis(liked, main, axis=1)[:, :, None] > 0, shelf[main], -1).reshape(
-        len(marks), -1
-    )
-    rows = np.repeat(np.arange(len(marks)), proposed.shape[1])
-    columns = proposed.ravel()
+    is_liked = np.take_along_axis(liked, main, axis=1)[:, :, None] > 0
+    proposed = np.where(is_liked, shelf[main], -1).reshape(len(marks), -1)
+    rows, columns = np.repeat(np.arange(len(marks)), proposed.shape[1]), proposed.ravel()
     chosen = (columns >= 0) & ((marks[rows, columns] & BOUGHT) == 0)
     marks[rows[chosen], columns[chosen]] |= CATEGORY

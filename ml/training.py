@@ -159,7 +159,12 @@ def asked(shop: Shop, targets: pl.DataFrame, settings: Settings) -> pl.DataFrame
 def candidate_params(settings: Settings) -> CandidateParams:
     """Return how many candidates the settings want of each source, in training as in the day's run."""
     wanted = settings.candidates
-    return CandidateParams(popular=wanted.popular, co_purchased=wanted.co_purchased, new=wanted.new)
+    return CandidateParams(
+        popular=wanted.popular,
+        co_purchased=wanted.co_purchased,
+        new=wanted.new,
+        evident_baskets=settings.min_product_baskets,
+    )
 
 
 def targets_of(baskets: pl.DataFrame, cut: date, last: date, least: int, settings: Settings) -> pl.DataFrame:

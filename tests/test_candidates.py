@@ -1,5 +1,6 @@
 """Candidates: who proposes what, from the past only, enough for each customer."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -107,6 +108,26 @@ def test_best_sellers_of_the_main_category_and_launches_are_proposed() -> None:
     assert made["c"] == ["category"]
     assert made["e"] == ["new"]
     assert made["a"] == ["bought"]
+
+
+def test_launches_without_evidence_have_half_of_the_places_of_new_products_however_many_sell() -> None:
+    names = [f"p{number:02d}" for number in range(40)]
+    selling, unsold = names[:30], names[30:]
+    shop = pl.DataFrame({"product_id": names}).with_columns(
+        is_bundleable=True, category=pl.lit(None, pl.String), launched_on=pl.lit(DAY - timedelta(days=5))
+    )
+    rows = [basket("bob", 3, [name]) for number, name in enumerate(selling) for _ in range(40 - number)]
+    sold = pl.DataFrame(rows).with_columns(customer_id=pl.lit(None, pl.String))
+    few = CandidateParams(popular=1, co_purchased=0, categories=0, new=8, evident_baskets=5)
+
+    def new(shop: pl.DataFrame, params: CandidateParams) -> list[str]:
+        made = sources(propose(sold, shop, requests("ann"), params), "ann")
+        return [product for product, names in made.items() if "new" in names]
+
+    assert new(shop, few) == [*selling[:4], *unsold[:4]]
+    assert new(shop.filter(~pl.col("product_id").is_in(unsold[1:])), few) == [*selling[:7], unsold[0]]
+    assert new(shop.filter(pl.col("product_id").is_in(unsold)), few) == unsold[:8]
+    assert new(shop, replace(few, new=0)) == [] and new(shop, replace(few, new=1)) == [selling[0]]
 
 
 def test_a_launch_after_the_cut_is_not_known() -> None:
