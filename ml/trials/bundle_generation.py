@@ -55,7 +55,8 @@ def run(
     test, validation = of_part(sessions, "test"), of_part(sessions, "validation")
     methods = _Methods(files, products, cut)
     if model in POLICIES:
-        methods.policy = SessionPolicy(files, products, methods.known, model, cut, seed, settings, wishes or Wishes())
+        wanted = wishes or Wishes()
+        methods.policy = SessionPolicy(files, products, methods.known, sessions, model, cut, seed, settings, wanted)
     found: dict[str, float] = {}
     thresholds: dict[str, float] = dict.fromkeys((*CLUSTERED, *POLICIES), USUAL_THRESHOLD)
     if validation:

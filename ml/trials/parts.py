@@ -11,12 +11,13 @@ from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import CooccurrenceParams, fit_cooccurrence
 from ml.association.readings import Other, other_readings
 from ml.association.symmetric import SymmetricPairs
-from ml.candidates import whole_catalogue
+from ml.candidates import propose
 from ml.optimizer.rules import UNKNOWN_MARGIN
 from ml.preference.ranker import Ranker
 from ml.settings import Settings
 from ml.trials.arguments import ASSOCIATIONS
 from ml.trials.next_basket import fitted
+from ml.trials.ranking import BLOCK_ROWS
 from ml.trials.shop import Files
 
 Reals = NDArray[np.float64]
@@ -24,6 +25,8 @@ Ints = NDArray[np.int64]
 COUNTED = ASSOCIATIONS[:4]
 SEED = 0
 """Of the graph."""
+PROPOSED = 300
+"""About as many candidates as a ranker looks at for a customer, beside those asked for."""
 
 
 class Preferences:
@@ -45,12 +48,29 @@ class Preferences:
 
     def of(self, customers: pl.Series, names: pl.Series) -> Reals:
         """Return the (customers, names) probabilities that the next basket holds each product."""
-        requests = customers.alias("customer_id").to_frame().with_columns(cut=pl.lit(self._cut))
-        grid = requests.join(names.alias("product_id").to_frame(), how="cross", maintain_order="left_right")
+        asked = customers.alias("customer_id").to_frame()
+        grid = asked.join(names.alias("product_id").to_frame(), how="cross", maintain_order="left_right")
+        return self.each(grid).reshape(len(customers), len(names))
+
+    def each(self, asked: pl.DataFrame) -> Reals:
+        """Return the probability of each row of ``customer_id``, ``product_id``, in which customers stand together."""
+        if asked.is_empty():
+            return np.empty(0)
+        number = asked["customer_id"].rle_id()
+        # Counts of neighbours are dense in the catalogue, but a cell of theirs is far smaller than a ranker's row.
+        beside = PROPOSED if isinstance(self._model, Ranker) else self._products.height // 10
+        names = asked.height // (int(number[-1]) + 1)
+        step = max(1, BLOCK_ROWS // (names + beside + 1))
+        blocks = asked.group_by(number // step, maintain_order=True)
+        return np.concatenate([self._scored(block) for _, block in blocks])
+
+    def _scored(self, asked: pl.DataFrame) -> Reals:
+        grid = asked.select("customer_id", "product_id", cut=pl.lit(self._cut))
         if isinstance(self._model, Ranker):
-            whole = whole_catalogue(self._before, self._products, requests)
-            grid = grid.join(whole, on=["customer_id", "cut", "product_id"], how="left", maintain_order="left")
-        return self._model.score(self._before, self._products, grid).reshape(len(customers), len(names))
+            requests = grid.select("customer_id", "cut").drop_nulls().unique(maintain_order=True)
+            found = propose(self._before, self._products, requests, asked=grid)
+            grid = grid.join(found, on=["customer_id", "cut", "product_id"], how="left", maintain_order="left")
+        return self._model.score(self._before, self._products, grid)
 
 
 class Associations:

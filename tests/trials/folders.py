@@ -31,6 +31,18 @@ def write_orders(folder: Path, orders: Sequence[tuple[str | None, str | None, st
     write(folder, "order_items", "order_id,product_id", lines)
 
 
+def write_habits(folder: Path) -> str:
+    """Write a shop where customer k buys product k each week, and others in turn; return the products' names."""
+    names = "abcdefghijklmnopqrst"
+    orders = [
+        (f"c{k}", f"2020-{month:02d}-{day:02d}", names[k] + names[(k * 7 + month * 3 + day) % 20])
+        for month in range(1, 7) for day in (3, 10, 17, 24) for k in range(12)
+    ]  # fmt: skip
+    write_catalogue(folder, names)
+    write_orders(folder, [(who, on, "".join(sorted(set(held)))) for who, on, held in orders])
+    return names
+
+
 def read(folder: Path) -> Files:
     """Return the folder's tables under the usual limit."""
     return read_files(folder, SETTINGS.source.quarantine_limit_share)

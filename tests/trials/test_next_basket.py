@@ -10,7 +10,7 @@ from ml.errors import DataError
 from ml.preference.load import DEEP
 from ml.trials.next_basket import MODELS, compare, run
 from ml.trials.outcome import Wishes
-from tests.trials.folders import SETTINGS, read, write_catalogue, write_orders
+from tests.trials.folders import SETTINGS, read, write_catalogue, write_habits, write_orders
 
 ORDERS = [
     ("x", "2020-01-01", "ab"),
@@ -91,18 +91,6 @@ def test_the_best_model_is_chosen_on_what_lies_before_the_cut(tmp_path: Path) ->
     found = run(read(tmp_path), date(2020, 1, 9), "best", 0, SETTINGS)
     assert found.model != "popularity"
     assert found.validation["personal_frequency"] == 1.0 > found.validation["popularity"]
-
-
-def write_habits(folder: Path) -> str:
-    """Write a shop where customer k buys product k each week, and others in turn; return the products' names."""
-    names = "abcdefghijklmnopqrst"
-    orders = [
-        (f"c{k}", f"2020-{month:02d}-{day:02d}", names[k] + names[(k * 7 + month * 3 + day) % 20])
-        for month in range(1, 7) for day in (3, 10, 17, 24) for k in range(12)
-    ]  # fmt: skip
-    write_catalogue(folder, names)
-    write_orders(folder, [(who, on, "".join(sorted(set(held)))) for who, on, held in orders])
-    return names
 
 
 @pytest.mark.parametrize("model", sorted(DEEP))
