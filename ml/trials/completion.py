@@ -144,7 +144,9 @@ class Case:
             past, later = _parted(baskets, cut if files.is_timed else None, seed, files.is_timed)
             questions = hide_one(later, names, most, seed, None)
         if not questions:
-            raise DataError("completion: nobody to judge: no basket with two or more products, and no partial basket")
+            raise DataError(
+                "completion: nobody to judge: no basket with two or more products to hide one, and no partial_baskets"
+            )
         if is_choice_wanted and not asked:
             known, newest = _parted(past, None, seed + 1, files.is_timed)
             asked = hide_one(newest, names, MOST, seed + 1, alternatives)

@@ -185,6 +185,11 @@ def test_no_basket_of_two_products_is_nobody_to_judge(tmp_path: Path) -> None:
     write_orders(tmp_path, [("x", "2020-01-01", "ab"), ("x", "2020-02-01", "a")])
     with pytest.raises(DataError, match="nobody to judge: no basket with two or more products"):
         run(read(tmp_path), CUT, "cosine", 0, SETTINGS)
+    with pytest.raises(DataError, match="nobody to judge"):
+        run(read(tmp_path), date(2020, 2, 2), "cosine", 0, SETTINGS)
+    write(tmp_path, "partial_baskets", "basket_id,product_id", ["k,a"])
+    assert run(read(tmp_path), date(2020, 2, 2), "cosine", 0, SETTINGS).predictions["product_id"].to_list() == ["b"]
+    (tmp_path / "partial_baskets.csv").unlink()
     with pytest.raises(DataError, match="completion without orders: needs table given_bundles"):
         (tmp_path / "orders.csv").unlink()
         (tmp_path / "order_items.csv").unlink()
