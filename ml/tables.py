@@ -125,6 +125,8 @@ PRODUCTS = _features(
     "promotion_starts_on promotion_ends_on promotion_sizes reviewed_on review_counts review_stars "
     "image_vector text_vector audio_vector",
 )
+PRODUCT_FACTS = tuple(name for name, kind in PRODUCTS.columns.items() if kind != VECTOR)
+"""All but the vectors, which are most of the bytes and read by the training of the association alone."""
 CUSTOMERS = _features(
     "ftr_customers",
     ("customer_id",),

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from ml.errors import ColumnError
-from ml.tables import BUNDLES, CATALOGUE_GAPS, WHY_NOT, Table
+from ml.sources.contract import VECTORS
+from ml.tables import BUNDLES, CATALOGUE_GAPS, PRODUCT_FACTS, PRODUCTS, WHY_NOT, Table
 
 
 def frame(**changed: object) -> pl.DataFrame:
@@ -51,3 +52,8 @@ def test_an_answer_about_products_that_no_bundle_can_hold_conforms() -> None:
     conformed = WHY_NOT.conform(pl.DataFrame([{**row, **answer, **unknown}]))
     assert conformed.schema == pl.Schema(dict(WHY_NOT.columns))
     assert conformed["binding"].to_list() == [[]]
+
+
+def test_the_facts_of_products_are_all_columns_but_the_vectors_of_the_contract() -> None:
+    assert set(PRODUCTS.columns) - set(PRODUCT_FACTS) == set(VECTORS)
+    assert {"promotion_sizes", "review_stars", "promotion_starts_on", "as_of"} <= set(PRODUCT_FACTS)

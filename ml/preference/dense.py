@@ -113,11 +113,11 @@ class DenseNetwork:
     def score(self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame) -> Probabilities:
         """Return P of each candidate; see :class:`ml.preference.contract.PreferenceModel`."""
         check_fitted(bool(self._arrays), self.kind)
-        inputs = _squeezed(features_of(History.of(baskets, products), candidates))
+        inputs = features_of(History.of(baskets, products), candidates)
         of = self._arrays
         scores = np.empty(len(inputs))
         for start in range(0, len(inputs), 100_000):  # the hidden layer of a block stays near 100 MB
-            block = np.nan_to_num((inputs[start : start + 100_000] - of["centre"]) / of["scale"])
+            block = np.nan_to_num((_squeezed(inputs[start : start + 100_000]) - of["centre"]) / of["scale"])
             log_odds = np.maximum(block @ of["w1"] + of["b1"], 0) @ of["w2"] + of["b2"][0]
             scores[start : start + 100_000] = 1 / (1 + np.exp(-np.clip(log_odds, -500, 500)))
         return scores

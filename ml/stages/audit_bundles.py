@@ -8,7 +8,7 @@ from ml.publishing.audit import CandidateRun, Check, business_rules
 from ml.publishing.lease import open_run
 from ml.publishing.publish import record
 from ml.settings import Settings
-from ml.tables import BUNDLE_ITEMS, BUNDLES, CANDIDATES, PRODUCTS
+from ml.tables import BUNDLE_ITEMS, BUNDLES, CANDIDATES, PRODUCT_FACTS, PRODUCTS
 from ml.transform import audit
 from ml.warehouse import Warehouse
 
@@ -30,7 +30,7 @@ def run(settings: Settings, context: Context) -> Counts:
         bundles=warehouse.read(BUNDLES, of_run),
         items=warehouse.read(BUNDLE_ITEMS, of_run),
         candidates=warehouse.read(CANDIDATES, of_run, ["customer_id", "product_id", "preference"]),
-        products=Warehouse(settings, "ml").read(PRODUCTS, {"as_of": context.as_of}),
+        products=Warehouse(settings, "ml").read(PRODUCTS, {"as_of": context.as_of}, PRODUCT_FACTS),
     )
     checks = business_rules(candidate_run, context.params)
     checks += [Check(test.name, test.failures, test.detail) for test in audit(settings, context.as_of, lease.run_id)]

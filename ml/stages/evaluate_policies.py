@@ -31,7 +31,7 @@ from ml.preference.load import load_model
 from ml.preference.recipe import Recipe
 from ml.publishing.lease import open_run
 from ml.settings import Settings
-from ml.tables import BASKETS, POLICY_METRICS, PRODUCTS
+from ml.tables import BASKETS, POLICY_METRICS, PRODUCT_FACTS, PRODUCTS
 from ml.tracking import Tracking
 from ml.training import Shop, asked, examples, kept_small, scored, told
 from ml.versions import Version
@@ -80,7 +80,8 @@ def run(settings: Settings, context: Context) -> Counts:
 
     day = {"as_of": context.as_of}
     through = context.as_of - timedelta(days=settings.preference.holdout_days)
-    shop = Shop.of(warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day), settings.min_product_baskets, through)
+    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
+    shop = Shop.of(baskets, products, settings.min_product_baskets, through)
     targets = _targets(shop, through, context.as_of, settings)
     model = _like(tracking, warehouse, champions["preference"], shop, through, settings, context)
     counts = _counts(tracking, champions["association"], shop, through, settings)

@@ -8,7 +8,7 @@ from ml.publishing.published import NO_RUN, published_run
 from ml.scenarios.desk import desk_of, slates_of
 from ml.scenarios.explained import Shown, answer
 from ml.settings import Settings
-from ml.tables import ASSOCIATIONS, BUNDLE_ITEMS, BUNDLES, PRODUCTS, SHADOW_PRICES
+from ml.tables import ASSOCIATIONS, BUNDLE_ITEMS, BUNDLES, PRODUCT_FACTS, PRODUCTS, SHADOW_PRICES
 from ml.training import with_evidence
 from ml.warehouse import Warehouse
 
@@ -34,7 +34,7 @@ def run(settings: Settings, context: Context) -> Counts:
         raise DataError(f"nothing is published for scenario {context.params.scenario} yet; run the chain first")
     ((as_of, noted),) = warehouse.read_view("ops.runs", {"run_id": run_id}, ["as_of", "params"]).iter_rows()
     params = RunParams.recorded(json.loads(noted))
-    products = warehouse.read(PRODUCTS, {"as_of": as_of})
+    products = warehouse.read(PRODUCTS, {"as_of": as_of}, PRODUCT_FACTS)
     if products.is_empty():
         raise DataError(f"the features of {as_of} are gone; build_features for that day brings them back")
     products = with_evidence(products, as_of, settings)

@@ -20,6 +20,7 @@ from ml.tables import (
     GIVEN_BUNDLE_RANKS,
     GIVEN_BUNDLES,
     GIVEN_CANDIDATES,
+    PRODUCT_FACTS,
     PRODUCTS,
 )
 from ml.training import with_evidence
@@ -35,7 +36,7 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse = Warehouse(settings, "ml")
     lease = open_run(settings, context)
     of_run, day = {"run_id": lease.run_id}, {"as_of": context.as_of}
-    products = warehouse.read(PRODUCTS, day)
+    products = warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
     products = with_evidence(products, context.as_of, settings)
     pairs = warehouse.read(ASSOCIATIONS, of_run).drop("run_id")
     desk = desk_of(settings, context.params, products, pairs)

@@ -36,6 +36,7 @@ from ml.tables import (
     CATALOGUE_GAPS,
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
+    PRODUCT_FACTS,
     PRODUCTS,
     SHADOW_PRICES,
 )
@@ -54,7 +55,7 @@ def run(settings: Settings, context: Context) -> Counts:
     """
     warehouse = Warehouse(settings, "ml")
     lease = open_run(settings, context)
-    products = warehouse.read(PRODUCTS, {"as_of": context.as_of})
+    products = warehouse.read(PRODUCTS, {"as_of": context.as_of}, PRODUCT_FACTS)
     products = with_evidence(products, context.as_of, settings)
     customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
     pairs = warehouse.read(ASSOCIATIONS, {"run_id": lease.run_id}).drop("run_id")

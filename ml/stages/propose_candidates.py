@@ -27,7 +27,16 @@ from ml.publishing.published import published_bundles
 from ml.scenarios.given import beside, given_products, without_given
 from ml.scenarios.live import Live
 from ml.settings import Settings
-from ml.tables import ASSOCIATIONS, BASKETS, CANDIDATES, CUSTOMERS, GIVEN_BUNDLES, GIVEN_CANDIDATES, PRODUCTS
+from ml.tables import (
+    ASSOCIATIONS,
+    BASKETS,
+    CANDIDATES,
+    CUSTOMERS,
+    GIVEN_BUNDLES,
+    GIVEN_CANDIDATES,
+    PRODUCT_FACTS,
+    PRODUCTS,
+)
 from ml.tracking import Tracking
 from ml.training import Shop, candidate_params, newcomers, told
 from ml.warehouse import Warehouse
@@ -51,7 +60,7 @@ def run(settings: Settings, context: Context) -> Counts:
     customers = warehouse.read(CUSTOMERS, day, ["customer_id"])["customer_id"]
     if customers.is_empty():
         raise DataError(f"no features for {context.as_of}: run build_features for that day first")
-    known = warehouse.read(PRODUCTS, day)
+    known = warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
     new = newcomers(known, context.as_of, settings)
     shop = Shop.of(warehouse.read(BASKETS, day), known, settings.min_product_baskets, new=new)
     baskets, products = shop.baskets, shop.products

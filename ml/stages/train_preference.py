@@ -20,7 +20,7 @@ from ml.preference.contract import PreferenceModel
 from ml.preference.recipe import Recipe, followed
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
-from ml.tables import BASKETS, EVENTS, PRODUCTS
+from ml.tables import BASKETS, EVENTS, PRODUCT_FACTS, PRODUCTS
 from ml.tracking import Run, Tracking
 from ml.training import Shop, examples
 from ml.versions import Version
@@ -94,14 +94,15 @@ def run(settings: Settings, context: Context) -> Counts:
 
 def _job(settings: Settings, context: Context, champion: Version | None) -> Job:
     warehouse, as_of, seed = Warehouse(settings, "ml"), context.as_of, context.params.seed
-    baskets, products = (warehouse.read(table, {"as_of": as_of}) for table in (BASKETS, PRODUCTS))
+    day = {"as_of": as_of}
+    baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
     datasets = tuple(
         Dataset.of(table.qualified, frame, as_of) for table, frame in ((BASKETS, baskets), (PRODUCTS, products))
     )
     plan = plan_contest(champion, as_of, settings)
     events = None
     if plan.listens:
-        events = warehouse.read(EVENTS, {"as_of": as_of})
+        events = warehouse.read(EVENTS, day)
         datasets = (*datasets, Dataset.of(EVENTS.qualified, events, as_of))
     contest = hold_contest(baskets, products, as_of, plan.entrants, settings, seed, events)
     whole = Shop.of(baskets, products, settings.min_product_baskets)
