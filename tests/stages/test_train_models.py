@@ -28,7 +28,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def evaluated(shop: Settings, trained: dict[str, Counts]) -> Counts:
-    return ml.stages.evaluate_policies.run(shop, CONTEXT)
+    # Anew, as other tests of the shop may have had policies compared by models of their own.
+    return ml.stages.evaluate_policies.run(shop, Context(AS_OF, CONTEXT.started_by, RunParams(retrain=True)))
 
 
 @pytest.fixture(scope="module")
