@@ -53,6 +53,27 @@ class RunParams:
     reserve_units: int = DECLARATION["reserve_units"]["default"]
     promise_quantile: float | None = DECLARATION["promise_quantile"]["default"]
     catalogue_bundles: int = DECLARATION["catalogue_bundles"]["default"]
+    discovery_share: float = DECLARATION["discovery_share"]["default"]
+    context_basket: tuple[str, ...] = tuple(DECLARATION["context_basket"]["default"])
+    assumed_cost_share: float | None = DECLARATION["assumed_cost_share"]["default"]
+    promotion_categories: tuple[str, ...] = tuple(DECLARATION["promotion_categories"]["default"])
+    promotion_starts_in_days: int = DECLARATION["promotion_starts_in_days"]["default"]
+    promotion_days: int = DECLARATION["promotion_days"]["default"]
+    promotion_budget_cents: int = DECLARATION["promotion_budget_cents"]["default"]
+    promotion_products: int = DECLARATION["promotion_products"]["default"]
+    promotion_audience: int = DECLARATION["promotion_audience"]["default"]
+    sale_bundles: int = DECLARATION["sale_bundles"]["default"]
+    sale_days: int = DECLARATION["sale_days"]["default"]
+    max_discount_share: float = DECLARATION["max_discount_share"]["default"]
+    min_margin_share: float = DECLARATION["min_margin_share"]["default"]
+    service_level: float = DECLARATION["service_level"]["default"]
+    review_days: int = DECLARATION["review_days"]["default"]
+    default_lead_days: int | None = DECLARATION["default_lead_days"]["default"]
+    slow_mover_days: int = DECLARATION["slow_mover_days"]["default"]
+    launch_partners: int = DECLARATION["launch_partners"]["default"]
+    launch_audience: int = DECLARATION["launch_audience"]["default"]
+    launch_impressions: int = DECLARATION["launch_impressions"]["default"]
+    alerts_per_day: int = DECLARATION["alerts_per_day"]["default"]
     seed: int = DECLARATION["seed"]["default"]
 
     def __post_init__(self) -> None:

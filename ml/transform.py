@@ -106,8 +106,8 @@ def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
     return known
 
 
-def audit(settings: Settings, as_of: date, run_id: int) -> list[AuditCheck]:
-    """Return the outcome of every audit test on the rows of ``run_id``, passed ones too.
+def audit(settings: Settings, as_of: date, run_id: int, scenario: str = "personal") -> list[AuditCheck]:
+    """Return the outcome of every audit test of a scenario on the rows of ``run_id``, passed ones too.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def audit(settings: Settings, as_of: date, run_id: int) -> list[AuditCheck]:
     TemporaryError
         When Postgres cannot be reached.
     """
-    arguments = ["test", "--select", "tag:audit"]
+    arguments = ["test", "--select", f"tag:audit_{scenario}"]
     results, _ = _results(settings, arguments, "run_results.json", as_of, run_id)
     broken = [one for one in results if one["status"] not in ("pass", "warn", "fail")]
     if broken or not results:

@@ -7,7 +7,7 @@ import pytest
 from ml.errors import ConfigError
 from ml.params import DECLARATION, RunParams
 
-LISTS = ("must_include", "pinned", "exclude")
+LISTS = ("must_include", "pinned", "exclude", "context_basket", "promotion_categories")
 
 
 def test_defaults_are_those_of_the_declaration() -> None:
@@ -19,7 +19,7 @@ def test_defaults_are_those_of_the_declaration() -> None:
 
 
 def test_every_declared_parameter_but_the_dag_only_ones_is_a_field() -> None:
-    assert set(DECLARATION) - set(RunParams.__dataclass_fields__) == {"as_of", "needs_approval"}
+    assert set(DECLARATION) - set(RunParams.__dataclass_fields__) == {"as_of", "needs_approval", "scenarios"}
 
 
 @pytest.mark.parametrize(

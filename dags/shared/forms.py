@@ -10,8 +10,8 @@ from airflow.sdk import Param
 REPOSITORY = Path(__file__).resolve().parents[2]
 DECLARATION = json.loads((REPOSITORY / "ml" / "parameters.json").read_text("utf-8"))
 
-NOT_FOR_STAGES = {"as_of", "needs_approval"}
-"""The first has an argument of its own, the second is a question to Airflow."""
+NOT_FOR_STAGES = {"as_of", "needs_approval", "scenarios"}
+"""The first has an argument of its own, the others are questions to Airflow."""
 
 
 def form(dag_id: str) -> dict[str, Param]:
@@ -32,8 +32,9 @@ def stage_arguments(names: Iterable[str]) -> list[str]:
 
 def _schema(rule: Mapping[str, Any]) -> dict[str, Any]:
     schema = {key: value for key, value in rule.items() if key not in ("default", "dags")}
-    # A list is typed in a text box, one entry a line, and a box that was emptied sends null.
-    return {**schema, "type": ["null", "array"]} if rule["type"] == "array" else schema
+    # A list is typed in a text box, one entry a line, and a box that was emptied sends null; one with examples is
+    # chosen from.
+    return {**schema, "type": ["null", "array"]} if rule["type"] == "array" and "examples" not in rule else schema
 
 
 def _template(name: str) -> str:

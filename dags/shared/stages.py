@@ -113,8 +113,9 @@ def _raise_for(code: int) -> NoReturn:
     raise AirflowException(f"the stage ended with {code}" + (" (killed by a signal)" if code < 0 else ""))
 
 
-def stage(name: str, form: Mapping[str, Any], **kwargs: Any) -> StageOperator:
+def stage(name: str, form: Mapping[str, Any], scenario: str | None = None, **kwargs: Any) -> StageOperator:
     """Return the task of a stage of ``ml``: task id and stage name are one, the form's values are its arguments."""
     line = [sys.executable, "-m", "ml", name, "--as-of", "{{ as_of() }}", "--started-by", "{{ dag_run.run_id }}"]
+    line += ["--scenario", scenario] if scenario else []
     kwargs.setdefault("execution_timeout", timedelta(hours=3))
     return StageOperator(task_id=name, argv=line + stage_arguments(form), **kwargs)

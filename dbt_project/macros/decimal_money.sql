@@ -4,7 +4,15 @@
 {%- endmacro %}
 
 
-{# The published run of personal bundles, as a scalar sub-select: Postgres then never opens another run's partition. #}
-{% macro published_run() -%}
-  (select published.run_id from {{ source('ops', 'published') }} as published where published.scope = 'personal')
+{# The published run of a scope, as a scalar sub-select: Postgres then never opens another run's partition. #}
+{% macro published_run(scope='personal') -%}
+  (select published.run_id from {{ source('ops', 'published') }} as published where published.scope = '{{ scope }}')
+{%- endmacro %}
+
+
+{# What a scenario's published run could not make of a result, for want of data: the body of a CTE. #}
+{% macro unavailable(scope, result) -%}
+  select reason as unavailable_reason
+  from {{ source('ml', 'unavailable') }}
+  where run_id = {{ published_run(scope) }} and result = '{{ result }}'
 {%- endmacro %}

@@ -35,7 +35,7 @@ class RawTable:
     key
         Columns that identify a record.
     is_entity
-        True for customers and products, of which a newer delivery replaces the row. Facts never change: another
+        True for customers, products and rules, of which a newer delivery replaces the row. Facts never change: another
         record under the same key is quarantined.
     parents
         Column to the table in which its value must exist already.
@@ -61,6 +61,9 @@ UNITS = 10_000
 """More units than this in one line are an error of the till, not a purchase."""
 LINE_CENTS = 2_000_000_000
 """So is more money than this in one line, before the discount, though units and price may each be possible."""
+
+RULE_KINDS = ("pin", "veto", "must_include", "exclude_category", "price_floor")
+SCENARIOS = ("personal", "cross_category", "bundle_sale", "replenishment", "launch", "customer_care")
 
 TABLES = {
     table.name: table
@@ -207,6 +210,23 @@ TABLES = {
             },
             ("bundle_id", "product_id"),
             parents={"product_id": "products"},
+        ),
+        RawTable(
+            "merch_rules",
+            {
+                "rule_id": _id(),
+                "kind": Column("choice", required=True, choices=RULE_KINDS),
+                "product_id": _id(required=False),
+                "category": TEXT,
+                "scenario": Column("choice", choices=SCENARIOS),
+                "floor_cents": MONEY,
+                "starts_on": Column("day"),
+                "ends_on": Column("day"),
+                "author": Column("text", required=True),
+                "reason": Column("text", required=True),
+            },
+            ("rule_id",),
+            is_entity=True,
         ),
         RawTable(
             "lead_times",

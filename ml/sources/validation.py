@@ -14,6 +14,8 @@ EARLIEST, LATEST = date(1971, 1, 1), date(2100, 1, 1)
 """Days outside are defaults of some system (1970-01-01, 9999-12-31), not days of a shop."""
 RECORD = "_record"
 """Position of the record in its file, 1 for the first; travels beside the columns of the contract."""
+FAULT, FAULTY = "_fault", "_faulty"
+"""Why a record is refused, and the column that is to blame; so named because a table may have a column `reason`."""
 
 
 @dataclass(frozen=True)
@@ -63,33 +65,31 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
         pl.lit(None, dtype=pl.String).alias(name) for name in table.columns if name not in records.columns
     )
     checked = _judged(table, records)
-    if table.name == "promotions":
+    if table.name in ("promotions", "merch_rules"):
         checked = _refuse(checked, pl.col("ends_on") < pl.col("starts_on"), "period_reversed", "ends_on")
     if table.name == "order_items":
         checked = _refuse(checked, pl.col("quantity") == 0, "quantity_range", "quantity")
         total = pl.col("quantity").cast(pl.Int64).abs() * pl.col("unit_price_cents").cast(pl.Int64)
         checked = _refuse(checked, total > LINE_CENTS, "line_total_range", "unit_price_cents")
-    good = checked.filter(pl.col("reason").is_null()).drop("reason", "column_name").sort(RECORD)
+    good = checked.filter(pl.col(FAULT).is_null()).drop(FAULT, FAULTY).sort(RECORD)
     first = good.unique(list(table.key), keep="first", maintain_order=True)
     # Few keys are ever repeated; only their records are compared in every column.
     again = good.join(good.join(first, on=RECORD, how="anti"), on=list(table.key), how="semi")
     unique = again.unique(list(table.columns), keep="first", maintain_order=True)
     conflicting = unique.join(first, on=RECORD, how="anti").select(
-        RECORD, reason=pl.lit("conflicting_duplicate"), column_name=pl.lit(table.key[0])
+        RECORD, pl.lit("conflicting_duplicate").alias(FAULT), pl.lit(table.key[0]).alias(FAULTY)
     )
-    bad = pl.concat(
-        [checked.filter(pl.col("reason").is_not_null()).select(RECORD, "reason", "column_name"), conflicting]
-    )
+    bad = pl.concat([checked.filter(pl.col(FAULT).is_not_null()).select(RECORD, FAULT, FAULTY), conflicting])
     return Sorted(first, quarantine_rows(bad, records), again.height - unique.height)
 
 
 def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """Return the quarantine rows of the records named in ``bad`` (columns _record, reason, column_name)."""
+    """Return the quarantine rows of the records named in ``bad`` (columns ``_record``, ``_fault``, ``_faulty``)."""
     columns = [name for name in records.columns if name != RECORD]
     raw = records.join(bad, on=RECORD, how="inner").select(
         pl.col(RECORD).cast(pl.Int64).alias("record_number"),
-        "reason",
-        "column_name",
+        pl.col(FAULT).alias("reason"),
+        pl.col(FAULTY).alias("column_name"),
         # The record is kept as it came, as JSON; NUL cannot be stored in Postgres text.
         pl.struct(columns).struct.json_encode().str.replace_all("\\u0000", "\\ufffd", literal=True).alias("raw_record"),
     )
@@ -97,10 +97,10 @@ def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _refuse(checked: pl.DataFrame, wrong: pl.Expr, reason: str, column: str) -> pl.DataFrame:
-    fresh = pl.col("reason").is_null() & wrong.fill_null(False)
+    fresh = pl.col(FAULT).is_null() & wrong.fill_null(False)
     return checked.with_columns(
-        reason=pl.when(fresh).then(pl.lit(reason)).otherwise("reason"),
-        column_name=pl.when(fresh).then(pl.lit(column)).otherwise("column_name"),
+        pl.when(fresh).then(pl.lit(reason)).otherwise(FAULT).alias(FAULT),
+        pl.when(fresh).then(pl.lit(column)).otherwise(FAULTY).alias(FAULTY),
     )
 
 
@@ -109,7 +109,7 @@ def _required(table: RawTable) -> str:
 
 
 def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
-    """Return the typed columns with ``_record``, ``reason`` and ``column_name``, the latter null for good records."""
+    """Return the typed columns with ``_record``, ``_fault`` and ``_faulty``, the latter two null for good records."""
     steps = [pl.col(RECORD)]
     faults: list[tuple[str, str, pl.Expr]] = []
     for name, rule in table.columns.items():
@@ -132,8 +132,8 @@ def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
     read = records.select(steps).with_columns(is_bad.alias("!"))
     bad = read.filter("!").select(
         RECORD,
-        pl.coalesce([pl.when(wrong).then(pl.lit(reason)) for reason, _, wrong in faults]).alias("reason"),
-        pl.coalesce([pl.when(wrong).then(pl.lit(column)) for _, column, wrong in faults]).alias("column_name"),
+        pl.coalesce([pl.when(wrong).then(pl.lit(reason)) for reason, _, wrong in faults]).alias(FAULT),
+        pl.coalesce([pl.when(wrong).then(pl.lit(column)) for _, column, wrong in faults]).alias(FAULTY),
     )
     return read.select(*table.columns, RECORD).with_columns(defaults).join(bad, on=RECORD, how="left")
 

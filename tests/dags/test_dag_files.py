@@ -1,4 +1,4 @@
-"""The four DAG files load, chain as drawn, and run exactly the lines a person would type."""
+"""The DAG files load, chain as drawn, and run exactly the lines a person would type."""
 
 import ast
 import sys
@@ -14,6 +14,8 @@ LINE = [
     (["train_models"], ["train_association", "train_preference", "evaluate_policies"]),
     (["recommend_bundles"], ["propose_candidates", "optimise_bundles", "audit_bundles", "publish_bundles"]),
 ]
+PLANNED = ("cross_category", "bundle_sale", "replenishment", "launch", "customer_care")
+DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios")
 STAGES = [(dag_id, stage) for (dag_id,), stages in LINE for stage in stages]
 
 
@@ -25,9 +27,9 @@ def bag(manifest: Path) -> Any:
     return DagBag(str(ROOT / "dags"))
 
 
-def test_the_four_dags_load_without_an_error(bag: Any) -> None:
+def test_the_dags_load_without_an_error(bag: Any) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"load_shop", "build_features", "train_models", "recommend_bundles"}
+    assert set(bag.dags) == set(DAGS)
 
 
 @pytest.mark.parametrize(("dag_id", "stage"), STAGES)
@@ -47,7 +49,12 @@ def test_each_link_waits_for_the_asset_of_the_one_before(bag: Any) -> None:
     clocks = {dag_id: dag.timetable for dag_id, dag in bag.dags.items() if dag_id != "load_shop"}
     assert all(isinstance(clock, PartitionedAssetTimetable) for clock in clocks.values())
     waits_for = {dag_id: clock.asset_condition.name for dag_id, clock in clocks.items()}
-    assert waits_for == {"build_features": "raw", "train_models": "features", "recommend_bundles": "models"}
+    assert waits_for == {
+        "build_features": "raw",
+        "train_models": "features",
+        "recommend_bundles": "models",
+        "plan_scenarios": "bundles",
+    }
     speaks = {task.outlets[0].name: task.task_id for dag in bag.dags.values() for task in dag.tasks if task.outlets}
     assert speaks == {
         "raw": "load_raw",
@@ -66,14 +73,14 @@ def test_only_load_shop_has_a_clock_and_it_means_yesterday(bag: Any) -> None:
     assert (clock.expression, clock.run_offset, clock.key_format) == ("0 0 * * *", -1, "%Y-%m-%d")
 
 
-@pytest.mark.parametrize("dag_id", ["load_shop", "build_features", "train_models", "recommend_bundles"])
+@pytest.mark.parametrize("dag_id", DAGS)
 def test_one_day_runs_at_a_time_and_nothing_is_caught_up_by_itself(bag: Any, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     assert dag.max_active_runs == 1
     assert dag.catchup is False
 
 
-@pytest.mark.parametrize("dag_id", ["load_shop", "build_features", "train_models", "recommend_bundles"])
+@pytest.mark.parametrize("dag_id", DAGS)
 def test_an_operator_is_told_what_is_read_and_written_and_what_to_do(bag: Any, dag_id: str) -> None:
     for word in ("**Reads**", "**Writes**", "**Starts**", "**When it fails**", "**Rerun**"):
         assert word in bag.dags[dag_id].doc_md, word
@@ -121,3 +128,31 @@ def test_dag_files_only_wire() -> None:
         nodes = list(ast.walk(ast.parse(path.read_text())))
         assert not [n for n in nodes if isinstance(n, ast.If | ast.For | ast.While | ast.Try)], path
         assert "environ" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("scenario", PLANNED)
+def test_each_scenario_is_planned_judged_audited_and_published_for_itself(bag: Any, scenario: str) -> None:
+    dag = bag.dags["plan_scenarios"]
+    stages = (f"plan_{scenario}", "evaluate_scenario", "audit_scenario", "publish_bundles")
+    for name, following in zip(stages, (*stages[1:], None), strict=True):
+        task = dag.get_task(f"{scenario}.{name}")
+        assert task.argv[3] == name
+        assert task.argv[8:10] == ["--scenario", scenario]
+        assert task.downstream_task_ids == ({f"{scenario}.{following}"} if following else set())
+
+
+def test_a_run_starts_what_its_form_names_and_refuses_to_do_nothing(bag: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    choose = bag.dags["plan_scenarios"].get_task("choose_scenarios")
+    assert choose.choose_branch({"params": {"scenarios": ["launch", "personal", "launch"]}}) == [
+        "launch.plan_launch",
+        "personal.propose_candidates",
+    ]
+    assert choose.downstream_task_ids == {
+        "personal.propose_candidates",
+        *(f"{scenario}.plan_{scenario}" for scenario in PLANNED),
+    }
+    for nothing in ([], None, [""]):
+        with pytest.raises(AirflowFailException, match="at least one"):
+            choose.choose_branch({"params": {"scenarios": nothing}})

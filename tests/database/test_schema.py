@@ -9,18 +9,24 @@ import pytest
 from ml import tables
 from ml.settings import Settings
 from ml.sources.contract import TABLES
+from ml.tables import contract, results, scenarios
 from ml.warehouse import Lease, Warehouse
 
 Connection = psycopg2.extensions.connection
-RESULTS = {t.name: t for t in vars(tables).values() if isinstance(t, tables.Table) and t.schema == "ml"}
+RESULTS = {
+    t.name: t
+    for room in (results, scenarios)
+    for t in vars(room).values()
+    if isinstance(t, contract.Table) and t.schema == "ml"
+}
 TYPES = {
-    tables.TEXT: "text",
-    tables.INT: "integer",
-    tables.BIG: "bigint",
-    tables.REAL: "double precision",
-    tables.DAY: "date",
-    tables.FLAG: "boolean",
-    tables.TEXTS: "text[]",
+    contract.TEXT: "text",
+    contract.INT: "integer",
+    contract.BIG: "bigint",
+    contract.REAL: "double precision",
+    contract.DAY: "date",
+    contract.FLAG: "boolean",
+    contract.TEXTS: "text[]",
 }
 KEPT = {"policy_metrics", "why_not"}
 """Result tables without partitions, whose rows stay."""

@@ -107,7 +107,7 @@ def test_the_analyst_reads_why_a_model_is_champion(shop: Settings) -> None:
         judged = {"version": version, "previous_version": previous, "kind": kind, "verdict": verdict, "reason": reason}
         Warehouse(shop, "ml").call("ops.record_promotion", **judged, **facts)
     columns = ["version", "previous_version", "verdict", "is_champion_since", "reason"]
-    shown = Warehouse(shop, "analyst").read_view("marts.fct_promotions", None, columns, ["promotion_id"])
+    shown = Warehouse(shop, "analyst").read_view("marts.fct_model_promotions", None, columns, ["promotion_id"])
     assert shown.rows() == [
         (1, None, "promoted", True, "passed: better"),
         (2, 1, "refused", False, "not passed: worse"),

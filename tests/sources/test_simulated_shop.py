@@ -15,6 +15,9 @@ from ml.sources.validation import RECORD, sort_records
 SMALL = Size(customers=40, products=30, days=30)
 Tables = dict[str, pl.DataFrame]
 
+FILLED = {name: table for name, table in TABLES.items() if name != "merch_rules"}
+"""The simulated shop has no merchandiser."""
+
 
 def tables(shop: SimulatedShop, as_of: date, through: date | None = None) -> Tables:
     """Return what the shop delivers up to ``as_of``, after ``through``."""
@@ -44,7 +47,7 @@ def in_basket(shop: SimulatedShop, sold: Tables) -> np.ndarray:
 
 def test_every_table_of_the_contract_is_filled_and_every_record_is_good() -> None:
     given = {d.table: d.records for d in SimulatedShop(SMALL, 1).deliveries(FIRST_AS_OF, {})}
-    assert set(given) == set(TABLES)
+    assert set(given) == set(FILLED)
     for table, records in given.items():
         outcome = sort_records(TABLES[table], records)
         assert outcome.quarantined.is_empty() and not outcome.duplicates, table
@@ -58,7 +61,7 @@ def test_loading_day_by_day_gives_what_loading_at_once_gives() -> None:
     at_once = tables(shop, last)
     days = [None, FIRST_AS_OF - timedelta(days=9), FIRST_AS_OF, FIRST_AS_OF + timedelta(days=1), last]
     parts = [tables(shop, through, since) for since, through in pairwise(days) if through]
-    for table, rule in TABLES.items():
+    for table, rule in FILLED.items():
         if rule.is_entity:
             assert parts[-1][table].equals(at_once[table]), table
         else:
@@ -69,7 +72,7 @@ def test_loading_day_by_day_gives_what_loading_at_once_gives() -> None:
 
 def test_the_same_seed_gives_the_same_shop_and_another_seed_another() -> None:
     first, again, other = (tables(SimulatedShop(SMALL, seed), FIRST_AS_OF) for seed in (1, 1, 2))
-    assert all(first[name].equals(again[name]) for name in TABLES)
+    assert all(first[name].equals(again[name]) for name in FILLED)
     assert not first["order_items"].equals(other["order_items"])
 
 

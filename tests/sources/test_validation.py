@@ -31,6 +31,7 @@ GOOD: dict[str, dict[str, object]] = {
     "bundle_feedback": {"feedback_id": "f", "bundle_id": "b", "kind": "click", "occurred_at": "2017-12-03"},
     "sessions": {"session_id": "s", "started_at": "2017-12-03"},
     "given_bundles": {"bundle_id": "b", "product_id": "p1"},
+    "merch_rules": {"rule_id": "r", "kind": "veto", "author": "mia", "reason": "recall"},
     "lead_times": {"product_id": "p1", "lead_days": "1"},
 }
 

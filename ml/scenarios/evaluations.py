@@ -1,0 +1,8 @@
+"""How each scenario is judged against the rule that a shop uses today, by the scenario's name."""
+
+from collections.abc import Callable, Mapping
+
+from ml.scenarios.ground import Ground
+from ml.scenarios.judged import Judged
+
+EVALUATIONS: Mapping[str, Callable[[Ground], list[Judged]]] = {}

@@ -1,0 +1,135 @@
+"""What scenarios stand on: the features of a day, the personal run of that day and the merchandiser's rules.
+
+Nothing is read before it is asked for, and then once.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from ml.errors import DataError
+from ml.params import Context
+from ml.scenarios.rules import Rules
+from ml.settings import Settings
+from ml.tables import (
+    ASSOCIATIONS,
+    BASKETS,
+    BUNDLE_ITEMS,
+    BUNDLES,
+    CANDIDATES,
+    CUSTOMER_PRODUCTS,
+    CUSTOMERS,
+    MERCH_RULES,
+    PRODUCT_DAYS,
+    PRODUCT_FACTS,
+    PRODUCTS,
+    Table,
+)
+from ml.warehouse import Warehouse
+
+PERSONAL = "personal"
+USABLE = ("audited", "published", "superseded")
+"""States of a personal run whose rows may be read."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The day's data for one scenario run.
+
+    Attributes
+    ----------
+    settings, context
+        As the stage got them.
+    """
+
+    settings: Settings
+    context: Context
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """Return the door to Postgres."""
+        return Warehouse(self.settings, "ml")
+
+    @cached_property
+    def products(self) -> pl.DataFrame:
+        """Return ``features.ftr_products`` without its vectors.
+
+        Raises
+        ------
+        DataError
+            When no features were built for the day.
+        """
+        products = self.warehouse.read(PRODUCTS, {"as_of": self.context.as_of}, PRODUCT_FACTS)
+        if products.is_empty():
+            raise DataError(f"no features for {self.context.as_of}: run build_features for that day first")
+        return products
+
+    @cached_property
+    def baskets(self) -> pl.DataFrame:
+        """Return ``features.ftr_baskets``."""
+        return self._of_day(BASKETS)
+
+    @cached_property
+    def product_days(self) -> pl.DataFrame:
+        """Return ``features.ftr_product_days``: units, money and list price of products by day of sale."""
+        return self._of_day(PRODUCT_DAYS)
+
+    @cached_property
+    def customers(self) -> pl.DataFrame:
+        """Return ``features.ftr_customers``."""
+        return self._of_day(CUSTOMERS)
+
+    @cached_property
+    def purchases(self) -> pl.DataFrame:
+        """Return ``features.ftr_customer_products``."""
+        return self._of_day(CUSTOMER_PRODUCTS)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Return the merchandiser's rules in force for the scenario."""
+        written = self.warehouse.read(MERCH_RULES)
+        return Rules.of(written, self.products, self.context.as_of, self.context.params.scenario)
+
+    @cached_property
+    def personal_run(self) -> int:
+        """Return the newest run of personal bundles of the day that passed its audit.
+
+        Raises
+        ------
+        DataError
+            When there is none: preferences and associations of the day are its candidates.
+        """
+        key = {"scope": PERSONAL, "as_of": self.context.as_of, "status": list(USABLE)}
+        runs = self.warehouse.read_view("ops.runs", key, ["run_id"], order_by=["run_id"])["run_id"]
+        # The rows of old runs are dropped; the number of a run stays.
+        for run_id in reversed(runs.to_list()):
+            if self.warehouse.read_view(CANDIDATES.qualified, {"run_id": run_id}, ["run_id"], limit=1).height:
+                return int(run_id)
+        raise DataError(f"no personal bundles of {self.context.as_of}: run recommend_bundles for that day first")
+
+    @cached_property
+    def candidates(self) -> pl.DataFrame:
+        """Return the personal run's ``ml.candidates``: preference of each customer's likeliest products."""
+        return self._of_run(CANDIDATES)
+
+    @cached_property
+    def associations(self) -> pl.DataFrame:
+        """Return the personal run's ``ml.associations``."""
+        return self._of_run(ASSOCIATIONS)
+
+    @cached_property
+    def bundles(self) -> pl.DataFrame:
+        """Return the personal run's ``ml.bundles``, abstentions left out."""
+        return self._of_run(BUNDLES).filter(pl.col("status") != "abstained")
+
+    @cached_property
+    def bundle_items(self) -> pl.DataFrame:
+        """Return the personal run's ``ml.bundle_items``."""
+        return self._of_run(BUNDLE_ITEMS)
+
+    def _of_day(self, table: Table) -> pl.DataFrame:
+        return self.warehouse.read(table, {"as_of": self.context.as_of}).drop("as_of")
+
+    def _of_run(self, table: Table) -> pl.DataFrame:
+        return self.warehouse.read(table, {"run_id": self.personal_run}).drop("run_id")
