@@ -1,13 +1,24 @@
 """The features of a tiny shop, planted as dbt would leave them, and a place for models to be registered."""
 
 from datetime import date, timedelta
+from typing import Literal
 
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 import polars as pl
 
 from ml.settings import CandidateSettings, OptimizerSettings, PreferenceSettings, Settings, TrackingSettings
-from ml.tables import BASKETS, CUSTOMER_PRODUCTS, CUSTOMERS, EVENTS, GIVEN_BUNDLES, PRODUCTS, Table
+from ml.tables import (
+    BASKETS,
+    CUSTOMER_PRODUCTS,
+    CUSTOMERS,
+    EVENTS,
+    GIVEN_BUNDLES,
+    MERCH_RULES,
+    PRODUCT_DAYS,
+    PRODUCTS,
+    Table,
+)
 
 AS_OF = date(2017, 12, 3)
 DAYS, CUSTOMERS_WITH_HISTORY, PRODUCT_COUNT = 150, 60, 24
@@ -104,6 +115,22 @@ def events(sold: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def product_days(sold: pl.DataFrame) -> pl.DataFrame:
+    """Return the sales by product and day at the list price of :func:`products`; every tenth day a fifth off."""
+    priced = products().select("product_id", price_cents=pl.col("price_cents").fill_null(250))
+    is_promoted = (pl.col("sold_on") - AS_OF).dt.total_days() % 10 == 0
+    units = sold.explode("product_ids").group_by("as_of", product_id="product_ids", sold_on="basket_on")
+    whole, off = pl.col("units") * pl.col("price_cents"), pl.col("units") * (pl.col("price_cents") // 5)
+    return (
+        units.agg(units=pl.len().cast(pl.Int64))
+        .join(priced, on="product_id")
+        .with_columns(is_promoted=is_promoted)
+        .with_columns(discount_cents=pl.when("is_promoted").then(off).otherwise(0))
+        .with_columns(revenue_cents=whole - pl.col("discount_cents"))
+        .sort("product_id", "sold_on")
+    )
+
+
 def plant(settings: Settings, owner_of: str = "transformer") -> None:
     """Create the feature tables the stages read, with the tiny shop in them."""
     sold = baskets()
@@ -125,6 +152,8 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     given = {"given_bundle_id": [*bundles], "product_ids": [*bundles.values()], "bundle_size": sizes}
     _create(settings, GIVEN_BUNDLES, _filled(GIVEN_BUNDLES, given))
     _create(settings, EVENTS, events(sold))
+    _create(settings, PRODUCT_DAYS, product_days(sold))
+    _create(settings, MERCH_RULES, MERCH_RULES.frame([]))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)
 
@@ -169,6 +198,14 @@ def set_stock(settings: Settings, units: int | None) -> None:
     _execute(settings, f"update features.ftr_products set available_units = {value}")
 
 
+def rule(settings: Settings, *rules: dict[str, object]) -> None:
+    """Let these be the merchandiser's rules, columns of ``features.ftr_merch_rules``; none takes them all away."""
+    _execute(settings, "delete from features.ftr_merch_rules")
+    whole = [{"rule_author": "mia", "rule_reason": "as planned", **one} for one in rules]
+    frame = MERCH_RULES.frame([{**dict.fromkeys(MERCH_RULES.columns), **one} for one in whole])
+    _ingest(settings, MERCH_RULES.name, frame, mode="append")
+
+
 def _execute(settings: Settings, statement: str) -> None:
     where = settings.warehouse
     address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_transformer"
@@ -188,11 +225,11 @@ def _create(settings: Settings, table: Table, frame: pl.DataFrame) -> None:
     _ingest(settings, table.name, table.conform(frame))
 
 
-def _ingest(settings: Settings, name: str, frame: pl.DataFrame) -> None:
+def _ingest(settings: Settings, name: str, frame: pl.DataFrame, mode: Literal["create", "append"] = "create") -> None:
     where = settings.warehouse
     address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_transformer"
     with adbc.connect(f"{address} password='{where.password('transformer')}'") as connection:
         with connection.cursor() as cursor:
-            cursor.adbc_ingest(name, frame.to_arrow(), mode="create", db_schema_name="features")
+            cursor.adbc_ingest(name, frame.to_arrow(), mode=mode, db_schema_name="features")
             cursor.execute(f"grant select on features.{name} to bundles_ml, bundles_publisher")
         connection.commit()
