@@ -16,7 +16,7 @@ from ml.settings import Settings
 from ml.trials.choice import BLEND, Choice, choose, order_of, place_of
 from ml.trials.cuts import check_cut, drawn_newest, usual_cut
 from ml.trials.outcome import BEST, Outcome, Wishes
-from ml.trials.questions import Question, given_questions, hide_one
+from ml.trials.questions import Question, given_questions, hide_one, in_turn
 from ml.trials.ranking import clustered_intervals
 from ml.trials.shop import LAST_DAY, Files, baskets_of, products_of
 
@@ -208,10 +208,10 @@ def _given(files: Files, products: pl.Series, part: str) -> list[Question]:
 
 
 def _validation(files: Files, products: pl.Series, seed: int) -> list[Question]:
-    """Return the questions to choose by: as the folder lists them, else a product of each is hidden."""
+    """Return the questions to choose by: as the folder lists them and each product in turn, else one of each hidden."""
     asked = [one for one in _given(files, products, "validation") if one.hidden is not None]
     if asked:
-        return asked
+        return in_turn(asked, MOST)
     partial = files.tables["partial_baskets"].filter(pl.col("part") == "validation").sort("basket_id", "product_id")
     return hide_one(partial.group_by("basket_id").agg(product_ids="product_id"), products, MOST, seed, None)
 

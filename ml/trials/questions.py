@@ -1,7 +1,7 @@
 """Baskets of which one product is hidden, and what it must be found among."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -76,6 +76,33 @@ def hide_one(
             listed = np.sort(np.append(rng.choice(others, min(alternatives, len(others)), replace=False), answer))
         questions.append(Question(name, shown, answer, listed, name if owner is None else f"c:{owner}", on))
     return questions
+
+
+def in_turn(questions: Sequence[Question], most: int) -> list[Question]:
+    """Return the questions, and after each those in which the answer is shown and another of its basket is hidden.
+
+    A basket of n products then says n times what completes it, so that a choice between models rests on more than
+    the few baskets a folder gives. They keep their owner, who is what is drawn for an interval.
+
+    Parameters
+    ----------
+    questions
+        With their answers.
+    most
+        Where they would be more than this, they come back as they are.
+    """
+    if sum(len(one.shown) + 1 for one in questions) > most:
+        return list(questions)
+    turned = []
+    for one in questions:
+        turned.append(one)
+        for place, hidden in enumerate(one.shown):
+            shown = np.sort(np.append(np.delete(one.shown, place), one.hidden))
+            listed = one.listed
+            if listed is not None:
+                listed = np.union1d(listed[listed != one.hidden], [hidden])
+            turned.append(replace(one, shown=shown, hidden=int(hidden), listed=listed))
+    return turned
 
 
 def given_questions(partial: pl.DataFrame, candidates: pl.DataFrame | None, products: pl.Series) -> Iterator[Question]:

@@ -7,7 +7,7 @@ import pytest
 
 from ml.trials import choice
 from ml.trials.choice import _drawn, _turns
-from ml.trials.questions import Question
+from ml.trials.questions import Question, in_turn
 
 
 def questions(owners: list[str], days: list[int] | None = None) -> list[Question]:
@@ -41,3 +41,13 @@ def test_without_days_no_owner_is_fitted_on_and_judged() -> None:
     for fitted, judged in turns:
         assert len(fitted) and not {owners[k] for k in fitted} & {owners[k] for k in judged}
     assert all(len(fitted) for fitted, _ in _turns(questions(["one"] * 6)))
+
+
+def test_each_product_of_a_basket_is_hidden_in_turn_beside_the_same_alternatives() -> None:
+    asked = [Question("b", np.array([2, 7]), 5, np.array([1, 5, 9]), "mia")]
+    first, *others = in_turn(asked, most=3)
+    assert first == asked[0]
+    assert [(one.shown.tolist(), one.hidden) for one in others] == [([5, 7], 2), ([2, 5], 7)]
+    assert [one.listed.tolist() for one in others if one.listed is not None] == [[1, 2, 9], [1, 7, 9]]
+    assert {one.owner for one in others} == {"mia"}
+    assert in_turn(asked, most=2) == asked, "too many stay as they were"
