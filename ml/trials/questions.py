@@ -87,7 +87,7 @@ def in_turn(questions: Sequence[Question], most: int) -> list[Question]:
     Parameters
     ----------
     questions
-        With their answers.
+        Those without an answer stay alone.
     most
         Where they would be more than this, they come back as they are.
     """
@@ -96,6 +96,8 @@ def in_turn(questions: Sequence[Question], most: int) -> list[Question]:
     turned = []
     for one in questions:
         turned.append(one)
+        if one.hidden is None:
+            continue
         for place, hidden in enumerate(one.shown):
             shown = np.sort(np.append(np.delete(one.shown, place), one.hidden))
             listed = one.listed
