@@ -1,0 +1,1 @@
+"""How demand follows prices and time; pure."""
