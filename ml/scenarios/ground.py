@@ -20,10 +20,13 @@ from ml.tables import (
     CANDIDATES,
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
+    LEAD_TIMES,
+    MARKET_SIGNALS,
     MERCH_RULES,
     PRODUCT_DAYS,
     PRODUCT_FACTS,
     PRODUCTS,
+    STOCK_OUTS,
     Table,
 )
 from ml.warehouse import Warehouse
@@ -84,6 +87,21 @@ class Ground:
     def purchases(self) -> pl.DataFrame:
         """Return ``features.ftr_customer_products``."""
         return self._of_day(CUSTOMER_PRODUCTS)
+
+    @cached_property
+    def lead_times(self) -> pl.DataFrame:
+        """Return ``features.ftr_lead_times``; without rows where the shop gives none."""
+        return self._of_day(LEAD_TIMES)
+
+    @cached_property
+    def market_signals(self) -> pl.DataFrame:
+        """Return ``features.ftr_market_signals``; without rows where the shop has none."""
+        return self._of_day(MARKET_SIGNALS)
+
+    @cached_property
+    def stock_outs(self) -> pl.DataFrame:
+        """Return ``features.ftr_stock_outs``: whole days without stock; without rows where none is counted."""
+        return self._of_day(STOCK_OUTS)
 
     @cached_property
     def rules(self) -> Rules:

@@ -11,10 +11,13 @@ from ml.tables.features import (
     CUSTOMERS,
     EVENTS,
     GIVEN_BUNDLES,
+    LEAD_TIMES,
+    MARKET_SIGNALS,
     MERCH_RULES,
     PRODUCT_DAYS,
     PRODUCT_FACTS,
     PRODUCTS,
+    STOCK_OUTS,
 )
 from ml.tables.results import (
     ASSOCIATIONS,
@@ -29,7 +32,14 @@ from ml.tables.results import (
     SHADOW_PRICES,
     WHY_NOT,
 )
-from ml.tables.scenarios import APPLIED_RULES, RULE_COSTS, SCENARIO_METRICS, UNAVAILABLE
+from ml.tables.scenarios import (
+    APPLIED_RULES,
+    DEMAND_FORECASTS,
+    REPLENISHMENT,
+    RULE_COSTS,
+    SCENARIO_METRICS,
+    UNAVAILABLE,
+)
 
 __all__ = [
     "APPLIED_RULES",
@@ -42,18 +52,23 @@ __all__ = [
     "CATALOGUE_GAPS",
     "CUSTOMERS",
     "CUSTOMER_PRODUCTS",
+    "DEMAND_FORECASTS",
     "EVENTS",
     "GIVEN_BUNDLES",
     "GIVEN_BUNDLE_RANKS",
     "GIVEN_CANDIDATES",
+    "LEAD_TIMES",
+    "MARKET_SIGNALS",
     "MERCH_RULES",
     "POLICY_METRICS",
     "PRODUCTS",
     "PRODUCT_DAYS",
     "PRODUCT_FACTS",
+    "REPLENISHMENT",
     "RULE_COSTS",
     "SCENARIO_METRICS",
     "SHADOW_PRICES",
+    "STOCK_OUTS",
     "UNAVAILABLE",
     "WHY_NOT",
     "Table",

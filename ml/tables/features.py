@@ -130,3 +130,21 @@ MERCH_RULES = Table(
     frozenset(("product_id", "category", "scenario", "floor_cents", "starts_on", "ends_on")),
 )
 """A view of the rules as they stand now, without a day of its own."""
+LEAD_TIMES = of_features(
+    "ftr_lead_times", ("product_id",), {"product_id": TEXT, "lead_days": INT, "supplier": TEXT}, "supplier"
+)
+MARKET_SIGNALS = of_features(
+    "ftr_market_signals",
+    ("signal_id",),
+    {
+        **dict.fromkeys(("signal_id", "kind", "category", "product_id"), TEXT),
+        "signal_on": DAY,
+        "signal_value": REAL,
+    },
+    "category product_id",
+)
+STOCK_OUTS = of_features(
+    "ftr_stock_outs",
+    ("product_id", "out_from_on"),
+    {"product_id": TEXT, **dict.fromkeys(("out_from_on", "out_through_on"), DAY)},
+)

@@ -1,6 +1,6 @@
 """The result tables of the scenarios beside personal bundles."""
 
-from ml.tables.contract import FLAG, INT, REAL, TEXT, of_results
+from ml.tables.contract import DAY, FLAG, INT, REAL, TEXT, TEXTS, of_results
 
 APPLIED_RULES = of_results(
     "applied_rules",
@@ -37,3 +37,29 @@ SCENARIO_METRICS = of_results(
     "low high peer peer_value difference difference_low difference_high",
 )
 UNAVAILABLE = of_results("unavailable", ("result",), {"result": TEXT, "reason": TEXT})
+DEMAND_FORECASTS = of_results(
+    "demand_forecasts",
+    ("product_id", "forecast_on"),
+    {
+        "product_id": TEXT,
+        "forecast_on": DAY,
+        **dict.fromkeys(("base_units", "bundle_units", "q10_units", "q50_units", "q90_units"), REAL),
+        "model": TEXT,
+    },
+)
+REPLENISHMENT = of_results(
+    "replenishment",
+    ("product_id",),
+    {
+        "product_id": TEXT,
+        **dict.fromkeys(("available_units", "lead_days"), INT),
+        "lead_note": TEXT,
+        **dict.fromkeys(("daily_units", "bundle_units_per_day", "lead_demand_units"), REAL),
+        **dict.fromkeys(("reorder_point_units", "order_up_to_units", "order_units"), INT),
+        "cover_days": REAL,
+        "action": TEXT,
+        "partner_ids": TEXTS,
+        **dict.fromkeys(("reason", "model", "demand_class"), TEXT),
+    },
+    "lead_days lead_demand_units reorder_point_units order_up_to_units cover_days",
+)

@@ -14,9 +14,12 @@ from ml.tables import (
     CUSTOMERS,
     EVENTS,
     GIVEN_BUNDLES,
+    LEAD_TIMES,
+    MARKET_SIGNALS,
     MERCH_RULES,
     PRODUCT_DAYS,
     PRODUCTS,
+    STOCK_OUTS,
     Table,
 )
 
@@ -141,8 +144,10 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     own = own.with_columns(
         as_of=pl.lit(AS_OF), days_since_last=(pl.lit(AS_OF) - pl.col("last_on")).dt.total_days(), basket_share=0.1
     )
-    people = sold.drop_nulls("customer_id").group_by("customer_id").agg(baskets=pl.len())
-    people = pl.concat([people, pl.DataFrame({"customer_id": [COLD], "baskets": [0]}, schema=people.schema)])
+    since = (pl.lit(AS_OF) - pl.col("basket_on").max()).dt.total_days().cast(pl.Int32)
+    people = sold.drop_nulls("customer_id").group_by("customer_id").agg(baskets=pl.len(), days_since_last=since)
+    cold = {"customer_id": [COLD], "baskets": [0], "days_since_last": [None]}
+    people = pl.concat([people, pl.DataFrame(cold, schema=people.schema)])
     _create(settings, BASKETS, sold)
     _create(settings, PRODUCTS, products())
     _create(settings, CUSTOMER_PRODUCTS, _filled(CUSTOMER_PRODUCTS, own.to_dict(as_series=False)))
@@ -154,6 +159,9 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _create(settings, EVENTS, events(sold))
     _create(settings, PRODUCT_DAYS, product_days(sold))
     _create(settings, MERCH_RULES, MERCH_RULES.frame([]))
+    _create(settings, LEAD_TIMES, _filled(LEAD_TIMES, {"product_id": ["p00", "p01"], "lead_days": [3, 6]}))
+    _create(settings, MARKET_SIGNALS, MARKET_SIGNALS.frame([]))
+    _create(settings, STOCK_OUTS, STOCK_OUTS.frame([]))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)
 

@@ -28,3 +28,19 @@ select
     product_id || ' ' || sold_on as row_key
 from {{ ref('ftr_product_days') }}
 where as_of = {{ as_of() }} and sold_on > as_of
+
+union all
+
+select
+    'ftr_market_signals' as feature_table,
+    signal_id as row_key
+from {{ ref('ftr_market_signals') }}
+where as_of = {{ as_of() }} and signal_on > as_of
+
+union all
+
+select
+    'ftr_stock_outs' as feature_table,
+    product_id || ' ' || out_from_on as row_key
+from {{ ref('ftr_stock_outs') }}
+where as_of = {{ as_of() }} and out_through_on > as_of
