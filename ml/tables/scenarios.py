@@ -63,3 +63,49 @@ REPLENISHMENT = of_results(
     },
     "lead_days lead_demand_units reorder_point_units order_up_to_units cover_days",
 )
+
+LAUNCHES = of_results(
+    "launches",
+    ("product_id",),
+    {
+        "product_id": TEXT,
+        "launched_on": DAY,
+        "is_launched": FLAG,
+        **dict.fromkeys(("partners", "impressions", "budget_impressions"), INT),
+        "is_pinned": FLAG,
+        "past_launches": INT,
+        **dict.fromkeys(("conversion", "conversion_low", "conversion_high", "drawn_conversion"), REAL),
+        **dict.fromkeys(("list_price_cents", "available_units"), INT),
+        **dict.fromkeys(("expected_units", "expected_revenue_cents", "expected_margin_cents"), REAL),
+        "reason": TEXT,
+        "is_exploration": FLAG,
+    },
+    "launched_on conversion conversion_low conversion_high drawn_conversion list_price_cents available_units "
+    "expected_units expected_revenue_cents expected_margin_cents",
+)
+LAUNCH_PARTNERS = of_results(
+    "launch_partners",
+    ("product_id", "partner_rank"),
+    {
+        "product_id": TEXT,
+        "partner_rank": INT,
+        "partner_id": TEXT,
+        **dict.fromkeys(("association", "association_low", "association_high"), REAL),
+        "evidence": TEXT,
+        "pair_baskets": INT,
+        **dict.fromkeys(("basket_share", "expected_share"), REAL),
+        "reason": TEXT,
+    },
+)
+LAUNCH_AUDIENCE = of_results(
+    "launch_audience",
+    ("product_id", "customer_id"),
+    {
+        **dict.fromkeys(("product_id", "customer_id"), TEXT),
+        "audience_rank": INT,
+        **dict.fromkeys(("interest", "expected_probability"), REAL),
+        "reason": TEXT,
+        "is_exploration": FLAG,
+    },
+    "expected_probability",
+)
