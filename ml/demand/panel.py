@@ -95,7 +95,9 @@ def monday(column: str) -> pl.Expr:
     return pl.col(column).dt.truncate("1w")
 
 
-def weekly_panel(product_days: pl.DataFrame, products: pl.DataFrame, through: date) -> pl.DataFrame:
+def weekly_panel(
+    product_days: pl.DataFrame, products: pl.DataFrame, through: date, *, goes_on: bool = False
+) -> pl.DataFrame:
     """Return one row a product and whole calendar week (Monday to Sunday) from its first sale to its last.
 
     The price of a week with sales is what was paid for a unit. The price of a week without any is the last known list
@@ -111,6 +113,8 @@ def weekly_panel(product_days: pl.DataFrame, products: pl.DataFrame, through: da
         ``product_id`` and, where the shop has promotions, their lists as in ``features.ftr_products``.
     through
         Last day that may be used.
+    goes_on
+        Whether a product's weeks go on after its last sale, to the last whole week.
 
     Returns
     -------
@@ -129,9 +133,8 @@ def weekly_panel(product_days: pl.DataFrame, products: pl.DataFrame, through: da
         list_cents=(pl.col("price_cents") * pl.col("units")).sum() / pl.col("units").sum(),
         flagged_share=pl.col("is_promoted").cast(pl.Float64).mean(),
     )
-    spans = cells.group_by("product_id").agg(
-        week_on=pl.date_ranges(pl.col("week_on").min(), pl.col("week_on").max(), interval="1w").explode()
-    )
+    end = pl.lit(last) if goes_on else pl.col("week_on").max()
+    spans = cells.group_by("product_id").agg(week_on=pl.date_ranges(pl.col("week_on").min(), end, "1w").explode())
     announced = Announced.of(products, first, last + timedelta(days=6))
     panel = (
         spans.explode("week_on")

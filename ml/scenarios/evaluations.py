@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from ml.scenarios.bundle_sale import evaluation as bundle_sale
 from ml.scenarios.ground import Ground
 from ml.scenarios.judged import Judged
 
-EVALUATIONS: Mapping[str, Callable[[Ground], list[Judged]]] = {}
+EVALUATIONS: Mapping[str, Callable[[Ground], list[Judged]]] = {"bundle_sale": bundle_sale.evaluate}

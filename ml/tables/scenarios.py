@@ -109,3 +109,46 @@ LAUNCH_AUDIENCE = of_results(
     },
     "expected_probability",
 )
+ELASTICITIES = of_results(
+    "elasticities",
+    ("product_id",),
+    {
+        "product_id": TEXT,
+        **dict.fromkeys(("elasticity", "low", "high"), REAL),
+        "level": TEXT,
+        "weeks": INT,
+        "own_estimate": REAL,
+    },
+    "own_estimate",
+)
+BUNDLE_PRICES = of_results(
+    "bundle_prices",
+    ("bundle_key",),
+    {
+        "bundle_key": TEXT,
+        "bundle_rank": INT,
+        "product_ids": TEXTS,
+        "bundle_size": INT,
+        "is_discounted": FLAG,
+        **dict.fromkeys(("list_price_cents", "bundle_price_cents", "discount_cents"), INT),
+        **dict.fromkeys(("discount_share", "bundle_margin_cents"), REAL),
+        "customers": INT,
+        **dict.fromkeys(("units_at_list", "units_at_price", "attach_at_list", "attach_at_price"), REAL),
+        **dict.fromkeys(("cannibalised_units", "diverted_units", "pull_forward_units", "incremental_units"), REAL),
+        **dict.fromkeys(("units_sensitive", "units_insensitive"), REAL),
+        **dict.fromkeys(("expected_incremental_margin_cents", "margin_low_cents", "margin_high_cents"), REAL),
+        **dict.fromkeys(("elasticity_level", "demand_source", "margin_note", "reason"), TEXT),
+        **dict.fromkeys(("objective", "upper_bound", "gap_pct"), REAL),
+    },
+    "margin_note",
+)
+BUNDLE_PRICE_ITEMS = of_results(
+    "bundle_price_items",
+    ("bundle_key", "position"),
+    {
+        "bundle_key": TEXT,
+        "position": INT,
+        "product_id": TEXT,
+        **dict.fromkeys(("list_price_cents", "price_cents", "discount_cents"), INT),
+    },
+)

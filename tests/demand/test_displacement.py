@@ -1,0 +1,78 @@
+"""What rivals and later weeks lose of the extra units, against planted shares; and the level at the usual price."""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.demand.displacement import displacement
+from ml.demand.level import held_out, usual_level
+from ml.demand.price_response import elasticities
+from tests.demand.shop import THROUGH, catalogue
+
+
+def planted(
+    diverted: float, pulled: float, categories: int = 10, weeks: int = 104
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return days and products: of the extra units of an offer, rivals lose a share, and the next weeks another."""
+    rng = np.random.default_rng(4)
+    rows, products = [], []
+    for category in range(categories):
+        names = [f"c{category}p{n}" for n in range(4)]
+        products.append(catalogue(*names, category=f"C{category}"))
+        share = np.where(rng.random((weeks, 4)) < 0.15, 0.25, 0.0)
+        extra = 60 * ((1 - share) ** -2.0 - 1)
+        rivals = (extra.sum(axis=1, keepdims=True) - extra) / 3 * diverted
+        later = np.zeros_like(extra)
+        for lag in range(1, 5):
+            later[lag:] += pulled / 4 * extra[:-lag]
+        units = rng.poisson(np.maximum(60 + extra - rivals - later, 1))
+        for week in range(weeks):
+            day = THROUGH - timedelta(days=7 * (weeks - week) - 3)
+            for n, name in enumerate(names):
+                paid = round(units[week, n] * 200 * (1 - share[week, n]))
+                rows.append((name, day, int(units[week, n]), paid, 0, 200, False))
+    columns = ["product_id", "sold_on", "units", "revenue_cents", "discount_cents", "price_cents", "is_promoted"]
+    return pl.DataFrame(rows, schema=columns, orient="row"), pl.concat(products)
+
+
+@pytest.mark.parametrize(("diverted", "pulled"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.4, 0.4)])
+def test_planted_shares_are_found(diverted: float, pulled: float) -> None:
+    days, products = planted(diverted, pulled)
+    found = displacement(days, products, elasticities(days, products, THROUGH), THROUGH)
+    assert found.diverted_share == pytest.approx(diverted, abs=0.15)
+    assert found.pulled_share == pytest.approx(pulled, abs=0.2)
+
+
+def test_a_category_without_weeks_gets_what_the_shop_shows() -> None:
+    days, products = planted(0.5, 0.0, categories=4)
+    found = displacement(days, products, elasticities(days, products, THROUGH), THROUGH)
+    asked = pl.DataFrame({"product_id": ["new", "c0p0"], "category": ["NONE", "C0"]})
+    rows = found.of(asked)
+    assert rows["product_id"].to_list() == ["new", "c0p0"]
+    assert rows["diverted_share"][0] == found.diverted_share
+    assert rows["diverted_error"][0] >= rows["diverted_error"][1] - 1e-9
+
+
+def test_nothing_sold_is_nothing_known() -> None:
+    days, products = planted(0.0, 0.0, categories=1, weeks=20)
+    none = displacement(days.clear(), products, elasticities(days, products, THROUGH), THROUGH)
+    assert none.categories.is_empty() and none.pulled_error == 1.0
+
+
+def test_the_level_says_what_it_rests_on() -> None:
+    days, products = planted(0.0, 0.0)
+    level = usual_level(days, products, THROUGH, 14)
+    assert set(level["product_id"]) == set(products["product_id"])
+    assert level["source"].n_unique() == 1 and level["level_ratio"].is_between(0.25, 4.0).all()
+    few = usual_level(days.filter(pl.col("product_id") == "c0p0"), products, THROUGH, 14)
+    assert few["source"].to_list() == ["recent_mean"] and few["level_ratio"].to_list() == [1.0]
+
+
+def test_prices_pay_on_weeks_that_were_not_seen() -> None:
+    days, products = planted(0.0, 0.0)
+    judged = held_out(days, products, THROUGH)
+    assert judged is not None
+    assert judged.with_price.mean() < judged.without_price.mean()
+    assert judged.promoted["units"].sum() > 0
