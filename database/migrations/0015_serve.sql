@@ -72,7 +72,7 @@ comment on column serve.completion.product_id is 'Product suggested.';
 comment on column serve.completion.title is 'Its title, or its key where there is none.';
 comment on column serve.completion.price_cents is 'Its list price in the published run, in cents.';
 comment on column serve.completion.score is
-'Probability of buying it, given the basket product that it goes with most; see serve.complete_basket.';
+'Probability of buying it, given the basket product that it goes with most. The customer''s candidates come before all others, each ordered by score; see serve.complete_basket.';
 comment on column serve.completion.basket_product_id is
 'Product of the basket that it goes with most; of an unknown_product the product that is not known.';
 comment on column serve.completion.basket_title is 'Title of that product, or its key where there is none.';
@@ -129,8 +129,9 @@ $$;
 -- dbt makes the tables of schema features after the migrations.
 set local check_function_bodies = off;
 
--- All that complete a basket, whatever they cost and however many are left, best first. The caller's plan takes it in,
--- so it has neither rights nor settings of its own.
+-- All that complete a basket, whatever they cost and however many are left, best first. Products are looked up in this
+-- order, so that a caller who has enough stops the looking up. The caller's plan takes the query in; therefore it has
+-- neither rights nor settings of its own.
 create function serve.scored_complements(run_id bigint, as_of date, basket text[], customer_id text)
 returns setof serve.completion
 language sql stable
@@ -157,61 +158,71 @@ as $$
         where a.product_a <> all(scored_complements.basket)
     ),
 
-    complements as (
-        select p.product_id
-        from pairs as p
-        group by p.product_id
-        having bool_or(p.association > 0)
-            and bool_and(p.relation <> 'substitute' and (p.lift_high >= 1 or p.expected_baskets = 0))
-    ),
-
-    offered as (
-        select
-            f.product_id, coalesce(f.title, f.product_id) as title, f.price_cents, c.preference,
-            coalesce(f.baskets / nullif(y.baskets, 0)::double precision, 0) as basket_share
-        from complements as n
-        inner join features.ftr_products as f on f.as_of = scored_complements.as_of and n.product_id = f.product_id
-        left join features.ftr_builds as y on y.as_of = scored_complements.as_of
-        left join ml.candidates as c
-            on c.run_id = scored_complements.run_id
-            and c.customer_id = scored_complements.customer_id
-            and n.product_id = c.product_id
-        where f.is_bundleable and f.price_cents > 0 and not exists (
-            select from ml.applied_rules as r
-            where r.run_id = scored_complements.run_id and r.is_applied and (
-                (r.kind = 'veto' and r.product_id = f.product_id)
-                or (r.kind = 'exclude_category' and r.category in (f.category, f.department, f.category_path))
-                or (r.kind = 'price_floor' and r.product_id = f.product_id and f.price_cents < r.floor_cents)
-            )
-        )
+    preferences as materialized (
+        select c.product_id, c.preference
+        from ml.candidates as c
+        where c.run_id = scored_complements.run_id and c.customer_id = scored_complements.customer_id
     ),
 
     scored as (
         select
-            o.product_id, o.title, o.price_cents, o.preference, p.basket_product_id, p.basket_title,
-            p.pair_baskets, p.lift, p.lift_low, p.lift_high, p.association, p.evidence,
-            case
-                when scored_complements.customer_id is null and p.evidence = 'counted' and p.baskets > 0
-                    then least(p.pair_baskets / p.baskets::double precision, 1)
-                else least(coalesce(o.preference, o.basket_share) * p.association, 1)
-            end as score
-        from offered as o
-        inner join pairs as p on o.product_id = p.product_id
-        where p.association > 0
+            p.*, c.preference,
+            least(1, case
+                when c.preference is not null then c.preference * p.association
+                when p.evidence = 'counted' and p.baskets > 0 then p.pair_baskets / p.baskets::double precision
+                else p.association * coalesce(
+                    (
+                        select f.baskets from features.ftr_products as f
+                        where f.as_of = scored_complements.as_of and f.product_id = p.product_id
+                    ) / (
+                        select nullif(y.baskets, 0)::double precision from features.ftr_builds as y
+                        where y.as_of = scored_complements.as_of
+                    ), 0
+                )
+            end) as score
+        from pairs as p
+        left join preferences as c on p.product_id = c.product_id
+        where p.association > 0 and p.product_id not in (
+            select n.product_id from pairs as n
+            where n.relation = 'substitute' or (n.lift_high < 1 and n.expected_baskets > 0)
+        )
     ),
 
     best as (
-        select distinct on (s.product_id) *
+        select distinct on (s.product_id collate "C") *
         from scored as s
-        order by s.product_id, s.score desc, s.association desc, s.basket_product_id collate "C"
+        order by s.product_id collate "C", s.score desc, s.association desc, s.basket_product_id collate "C"
     )
 
     select
-        null::integer, b.product_id, b.title, b.price_cents, b.score, b.basket_product_id, b.basket_title,
+        null::integer, b.product_id, o.title, o.price_cents, b.score, b.basket_product_id, b.basket_title,
         b.pair_baskets, b.lift, b.lift_low, b.lift_high, b.association, b.evidence, b.preference, null::integer,
         null::text, null::text
-    from best as b
-    order by b.score desc, b.association desc, b.product_id collate "C"
+    from (
+        -- What is sorted by comes first, where Postgres finds it soonest.
+        select
+            score + 2 * (preference is not null)::integer as worth, score, association, product_id collate "C" as place,
+            product_id, basket_product_id, basket_title, pair_baskets, lift, lift_low, lift_high, evidence, preference
+        from best
+        order by worth desc, score desc, association desc, place
+        offset 0
+    ) as b
+    cross join lateral (
+        select coalesce(f.title, f.product_id) as title, f.price_cents
+        from features.ftr_products as f
+        where f.as_of = scored_complements.as_of and f.product_id = b.product_id
+            and f.is_bundleable and f.price_cents > 0
+            and not exists (
+                select from ml.applied_rules as r
+                where r.run_id = scored_complements.run_id and r.is_applied and (
+                    (r.kind = 'veto' and r.product_id = f.product_id)
+                    or (r.kind = 'exclude_category' and r.category in (f.category, f.department, f.category_path))
+                    or (r.kind = 'price_floor' and r.product_id = f.product_id and f.price_cents < r.floor_cents)
+                )
+            )
+        limit 1
+    ) as o
+    order by b.worth desc, b.score desc, b.association desc, b.place
 $$;
 
 create function serve.complete_basket(
@@ -320,7 +331,7 @@ comment on function serve.complete_basket is
 
 Suggested are complements only: evidence of being bought with a product of the basket, and with none of the basket a substitute or bought together less often than chance (lift_high < 1); not in the basket; bundleable in the published run, with a price, and not forbidden by a merchandiser''s rule it applied; in stock by serve.live_stock. Together they cost no more than budget_cents (null: no limit): the best comes first, and what no longer fits is passed over.
 
-Score: the highest over the products b of the basket of P(i | b). For a customer of the run min(1, P(u, i) * A(b, i)), P being the preference in ml.candidates, or the share of baskets that hold i where it is no candidate. For anybody: baskets with both over baskets with b; for a pair that was not counted, min(1, share of baskets with i * A(b, i)).
+Score: the highest over the products b of the basket of P(i | b), the probability of buying i given b. For a candidate of the customer in the run min(1, P(u, i) * A(b, i)), P being the preference in ml.candidates; these come first. For all others, and for anybody, baskets with both over baskets with b, at most 1; for a pair that was not counted, min(1, share of baskets with i * A(b, i)). On baskets of Complete Journey, weeks after what was learned, this found more of what was hidden than the sum or product of the associations did.
 
 Rows with a problem have neither rank nor product_id, and a shop page leaves them out by: where rank is not null. Whenever there are fewer than k suggestions, a row says why. Columns: see the type serve.completion.';
 

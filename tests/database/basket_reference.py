@@ -117,8 +117,9 @@ def complete(
     return chosen, problems
 
 
-def _order(one: Suggestion) -> tuple[float, float, str]:
-    return -one.score, -one.association, one.product_id
+def _order(one: Suggestion) -> tuple[bool, float, float, str]:
+    """Put what the customer is known to like before all else."""
+    return one.preference is None, -one.score, -one.association, one.product_id
 
 
 def _complements(
@@ -143,7 +144,7 @@ def _complements(
             Suggestion(
                 product.product_id,
                 product.price_cents or 0,
-                _score(shop, catalogue[held], product, pair, customer_id, preference),
+                _score(shop, catalogue[held], product, pair, preference),
                 held,
                 pair.association,
                 preference,
@@ -157,11 +158,10 @@ def _complements(
     return found
 
 
-def _score(
-    shop: Shop, held: Product, product: Product, pair: Pair, customer_id: str | None, preference: float | None
-) -> float:
+def _score(shop: Shop, held: Product, product: Product, pair: Pair, preference: float | None) -> float:
     """Return P(product | held)."""
-    if customer_id is None and pair.evidence == "counted" and held.baskets:
+    if preference is not None:
+        return min(preference * pair.association, 1.0)
+    if pair.evidence == "counted" and held.baskets:
         return min(pair.pair_baskets / held.baskets, 1.0)
-    share = product.baskets / shop.baskets
-    return min((share if preference is None else preference) * pair.association, 1.0)
+    return min(pair.association * (product.baskets / shop.baskets), 1.0)

@@ -126,12 +126,14 @@ def test_anybody_gets_what_most_baskets_with_the_product_hold(owner: Connection,
     )
 
 
-def test_a_customer_gets_what_they_like_and_the_probability_is_told(owner: Connection, analyst: Connection) -> None:
+def test_a_customer_gets_what_they_like_first_and_the_probability_is_told(
+    owner: Connection, analyst: Connection
+) -> None:
     plant(owner, breakfast())
     suggestions, told = ask(analyst, ["bread"], None, 9, "ann")
-    # Tea .5 x 15/15; jam .1 x 35/15; margarine by its share of baskets .06 x 45/15; butter .05 x 25/15.
+    # Tea .5 x 15/15, jam .1 x 35/15; what is none of Ann's candidates comes after: 40 and 20 of 100 baskets with bread.
     assert products(suggestions) == ["tea", "jam", "margarine", "butter"]
-    assert [row["score"] for row in suggestions] == pytest.approx([0.5, 0.1 * 35 / 15, 0.06 * 3, 0.05 * 25 / 15])
+    assert [row["score"] for row in suggestions] == pytest.approx([0.5, 0.1 * 35 / 15, 0.4, 0.2])
     assert suggestions[0]["reason"].endswith("The customer's next basket holds Tea with a probability of 50.0 %.")
     assert problems(told) == ["no_association"]
 
@@ -275,6 +277,35 @@ def test_only_the_published_run_is_read(owner: Connection, analyst: Connection) 
 def test_a_list_of_nothing_is_refused(analyst: Connection, k: int | None) -> None:
     with pytest.raises(psycopg2.errors.InvalidParameterValue, match="k must be at least 1"):
         ask(analyst, ["bread"], 100, k)
+
+
+def test_pairs_are_found_from_both_sides_and_stock_without_its_history(owner: Connection) -> None:
+    run_id = plant(owner, breakfast())
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "insert into ml.associations select %s, 'a' || n, 'b' || n, 9, 1, 9, 5, 12, 3, 'complement', 'counted'"
+            " from generate_series(1, 5000) as n",
+            (run_id,),
+        )
+        cursor.execute(
+            "insert into raw.products (product_id, load_id) select 'a' || n, 1 from generate_series(1, 300) as n"
+        )
+        cursor.execute(
+            "insert into raw.stock_levels select 'a' || n, 'w', timestamptz '2024-01-01Z' + c * interval '1 h', c, 0, 1"
+            " from generate_series(1, 300) as n, generate_series(1, 100) as c"
+        )
+        cursor.execute("analyze raw.products, raw.stock_levels, ml.associations")
+        cursor.execute(f"explain select * from ml.associations where run_id = {run_id} and product_b = 'b7'")
+        of_pairs = str(cursor.fetchall())
+        cursor.execute("explain (analyze, format json) select * from serve.live_stock where product_id = 'a7'")
+        ((of_stock,),) = cursor.fetchall()
+    assert "Index" in of_pairs and "Seq Scan" not in of_pairs
+    assert most_rows(of_stock[0]["Plan"]) <= 2  # two warehouses, of which the second is none; of 100 counts
+
+
+def most_rows(plan: dict[str, Any]) -> float:
+    """Return the most rows that a node of the plan passed on at once."""
+    return max([float(plan["Actual Rows"]), *map(most_rows, plan.get("Plans", []))])
 
 
 @pytest.mark.parametrize(
