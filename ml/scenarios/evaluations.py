@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from ml.scenarios.bundle_sale import evaluation as bundle_sale
+from ml.scenarios.cross_category import evaluation as cross_category
 from ml.scenarios.ground import Ground
 from ml.scenarios.judged import Judged
 
-EVALUATIONS: Mapping[str, Callable[[Ground], list[Judged]]] = {"bundle_sale": bundle_sale.evaluate}
+EVALUATIONS: Mapping[str, Callable[[Ground], list[Judged]]] = {
+    "bundle_sale": bundle_sale.evaluate,
+    "cross_category": cross_category.evaluate,
+}

@@ -26,6 +26,7 @@ from ml.tables import (
     PRODUCT_DAYS,
     PRODUCT_FACTS,
     PRODUCTS,
+    PROMOTIONS,
     STOCK_OUTS,
     Table,
 )
@@ -102,6 +103,11 @@ class Ground:
     def stock_outs(self) -> pl.DataFrame:
         """Return ``features.ftr_stock_outs``: whole days without stock; without rows where none is counted."""
         return self._of_day(STOCK_OUTS)
+
+    @cached_property
+    def promotions(self) -> pl.DataFrame:
+        """Return ``features.ftr_promotions``: all that the shop has announced by now, for later days too."""
+        return self.warehouse.read(PROMOTIONS)
 
     @cached_property
     def rules(self) -> Rules:

@@ -17,6 +17,7 @@ from ml.tables.features import (
     PRODUCT_DAYS,
     PRODUCT_FACTS,
     PRODUCTS,
+    PROMOTIONS,
     STOCK_OUTS,
 )
 from ml.tables.results import (
@@ -41,6 +42,8 @@ from ml.tables.scenarios import (
     LAUNCH_AUDIENCE,
     LAUNCH_PARTNERS,
     LAUNCHES,
+    PROMOTION_INVITATIONS,
+    PROMOTION_PRODUCTS,
     REPLENISHMENT,
     RULE_COSTS,
     SCENARIO_METRICS,
@@ -76,6 +79,9 @@ __all__ = [
     "PRODUCTS",
     "PRODUCT_DAYS",
     "PRODUCT_FACTS",
+    "PROMOTIONS",
+    "PROMOTION_INVITATIONS",
+    "PROMOTION_PRODUCTS",
     "REPLENISHMENT",
     "RULE_COSTS",
     "SCENARIO_METRICS",

@@ -148,3 +148,16 @@ STOCK_OUTS = of_features(
     ("product_id", "out_from_on"),
     {"product_id": TEXT, **dict.fromkeys(("out_from_on", "out_through_on"), DAY)},
 )
+PROMOTIONS = Table(
+    "features",
+    "ftr_promotions",
+    {
+        **dict.fromkeys(("promotion_id", "product_id", "kind"), TEXT),
+        "discount_share": REAL,
+        "store_count": INT,
+        **dict.fromkeys(("starts_on", "ends_on"), DAY),
+    },
+    ("promotion_id",),
+    frozenset(("discount_share", "store_count")),
+)
+"""A view of the promotions as they stand now, those announced for later among them; without a day of its own."""

@@ -152,3 +152,31 @@ BUNDLE_PRICE_ITEMS = of_results(
         **dict.fromkeys(("list_price_cents", "price_cents", "discount_cents"), INT),
     },
 )
+PROMOTION_PRODUCTS = of_results(
+    "promotion_products",
+    ("product_id",),
+    {
+        **dict.fromkeys(("product_id", "category"), TEXT),
+        **dict.fromkeys(("starts_on", "ends_on"), DAY),
+        "discount_share": REAL,
+        **dict.fromkeys(("list_price_cents", "promoted_price_cents"), INT),
+        **dict.fromkeys(("base_units", "expected_units", "discount_cost_cents"), REAL),
+        "expected_incremental_margin_cents": REAL,
+        **dict.fromkeys(("incremental_margin_low_cents", "incremental_margin_high_cents"), REAL),
+        **dict.fromkeys(("halo_margin_cents", "substituted_margin_cents", "pulled_margin_cents", "elasticity"), REAL),
+        **dict.fromkeys(("elasticity_level", "margin_note", "reason"), TEXT),
+        **dict.fromkeys(("objective", "upper_bound", "gap_pct"), REAL),
+        **dict.fromkeys(("plan_margin_low_cents", "plan_margin_high_cents"), REAL),
+    },
+    "category margin_note",
+)
+PROMOTION_INVITATIONS = of_results(
+    "promotion_invitations",
+    ("customer_id",),
+    {
+        "customer_id": TEXT,
+        "invitation_rank": INT,
+        "product_ids": TEXTS,
+        **dict.fromkeys(("probability", "expected_margin_cents"), REAL),
+    },
+)

@@ -19,6 +19,7 @@ from ml.tables import (
     MERCH_RULES,
     PRODUCT_DAYS,
     PRODUCTS,
+    PROMOTIONS,
     STOCK_OUTS,
     Table,
 )
@@ -162,6 +163,7 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _create(settings, LEAD_TIMES, _filled(LEAD_TIMES, {"product_id": ["p00", "p01"], "lead_days": [3, 6]}))
     _create(settings, MARKET_SIGNALS, MARKET_SIGNALS.frame([]))
     _create(settings, STOCK_OUTS, STOCK_OUTS.frame([]))
+    _create(settings, PROMOTIONS, PROMOTIONS.frame([]))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)
 

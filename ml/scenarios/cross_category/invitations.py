@@ -1,0 +1,96 @@
+"""Whom to invite to a promotion, and what to mention: those from whom it is expected to earn most.
+
+The prices hold for everybody, invited or not. What an invitation adds to them nobody knows without an experiment; so
+its margin is that part of the promotion's which is expected of the customer, and not an effect of inviting.
+"""
+
+import numpy as np
+import polars as pl
+
+from ml.demand.price_response import units_ratio
+from ml.params import RunParams
+
+MENTIONED = 3
+"""Products an invitation names at most."""
+
+
+def visits(customers: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return ``customer_id`` and ``visits``, the baskets expected of each customer in so many days.
+
+    Days over the customer's usual gap, or over the days since the last basket where these are more: who has not come
+    for long comes less often than before. Customers without a gap of their own have the usual one of all.
+
+    Parameters
+    ----------
+    customers
+        Rows of ``features.ftr_customers``.
+    """
+    usual = customers["mean_gap_days"].median()
+    gap = pl.max_horizontal(
+        pl.col("mean_gap_days").fill_null(usual if isinstance(usual, float) else float(days)),
+        pl.col("days_since_last").fill_null(0).cast(pl.Float64),
+        pl.lit(1.0),
+    )
+    return customers.select("customer_id", visits=days / gap)
+
+
+def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: pl.DataFrame) -> pl.DataFrame:
+    """Return what is expected of each customer and promoted product among the customer's candidates.
+
+    A basket holds the product with probability P at the list price; at the promoted price, with P times the ratio of
+    units, at most 1. Baskets of the period are taken as independent.
+
+    Parameters
+    ----------
+    candidates
+        ``customer_id``, ``product_id``, ``preference``.
+    promoted
+        Rows of :func:`ml.scenarios.cross_category.choice.options`.
+
+    Returns
+    -------
+    pl.DataFrame
+        ``customer_id``, ``product_id``, ``chance`` of buying in the period, and ``margin_cents`` that the promotion
+        adds by it.
+    """
+    found = candidates.select("customer_id", "product_id", "preference").join(promoted, on="product_id")
+    found = found.join(expected_visits, on="customer_id")
+    ratio = units_ratio(
+        found["elasticity"].to_numpy(), (found["promoted_price_cents"] / found["price_cents"]).to_numpy()
+    )
+    usual = found["preference"].to_numpy()
+    now = np.minimum(usual * ratio, 1.0)
+    times = found["visits"].to_numpy()
+    before, after = usual * times, now * times
+    per_extra = found.select(
+        pl.col("promoted_price_cents")
+        - pl.col("cost")
+        + pl.col("halo_cents")
+        - pl.col("taken_cents")
+        - pl.col("pulled_cents")
+    ).to_series()
+    given = (found["price_cents"] - found["promoted_price_cents"]).to_numpy()
+    margin = found["units_per_basket"].to_numpy() * ((after - before) * per_extra.to_numpy() - before * given)
+    return found.select(
+        "customer_id", "product_id", chance=pl.Series(1 - (1 - now) ** times), margin_cents=pl.Series(margin)
+    )
+
+
+def invitations(
+    candidates: pl.DataFrame, promoted: pl.DataFrame, customers: pl.DataFrame, params: RunParams
+) -> pl.DataFrame:
+    """Return the rows of ``ml.promotion_invitations``, without the run: at most ``promotion_audience``, best first."""
+    expected = chances(candidates, promoted, visits(customers, params.promotion_days))
+    worth = expected.filter(pl.col("margin_cents") > 0)
+    mentioned = worth.sort("customer_id", "margin_cents", "product_id", descending=[False, True, False])
+    mentioned = mentioned.group_by("customer_id", maintain_order=True).head(MENTIONED)
+    by_customer = mentioned.group_by("customer_id", maintain_order=True).agg(
+        product_ids="product_id",
+        probability=1 - (1 - pl.col("chance")).product(),
+        expected_margin_cents=pl.col("margin_cents").sum(),
+    )
+    return (
+        by_customer.sort("expected_margin_cents", "customer_id", descending=[True, False])
+        .head(params.promotion_audience)
+        .with_columns(invitation_rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
+    )
