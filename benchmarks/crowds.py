@@ -69,6 +69,7 @@ class World:
             (0.6 * price).astype(np.int64),
             price.astype(np.int64),
             np.ones(customers),
+            np.zeros(customers, np.int64),
         )
 
 

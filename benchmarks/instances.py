@@ -93,7 +93,7 @@ class Instances:
                 min_price_cents=int(crowd.min_price[customer]),
                 budget_cents=None if crowd.budget[customer] == NO_BUDGET else int(crowd.budget[customer]),
                 max_per_category=rules.quota,
-                needs_anchor=rules.needs_anchor,
+                needs_anchor=(rules.needs & IS_ANCHOR) != 0,
                 cost_per_product=market.cost_per_product,
             ),
             margin_cents=margin,
@@ -105,7 +105,7 @@ class Instances:
 
 def exactly(size: int, quota: int, needs_anchor: bool) -> Rules:
     """Return the rules of bundles of one size; price limits are each customer's own."""
-    return Rules(size, size, 0, NO_BUDGET, 0, False, quota, 1, needs_anchor, False, False, 0.0, 0)
+    return Rules(size, size, 0, NO_BUDGET, 0, False, quota, 1, IS_ANCHOR * needs_anchor, False, 0.0, 0)
 
 
 def realistic(candidates: int, size: int, customers: int, seed: int = 0, is_sparse: bool = False) -> Instances:
@@ -232,6 +232,7 @@ def _crowd(size: int, market: Market, products: NDArray[np.int32], preference: R
         np.ceil(LOWEST_PRICE * typical).astype(np.int64),
         np.floor(HIGHEST_PRICE * typical).astype(np.int64),
         np.ones(len(products)),
+        np.zeros(len(products), np.int64),
     )
 
 

@@ -93,6 +93,10 @@ def linear_program(problem: BundleProblem) -> LinearProgram:
         program.row(_positions(problem.is_anchor), 1, low=1)
     if limits.needs_wanted:
         program.row(_positions(problem.is_wanted), 1, low=1)
+    if limits.needs_ruled:
+        program.row(_positions(problem.is_ruled), 1, low=1)
+    if limits.needs_new:
+        program.row(_positions(problem.is_new), 1, low=1)
     for bundle in problem.earlier:
         program.row(bundle, 1, high=limits.max_overlap)
     for item in _positions(problem.is_pinned):

@@ -45,6 +45,7 @@ def journey(candidates: int, size: int, customers: int) -> Instances:
         np.zeros(shape[0], np.int64),
         np.full(shape[0], NO_BUDGET),
         np.ones(shape[0]),
+        np.zeros(shape[0], np.int64),
     )
     rules = exactly(size, quota=1, needs_anchor=False)
     return Instances("complete_journey", size, market._replace(rules=rules), crowd, associations.block, True)

@@ -127,6 +127,7 @@ def _check_list(name: str, value: object) -> None:
 def _contradictions(params: RunParams) -> Iterator[str]:
     """Yield, in words, what no bundle could meet at once whatever the products."""
     size, smallest, pinned = params.bundle_size, params.min_bundle_size, params.pinned
+    forbidden = {*params.exclude, *params.context_basket}
     if smallest > size:
         yield f"min_bundle_size: got {smallest}, must not be above bundle_size, {size}"
     if params.max_overlap >= smallest:
@@ -139,8 +140,11 @@ def _contradictions(params: RunParams) -> Iterator[str]:
         yield f"pinned: got {len(pinned)} products, must not be more than bundle_size, {size}"
     if both := sorted(set(pinned) & set(params.exclude)):
         yield f"pinned and exclude: both name {', '.join(both)}"
-    if params.must_include and set(params.must_include) <= set(params.exclude):
-        yield "must_include and exclude: every product that must be included is excluded"
+    if both := sorted(set(pinned) & set(params.context_basket)):
+        yield f"pinned and context_basket: both name {', '.join(both)}"
+    if params.must_include and set(params.must_include) <= forbidden:
+        where = "context_basket or exclude" if params.context_basket else "exclude"
+        yield f"must_include and {where}: every product that must be included is excluded"
 
 
 @dataclass(frozen=True)

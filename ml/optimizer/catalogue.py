@@ -45,7 +45,15 @@ class Catalogue:
         """Return how many products there are."""
         return len(self.price_cents)
 
-    def bound(self, preference: Reals, pair_values: Reals, joint: Reals, limits: Limits, objective: float) -> float:
+    def bound(
+        self,
+        preference: Reals,
+        pair_values: Reals,
+        joint: Reals,
+        limits: Limits,
+        objective: float,
+        product_values: Reals | None = None,
+    ) -> float:
         """Return a number that neither ``objective`` nor any feasible bundle of the catalogue exceeds.
 
         A product stays in question while half of its best pairs, with the largest such halves of all others, could beat
@@ -62,6 +70,8 @@ class Catalogue:
             kept to here. The others are relaxed, which leaves the bound valid and looser.
         objective
             Value of the bundle in hand; 0 for an abstention.
+        product_values
+            (products,) value of a product beyond its pairs; 0 when None.
 
         Raises
         ------
@@ -75,18 +85,25 @@ class Catalogue:
         ranks = limits.max_size - 1
         allowed = np.where(self.is_substitute & limits.complements_only, 0.0, pair_values)
         half = 0.5 * _best_pairs(self.first, self.second, allowed, is_open, ranks).sum(axis=1)
-        reach = np.where(is_open, half - limits.cost_per_product, -np.inf)
+        own = np.zeros(self.products) if product_values is None else product_values
+        reach = np.where(is_open, half + own - limits.cost_per_product, -np.inf)
         largest = np.sort(reach)[::-1][: limits.max_size]
         kept = np.flatnonzero(reach + _at_best(largest[:ranks], limits.min_size - 1) > objective)
         if len(kept) < limits.min_size:
             return objective
         if len(kept) > LARGEST_DENSE:
             return max(objective, _at_best(largest, limits.min_size))
-        among = self._among(kept, preference, pair_values, joint, limits)
+        among = self._among(kept, preference, pair_values, joint, limits, product_values)
         return upper_bound(among, objective, MAX_NODES)
 
     def _among(
-        self, kept: NDArray[np.int64], preference: Reals, pair_values: Reals, joint: Reals, limits: Limits
+        self,
+        kept: NDArray[np.int64],
+        preference: Reals,
+        pair_values: Reals,
+        joint: Reals,
+        limits: Limits,
+        product_values: Reals | None,
     ) -> BundleProblem:
         position = np.full(self.products, -1, np.int64)
         position[kept] = np.arange(len(kept))
@@ -112,7 +129,10 @@ class Catalogue:
                 min_categories=1,
                 needs_anchor=False,
                 needs_wanted=False,
+                needs_ruled=False,
+                needs_new=False,
             ),
+            product_values=None if product_values is None else product_values[kept],
             is_substitute=alike,
         )
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from ml.optimizer.rules import IS_ALLOWED, IS_ANCHOR, IS_PINNED, IS_WANTED, NEVER, broken, worth
+from ml.optimizer.rules import IS_ALLOWED, IS_PINNED, NEVER, broken, worth
 
 
 @njit(cache=True, nogil=True)
@@ -30,11 +30,7 @@ def grow(st, first, guide, items, gain):  # type: ignore[no-untyped-def]
             return 0
         size = _add(st, first, size, items, gain)
     while size < rules.max_size:
-        price, lacks = 0, 0
-        if rules.needs_anchor:
-            lacks |= IS_ANCHOR
-        if rules.needs_wanted:
-            lacks |= IS_WANTED
+        price, lacks = 0, rules.needs
         for a in range(size):
             price += st.price[items[a]]
             lacks &= ~st.role[items[a]]

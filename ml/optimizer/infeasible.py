@@ -60,6 +60,8 @@ def _limits(**changes: object) -> Lift:
 LIFTS: tuple[tuple[str, Lift], ...] = (
     ("pinned", lambda problem: replace(problem, is_pinned=None)),
     ("must_include", _limits(needs_wanted=False)),
+    ("must_include_rule", _limits(needs_ruled=False)),
+    ("discovery", _limits(needs_new=False)),
     ("anchor", _limits(needs_anchor=False)),
     ("excluded", lambda problem: replace(problem, is_excluded=None)),
     ("stock", lambda problem: replace(problem, available_units=np.full(problem.candidates, UNLIMITED))),

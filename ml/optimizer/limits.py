@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ml.errors import ConfigError
-from ml.optimizer.rules import LARGEST_SIZE, NO_BUDGET, Rules
+from ml.optimizer.rules import IS_ANCHOR, IS_NEW, IS_RULED, IS_WANTED, LARGEST_SIZE, NO_BUDGET, Rules
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Limits:
         At most this many products of one category.
     min_categories
         At least this many different categories.
-    needs_anchor, needs_wanted
-        At least one product is an anchor; at least one belongs to the must-include group.
+    needs_anchor, needs_wanted, needs_ruled, needs_new
+        At least one product is an anchor; belongs to the must-include group; to that of the merchandiser's rules; was
+        never bought by the customer.
     complements_only
         No two products that are substitutes for each other.
     cost_per_product
@@ -48,6 +49,8 @@ class Limits:
     min_categories: int = 1
     needs_anchor: bool = False
     needs_wanted: bool = False
+    needs_ruled: bool = False
+    needs_new: bool = False
     complements_only: bool = False
     cost_per_product: float = 0.0
     min_joint_probability: float = 0.0
@@ -85,8 +88,10 @@ class Limits:
             self.min_margin_cents is not None,
             self.max_per_category,
             self.min_categories,
-            self.needs_anchor,
-            self.needs_wanted,
+            IS_ANCHOR * self.needs_anchor
+            + IS_WANTED * self.needs_wanted
+            + IS_RULED * self.needs_ruled
+            + IS_NEW * self.needs_new,
             self.complements_only,
             self.min_joint_probability,
             self.max_overlap,

@@ -31,7 +31,8 @@ class Market(NamedTuple):
     cost_per_product
         Subtracted for each product shown, in the unit of the objective.
     rules
-        What every customer's bundle must keep to; ``min_price`` and ``budget`` are those of :class:`Crowd`.
+        What every customer's bundle must keep to; ``min_price`` and ``budget`` are those of :class:`Crowd`, which may
+        add to ``needs``.
     """
 
     price: NDArray[np.int64]
@@ -64,6 +65,8 @@ class Crowd(NamedTuple):
         (U,) int64, cents.
     spread
         (U,) v of :mod:`ml.optimizer.objective`, >= 0.
+    needs
+        (U,) int64: roles that the customer's bundle must hold beside those that everybody's must.
     """
 
     product: NDArray[np.int32]
@@ -74,6 +77,7 @@ class Crowd(NamedTuple):
     min_price: NDArray[np.int64]
     budget: NDArray[np.int64]
     spread: NDArray[np.float64]
+    needs: NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -255,8 +259,7 @@ def statement_of(market, crowd, pairs, u, kept, m, dual, place, pair, joint):  #
         rules.has_margin_floor,
         rules.quota,
         rules.min_categories,
-        rules.needs_anchor,
-        rules.needs_wanted,
+        rules.needs | crowd.needs[u],
         rules.complements_only,
         rules.least_joint,
         rules.max_overlap,

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from ml.optimizer.bounds import halves, reach
-from ml.optimizer.rules import IS_ALLOWED, IS_ANCHOR, IS_WANTED, broken, worth
+from ml.optimizer.rules import IS_ALLOWED, broken, worth
 
 SAME = 1e-12
 """Relative: two sums of the same numbers in different order differ by less."""
@@ -18,10 +18,9 @@ def target_of(best, slack):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def lacking(rules, held):  # type: ignore[no-untyped-def]
-    """Return the role that a bundle still must get, 0 for none."""
-    if rules.needs_anchor and not held & IS_ANCHOR:
-        return IS_ANCHOR
-    return IS_WANTED if rules.needs_wanted and not held & IS_WANTED else 0
+    """Return the first role that a bundle still must get, 0 for none."""
+    lacks = rules.needs & ~held
+    return lacks & -lacks
 
 
 @njit(cache=True, nogil=True)

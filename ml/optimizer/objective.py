@@ -5,7 +5,8 @@ is A_ij >= 0; 0 means no evidence, and such a pair is worth 0 everywhere. Pair v
 bounds rely on. ``spread`` is v, how much more often than independently two products share a basket because this
 customer's baskets differ in size (:func:`ml.spread.basket_spreads`). A bundle is worth the sum over its pairs, plus
 its products' own values if it has any, minus a cost for each product shown (:mod:`ml.optimizer.rules`), so that its
-size is a decision.
+size is a decision. Where a basket is half filled, pairs with what is in it count as well, by
+:func:`values_beside`.
 
 =========================== ============================================ ===========================================
 objective                    value of a pair                              unit, scale
@@ -80,6 +81,49 @@ def pair_values(
     """Return the value of each pair; arguments are broadcast against each other."""
     values: Reals = _elementwise(int(objective), left, right, association, margin, spread)
     return values
+
+
+def values_beside(
+    objective: Objective, preference: Reals, association: Reals, margin_cents: NDArray[np.int64], spread: float = 1.0
+) -> Reals:
+    """Return (C, n) what candidates are worth for their pairs with C products that are in the basket already.
+
+    Those are bought for certain, so p_j = 1, and what a pair is worth becomes what the candidate is worth given the
+    basket: the joint probability is the conditional one, P(i, j) / P(j) = v p_i A_ij, and may be at most 1. The cap at
+    p_i of :func:`pair_values` does not hold here: that is what lets a complement of the basket rise above its own
+    probability. The margin of what is bought anyway is not gained by the candidate.
+
+    ===========================  =====================================================
+    expected_joint_purchase      min(v p_i A_ij, 1)
+    independent_purchase         min(v p_i, 1)
+    expected_incremental_margin  max(0, min(v p_i A_ij, 1) - min(v p_i, 1)) max(0, m_i)
+    pairwise_sum                 (p_i + 1) A_ij
+    favourite_times_association  A_ij
+    ===========================  =====================================================
+
+    Parameters
+    ----------
+    preference, margin_cents
+        (n,) of the candidates.
+    association
+        (C, n) >= 0; 0 means no evidence, and such a pair is worth 0.
+    spread
+        v of the customer.
+    """
+    chance = spread * preference[None, :]
+    joint, apart = np.minimum(chance * association, 1.0), np.minimum(chance, 1.0)
+    if objective == Objective.EXPECTED_JOINT_PURCHASE:
+        values = joint
+    elif objective == Objective.INDEPENDENT_PURCHASE:
+        values = apart
+    elif objective == Objective.EXPECTED_INCREMENTAL_MARGIN:
+        values = np.maximum(joint - apart, 0.0) * np.maximum(margin_cents, 0)
+    elif objective == Objective.PAIRWISE_SUM:
+        values = (preference[None, :] + 1.0) * association
+    else:
+        values = association
+    beside: Reals = np.where(association > 0, values, 0.0)
+    return beside
 
 
 def dense_pairs(

@@ -151,6 +151,7 @@ def _in_question(market, crowd, u, columns, dual, left, units, floor, work):  # 
     half, own, cost, reach = columns.half, crowd.own, market.cost_per_product, work.reach
     picks, n = rules.max_size, product_of.shape[1]
     best, size, m, anchor = np.full(picks, NEVER), 0, 0, NEVER
+    needs_anchor = ((rules.needs | crowd.needs[u]) & IS_ANCHOR) != 0
     for i in range(n):
         product = product_of[u, i]
         if product < 0:
@@ -171,7 +172,7 @@ def _in_question(market, crowd, u, columns, dual, left, units, floor, work):  # 
             rank -= 1
         best[rank] = value
         size = min(size + 1, picks)
-    if size < rules.min_size or (rules.needs_anchor and anchor == NEVER):
+    if size < rules.min_size or (needs_anchor and anchor == NEVER):
         return 0
     limit = money * crowd.budget[u] if money > 0.0 else money * crowd.min_price[u]
     all_but_one, all_but_two = limit, limit
@@ -179,7 +180,7 @@ def _in_question(market, crowd, u, columns, dual, left, units, floor, work):  # 
         all_but_one += best[rank] if rank < rules.min_size - 1 else max(best[rank], 0.0)
         if rank < picks - 2:
             all_but_two += best[rank] if rank < rules.min_size - 2 else max(best[rank], 0.0)
-    with_anchor = min(all_but_one, anchor + all_but_two) if rules.needs_anchor else all_but_one
+    with_anchor = min(all_but_one, anchor + all_but_two) if needs_anchor else all_but_one
     kept = 0
     for i in range(m):
         is_anchor, is_pinned = (role[u, i] & IS_ANCHOR) != 0, (role[u, i] & IS_PINNED) != 0

@@ -5,7 +5,7 @@ Every solver and every bound reads this statement; feasibility and value are def
 """
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -49,9 +49,9 @@ class BundleProblem:
         (n,) finite, any sign: value of a product beyond its pairs; 0 when None.
     product
         (n,) codes of the products, no two alike; the positions when None.
-    is_anchor, is_wanted, is_pinned, is_excluded
-        (n,) roles: may serve as the anchor, belongs to the must-include group, must be in every bundle, must not be
-        in any; nobody when None.
+    is_anchor, is_wanted, is_ruled, is_new, is_pinned, is_excluded
+        (n,) roles: may serve as the anchor, belongs to the must-include group, to that of the merchandiser's rules, was
+        never bought by the customer, must be in every bundle, must not be in any; nobody when None.
     is_substitute
         (n, n) symmetric: which two are substitutes for each other; nobody when None.
     earlier
@@ -75,6 +75,8 @@ class BundleProblem:
     product: NDArray[np.int64] | None = None
     is_anchor: Flags | None = None
     is_wanted: Flags | None = None
+    is_ruled: Flags | None = None
+    is_new: Flags | None = None
     is_pinned: Flags | None = None
     is_excluded: Flags | None = None
     is_substitute: Flags | None = None
@@ -91,6 +93,8 @@ class BundleProblem:
             "product",
             "is_anchor",
             "is_wanted",
+            "is_ruled",
+            "is_new",
             "is_pinned",
             "is_excluded",
         ):
@@ -138,6 +142,8 @@ class BundleProblem:
         for flags, bit in (
             (self.is_anchor, rules.IS_ANCHOR),
             (self.is_wanted, rules.IS_WANTED),
+            (self.is_ruled, rules.IS_RULED),
+            (self.is_new, rules.IS_NEW),
             (self.is_pinned, rules.IS_PINNED),
         ):
             if flags is not None:
@@ -170,6 +176,18 @@ class BundleProblem:
         object.__setattr__(following, "earlier", (*self.earlier, items))
         object.__setattr__(following, "statement", self.statement._replace(earlier=marked))
         return following
+
+    def needing_new(self) -> "BundleProblem":
+        """Return the problem of a bundle that must hold a product the customer never bought; nothing is made anew."""
+        stricter = copy(self)
+        limited = self.statement.rules._replace(needs=self.statement.rules.needs | rules.IS_NEW)
+        object.__setattr__(stricter, "limits", replace(self.limits, needs_new=True))
+        object.__setattr__(stricter, "statement", self.statement._replace(rules=limited))
+        return stricter
+
+    def is_discovery(self, items: Bundle) -> bool:
+        """Return whether ``items`` hold a product the customer never bought."""
+        return self.is_new is not None and bool(self.is_new[list(items)].any())
 
     def value(self, items: Bundle) -> float:
         """Return the objective: sum of the pair values and of the products' own, minus the cost of showing them."""

@@ -20,7 +20,7 @@ NEVER = -1e30
 IS_ALLOWED = -1e29
 """A pair above it may meet."""
 
-IS_ANCHOR, IS_WANTED, IS_PINNED = 1, 2, 4
+IS_ANCHOR, IS_WANTED, IS_PINNED, IS_NEW, IS_RULED = 1, 2, 4, 8, 16
 
 CONSTRAINTS = (
     "size",
@@ -31,6 +31,8 @@ CONSTRAINTS = (
     "categories",
     "anchor",
     "must_include",
+    "must_include_rule",
+    "discovery",
     "pinned",
     "excluded",
     "stock",
@@ -48,6 +50,8 @@ CONSTRAINTS = (
     CATEGORIES,
     ANCHOR,
     MUST_INCLUDE,
+    MUST_INCLUDE_RULE,
+    DISCOVERY,
     PINNED,
     EXCLUDED,
     STOCK,
@@ -58,7 +62,10 @@ CONSTRAINTS = (
 
 
 class Rules(NamedTuple):
-    """The limits as numbers; see :class:`ml.optimizer.limits.Limits`."""
+    """The limits as numbers; see :class:`ml.optimizer.limits.Limits`.
+
+    ``needs`` adds up the roles of which a bundle holds at least one product each.
+    """
 
     min_size: int
     max_size: int
@@ -68,8 +75,7 @@ class Rules(NamedTuple):
     has_margin_floor: bool
     quota: int
     min_categories: int
-    needs_anchor: bool
-    needs_wanted: bool
+    needs: int
     complements_only: bool
     least_joint: float
     max_overlap: int
@@ -89,7 +95,8 @@ class Statement(NamedTuple):
     is_open
         (n,) in stock and not excluded.
     role
-        (n,) uint8: ``IS_ANCHOR``, ``IS_WANTED``, ``IS_PINNED`` added up.
+        (n,) uint8: ``IS_ANCHOR``, ``IS_WANTED``, ``IS_PINNED``, ``IS_NEW`` (the customer never bought it) and
+        ``IS_RULED`` (the merchandiser wants one of these) added up.
     earlier
         (n,) int64: bit b is set where earlier bundle b holds the candidate.
     """
@@ -130,13 +137,12 @@ def broken(st, items, size):  # type: ignore[no-untyped-def]
     if size < rules.min_size or size > rules.max_size:
         flags |= SIZE
     price, margin, categories = 0, 0, 0
-    has_anchor, has_wanted, pins = False, False, 0
+    held, pins = 0, 0
     for a in range(size):
         i = items[a]
         price += st.price[i]
         margin += st.margin[i]
-        has_anchor |= (st.role[i] & IS_ANCHOR) != 0
-        has_wanted |= (st.role[i] & IS_WANTED) != 0
+        held |= st.role[i]
         pins += (st.role[i] & IS_PINNED) != 0
         if not st.is_open[i]:
             flags |= EXCLUDED
@@ -161,10 +167,15 @@ def broken(st, items, size):  # type: ignore[no-untyped-def]
         flags |= MARGIN
     if categories < rules.min_categories:
         flags |= CATEGORIES
-    if rules.needs_anchor and not has_anchor:
+    lacks = rules.needs & ~held
+    if lacks & IS_ANCHOR:
         flags |= ANCHOR
-    if rules.needs_wanted and not has_wanted:
+    if lacks & IS_WANTED:
         flags |= MUST_INCLUDE
+    if lacks & IS_RULED:
+        flags |= MUST_INCLUDE_RULE
+    if lacks & IS_NEW:
+        flags |= DISCOVERY
     wanted_pins = 0
     for i in range(len(st.role)):
         wanted_pins += (st.role[i] & IS_PINNED) != 0

@@ -6,7 +6,7 @@ Whether a bundle may be offered is decided by :func:`ml.optimizer.rules.broken` 
 import numpy as np
 from numba import njit
 
-from ml.optimizer.rules import IS_ANCHOR, IS_PINNED, IS_WANTED, broken, joint_probability, worth
+from ml.optimizer.rules import IS_PINNED, broken, joint_probability, worth
 
 MOST_UNLIKELY = 2.0
 """A joint probability below its threshold counts in powers of e, up to this many."""
@@ -65,8 +65,10 @@ def violation(facts, rules, items, size, per_price, per_margin):  # type: ignore
         kinds += alike == 1
         total += alike > rules.quota
     total += max(0, rules.min_categories - kinds)
-    total += rules.needs_anchor and not held & IS_ANCHOR
-    total += rules.needs_wanted and not held & IS_WANTED
+    lacks = rules.needs & ~held
+    while lacks:
+        total += 1
+        lacks &= lacks - 1
     bundle = 0
     while seen >> bundle:
         shared = 0

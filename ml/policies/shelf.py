@@ -17,7 +17,9 @@ from ml.optimizer.market import Market
 from ml.optimizer.objective import Objective, dense_pairs, pair_values
 from ml.optimizer.problem import UNLIMITED, BundleProblem
 from ml.optimizer.rules import UNKNOWN_MARGIN
+from ml.policies.basket import Basket
 from ml.policies.named import Policy
+from ml.policies.roles import Roles
 
 Reals = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -25,21 +27,6 @@ Flags = NDArray[np.bool_]
 
 UNBOUGHT_SHARE = 50 / 140
 """Of the candidates, places for products the customer never bought: 50 of 140 won on Complete Journey."""
-
-
-@dataclass(frozen=True)
-class Roles:
-    """What a run's form says of products, for everybody.
-
-    Attributes
-    ----------
-    is_wanted, is_pinned, is_excluded
-        (products,) belongs to the must-include group; is in every bundle; is in none.
-    """
-
-    is_wanted: Flags
-    is_pinned: Flags
-    is_excluded: Flags
 
 
 @dataclass(frozen=True)
@@ -148,13 +135,19 @@ class Shelf:
             raise DataError(
                 f"must_include, pinned, exclude: not offered by the shop: {', '.join(unknown)}; see dim_products"
             )
+        return Roles.of(self.code, must_include, pinned, exclude)
 
-        def flags(product_ids: Sequence[str]) -> Flags:
-            held = np.zeros(len(self.product_ids), bool)
-            held[[self.code[product] for product in product_ids]] = True
-            return held
-
-        return Roles(flags(must_include), flags(pinned), flags(exclude))
+    def basket(self, product_ids: Sequence[str]) -> Basket:
+        """Return how a basket that holds these products weighs on each product; those not on the shelf do not."""
+        inside = np.array(sorted(self.code[product] for product in product_ids if product in self.code), np.int64)
+        beside = [self._associations.summed(inside[[row]]) for row in range(len(inside))]
+        every = len(self.product_ids)
+        return Basket(
+            np.array(beside).reshape(len(inside), every),
+            np.isin(np.arange(every), inside),
+            self._substitutes.summed(inside) > 0,
+            self.margin_cents,
+        )
 
     def problem(
         self,
@@ -165,6 +158,7 @@ class Shelf:
         roles: Roles | None = None,
         is_anchor: Flags | None = None,
         spread: float = 1.0,
+        basket: Basket | None = None,
     ) -> BundleProblem:
         """Return the problem of one customer.
 
@@ -180,6 +174,8 @@ class Shelf:
             (n,) which candidates may serve as the anchor: what the customer bought before.
         spread
             v of :mod:`ml.optimizer.objective`.
+        basket
+            What is in the basket already; nothing when None.
         """
         lifts, margin = self._lifts.block(codes), self.margin_cents[codes]
         joint = dense_pairs(Objective.EXPECTED_JOINT_PURCHASE, preference, lifts, spread=spread)
@@ -200,7 +196,10 @@ class Shelf:
             margin_cents=margin,
             product=codes,
             is_anchor=is_anchor,
+            product_values=None if basket is None else basket.values(policy.objective, codes, preference, spread),
+            is_new=None if is_anchor is None else ~is_anchor,
             is_wanted=None if roles is None else roles.is_wanted[codes],
+            is_ruled=None if roles is None else roles.is_ruled[codes],
             is_pinned=None if roles is None else roles.is_pinned[codes],
             is_excluded=None if roles is None else roles.is_excluded[codes],
             is_substitute=self._substitutes.block(codes) > 0 if limits.complements_only else None,
@@ -226,7 +225,13 @@ class Shelf:
         )
 
     def catalogue_bound(
-        self, policy: Policy, preference: Reals, spread: float, limits: Limits, objective: float
+        self,
+        policy: Policy,
+        preference: Reals,
+        spread: float,
+        limits: Limits,
+        objective: float,
+        basket: Basket | None = None,
     ) -> float:
         """Return what no bundle of any products of the shelf exceeds, nor ``objective``.
 
@@ -238,6 +243,8 @@ class Shelf:
             v of :mod:`ml.optimizer.objective`.
         objective
             Value of the bundle in hand, 0 for an abstention.
+        basket
+            What is in the basket already; nothing when None.
         """
         catalogue = Catalogue(
             self.price_cents, self.category, self.available_units, self.first, self.second, self.is_substitute
@@ -247,7 +254,9 @@ class Shelf:
         margin = known[self.first] + known[self.second]
         values = pair_values(policy.objective, left, right, self.association, margin, spread)
         joint = pair_values(Objective.EXPECTED_JOINT_PURCHASE, left, right, self.lift, margin, spread)
-        return catalogue.bound(preference, values, joint, limits, objective)
+        every = np.arange(len(self.product_ids))
+        own = None if basket is None else basket.values(policy.objective, every, preference, spread)
+        return catalogue.bound(preference, values, joint, limits, objective, own)
 
 
 def offerable(products: pl.DataFrame) -> pl.DataFrame:

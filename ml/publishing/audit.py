@@ -160,12 +160,30 @@ def _items(run: CandidateRun, params: RunParams) -> Broken:
         .filter(pl.col("category") < params.min_categories)
         .sort("bundle_id"),
     )
-    held = items.group_by("bundle_id").agg("product_id", is_anchored=pl.col("sources").list.contains("bought").any())
+    is_bought = pl.col("sources").list.contains("bought")
+    held = items.group_by("customer_id", "bundle_id").agg(
+        "product_id", is_anchored=is_bought.any(), is_discovery=(~is_bought).any()
+    )
     held = held.sort("bundle_id")
     product = pl.col("product_id")
     yield (
         "anchor_is_there",
         held.filter(pl.lit(params.needs_anchor) & ~pl.col("is_anchored")).select("bundle_id"),
+    )
+    # Seven of ten are 7, whatever 0.7 * 10 is in binary.
+    enough = (params.discovery_share * pl.len() - TOLERANCE).ceil()
+    yield (
+        "share_of_discovery_is_kept",
+        held.group_by("customer_id")
+        .agg(pl.len(), found=pl.col("is_discovery").sum(), enough=enough)
+        .filter(pl.col("found") < pl.col("enough"))
+        .select("customer_id", "len", "found")
+        .sort("customer_id"),
+    )
+    inside = list(params.context_basket)
+    yield (
+        "nothing_in_the_basket_is_offered_again",
+        held.filter(product.list.set_intersection(inside).list.len() > 0).select("bundle_id"),
     )
     wanted, pinned, excluded = list(params.must_include), list(params.pinned), list(params.exclude)
     yield (

@@ -10,6 +10,7 @@ from ml.optimizer.node import SAME
 from ml.optimizer.problem import Bundle, BundleProblem
 from ml.optimizer.solve import EXACT, solve
 from ml.optimizer.why_not import WhyNot, why_not
+from ml.scenarios.personal_rules import broken_rules
 from ml.scenarios.slates import Desk, Slate
 
 Answer = tuple[str, str]
@@ -35,7 +36,8 @@ class Shown:
     offers
         In order of rank.
     lost_to
-        What took the bundles that the customer would have had besides: "stock" or "change_budget", for each.
+        What took the bundles that the customer would have had besides: "stock", "change_budget" or "discovery", for
+        each.
     left
         Offers that might still hold a product, by product; those whose stock is not counted are not in it.
     """
@@ -87,8 +89,14 @@ def answer(slate: Slate, product_ids: Sequence[str], desk: Desk, shown: Shown) -
         "best_objective": found.best_objective,
         "cost_of_forcing": found.cost_of_forcing,
         "binding": list(found.binding),
-        "detail": "; ".join([detail, *_relatives(verdict, wanted, shown.offers)]),
+        "detail": "; ".join([detail, *_relatives(verdict, wanted, shown.offers), *_rules(wanted, desk)]),
     }
+
+
+def _rules(wanted: frozenset[str], desk: Desk) -> Iterator[str]:
+    """Return, in words, the merchandiser's rules that the products break."""
+    prices = dict(zip(desk.shelf.product_ids, desk.shelf.price_cents.tolist(), strict=True))
+    return broken_rules(desk.rules, sorted(wanted), prices)
 
 
 def _with_offers(found: WhyNot, value: float, offers: Sequence[Offer]) -> WhyNot:
@@ -130,12 +138,12 @@ def _verdict(slate: Slate, problem: BundleProblem, items: Bundle, found: WhyNot,
     for rank, offer in enumerate(shown.offers, start=1):
         if wanted < offer.products:
             return "part_of_offered", f"all of them are in bundle {rank}"
-    return _beside(problem.value(items), wanted, found, desk, shown)
+    return _beside(slate, problem, items, found, desk, shown)
 
 
-def _beside(value: float, wanted: frozenset[str], found: WhyNot, desk: Desk, shown: Shown) -> Answer:
+def _beside(slate: Slate, problem: BundleProblem, items: Bundle, found: WhyNot, desk: Desk, shown: Shown) -> Answer:
     """Return why a bundle that is allowed and worth showing has no place beside those that are offered."""
-    offers = shown.offers
+    offers, value, wanted = shown.offers, problem.value(items), frozenset(slate.product_ids(items))
     better = [place for place, offer in enumerate(offers) if offer.objective < value * (1 - SAME)]
     place = better[0] if better else len(offers)
     if place >= desk.bundles:
@@ -145,6 +153,13 @@ def _beside(value: float, wanted: frozenset[str], found: WhyNot, desk: Desk, sho
         if len(shared) > desk.limits.max_overlap:
             return "overlaps", f"shares {', '.join(shared)} with bundle {rank}, which is worth no less"
     causes = {offers[place].held_back_by} if better else set(shown.lost_to)
+    instead = slate.positions(sorted(offers[place].products)) if better else None
+    is_for_new = instead is not None and problem.is_discovery(instead) and not problem.is_discovery(items)
+    if desk.discovery_share and (is_for_new or "discovery" in causes):
+        return (
+            "discovery",
+            f"a share of {desk.discovery_share:g} of the bundles must hold something new to the customer",
+        )
     scarce = shown.scarce(wanted, place)
     is_bound = "change_budget" in causes or any(offer.is_kept for offer in offers)
     if scarce and ("stock" in causes or not is_bound):

@@ -126,7 +126,7 @@ def given_rows(slate: Slate, more: pl.DataFrame, given: Sequence[GivenBundle], d
     codes = np.concatenate([slate.codes, desk.shelf.codes(more["product_id"])])
     preference = np.concatenate([slate.preference, more["preference"].to_numpy()])
     is_anchor = np.concatenate([slate.is_anchor, more["sources"].list.contains("bought").to_numpy()])
-    problem = desk.shelf.problem(desk.policy, codes, preference, desk.limits, desk.roles, is_anchor, slate.spread)
+    problem = desk.problem(codes, preference, is_anchor, slate.spread)
     place = {desk.shelf.product_ids[code]: number for number, code in enumerate(codes)}
     reasons = [bundle.unranked_reason or _missing(bundle, place) for bundle in given]
     able = [number for number, reason in enumerate(reasons) if reason is None]

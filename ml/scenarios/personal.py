@@ -12,6 +12,7 @@ import polars as pl
 from ml.optimizer.solve import Solution
 from ml.params import RunParams
 from ml.reasons import ItemFacts, pair_facts, reason
+from ml.scenarios.discovery import is_forced
 from ml.scenarios.slates import Slate
 
 Row = dict[str, Any]
@@ -20,6 +21,8 @@ NO_COST = "cost unknown"
 LESS_EARLIER, WITHIN_OVERLAP = "_without_earlier_bundles", "_within_overlap"
 """What the certificate of a later bundle is about: the candidates that the bundles before it left, or all of them
 within the overlap that is allowed."""
+WITH_NEW = "_with_something_new"
+"""The certificate is about bundles with a product that the customer never bought: the share of discovery wants one."""
 STOCK_COUPLED = "stock_coupled"
 """Solver of bundles that the assignment of shared stock chose, whatever the form asked for."""
 NO_BUNDLE = 0
@@ -81,13 +84,17 @@ def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -
     """
     customer, candidates, is_kept = slate.customer_id, len(slate.product), slate.is_kept
     bundles, items = [], []
-    offered = 0
+    offered, found = 0, 0
     for rank, solution in enumerate(slate.solutions, start=1):
         if not solution.items:
             bundles.append(abstention_row(customer, solution, candidates, facts.as_of, params, candidate_set))
             continue
         later = candidate_set + (WITHIN_OVERLAP if params.max_overlap else LESS_EARLIER)
         proven_on = candidate_set if rank == 1 else later
+        if is_forced(params.discovery_share, found, rank - 1, len(slate.bundles)):
+            proven_on += WITH_NEW
+        new_products = int((~slate.is_anchor[list(solution.items)]).sum())
+        found += new_products > 0
         chosen: list[Row] = [
             {"product_id": product, "preference": float(slate.preference[place]), "sources": slate.sources(place)}
             for product, place in zip(slate.product_ids(solution.items), solution.items, strict=True)
@@ -111,6 +118,7 @@ def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -
                 "held_back_by": slate.held_back_by[rank - 1],
                 "is_kept": is_kept[rank - 1],
                 "lost_to": [],
+                "discovery_products": new_products,
             }
         )
         if slate.is_assigned:
@@ -130,6 +138,16 @@ def rows_of(slate: Slate, facts: Facts, params: RunParams, candidate_set: str) -
         offered += 0 if params.max_overlap else len(chosen)
     bundles[-1]["lost_to"] = list(slate.lost_to)
     return bundles, items
+
+
+def mix_counts(offered: pl.DataFrame) -> dict[str, Any]:
+    """Return bundles and expected revenue of repeat and of discovery apart, from offered rows of ``ml.bundles``."""
+    is_new = pl.col("discovery_products") > 0
+    counts: dict[str, Any] = {}
+    for name, own in (("repeat", offered.filter(~is_new)), ("discovery", offered.filter(is_new))):
+        counts[f"{name}_bundles"] = own.height
+        counts[f"{name}_expected_revenue_cents"] = round(float(own["expected_revenue_cents"].sum()), 2)
+    return counts
 
 
 def abstention_row(
@@ -152,6 +170,7 @@ def abstention_row(
         "held_back_by": None,
         "is_kept": False,
         "lost_to": [],
+        "discovery_products": 0,
     }
 
 

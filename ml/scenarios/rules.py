@@ -1,7 +1,7 @@
 """What a merchandiser asks of a scenario: rules in force, resolved to products, and what each of them costs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Literal
@@ -37,6 +37,8 @@ class Rule:
         Products of the catalogue that it touches.
     fault
         Why it cannot be obeyed, in words; None where it can.
+    note
+        What else there is to say of it, in words.
     """
 
     rule_id: str
@@ -48,6 +50,7 @@ class Rule:
     floor_cents: int | None
     product_ids: tuple[str, ...]
     fault: str | None = None
+    note: str | None = None
 
     @property
     def detail(self) -> str:
@@ -55,7 +58,8 @@ class Rule:
         if self.fault:
             return self.fault
         more = f" and {len(self.product_ids) - EXAMPLES} more" if len(self.product_ids) > EXAMPLES else ""
-        return f"{len(self.product_ids)} product(s): {', '.join(self.product_ids[:EXAMPLES])}{more}"
+        found = f"{len(self.product_ids)} product(s): {', '.join(self.product_ids[:EXAMPLES])}{more}"
+        return f"{found}; {self.note}" if self.note else found
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,23 @@ class Rules:
         found = [_resolved(row, products) for row in in_force.sort("rule_id").iter_rows(named=True)]
         forbidden = {product for rule in found if not rule.fault for product in rule.product_ids if _forbids(rule)}
         return cls(tuple(_without_contradiction(rule, forbidden) for rule in found))
+
+    @classmethod
+    def applied(cls, rows: pl.DataFrame, products: pl.DataFrame) -> "Rules":
+        """Return the rules that a run took down in ``ml.applied_rules``, whatever was written since.
+
+        Parameters
+        ----------
+        rows, products
+            Rows of ``ml.applied_rules`` of one run, and of ``features.ftr_products`` of its day.
+        """
+        known = rows.sort("rule_id").rename({"kind": "rule_kind", "author": "rule_author", "reason": "rule_reason"})
+        return cls(
+            tuple(
+                replace(_resolved(row, products), fault=None if row["is_applied"] else row["detail"])
+                for row in known.iter_rows(named=True)
+            )
+        )
 
     def without(self, rule_id: str) -> "Rules":
         """Return the other rules."""
@@ -131,6 +152,9 @@ class Rules:
 
     def _products(self, kind: str) -> tuple[str, ...]:
         return tuple(sorted({product for rule in self.obeyed if rule.kind == kind for product in rule.product_ids}))
+
+
+NO_RULES = Rules()
 
 
 def rule_costs(value_of: Callable[[Rules], float], rules: Rules, measure: Measure, what: str) -> list[Row]:
@@ -187,4 +211,4 @@ def _without_contradiction(rule: Rule, forbidden: set[str]) -> Rule:
     """Return the rule; where it wants what another forbids, with that as its fault: a veto is the safer one."""
     if rule.fault or rule.kind not in (PIN, MUST_INCLUDE) or not set(rule.product_ids) & forbidden:
         return rule
-    return Rule(**{**rule.__dict__, "fault": f"another rule forbids {rule.product_id}"})
+    return replace(rule, fault=f"another rule forbids {rule.product_id}")

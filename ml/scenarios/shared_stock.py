@@ -1,6 +1,6 @@
 """Slates from stock that all customers share: nobody is promised what another was promised before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,12 +9,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from ml.optimizer.market import Crowd
+from ml.optimizer.market import Market
 from ml.optimizer.problem import UNLIMITED, Bundle
-from ml.optimizer.rules import IS_ANCHOR, IS_PINNED, IS_WANTED, NO_BUDGET, UNKNOWN_MARGIN
 from ml.optimizer.stock import StockParams, assign
 from ml.params import RunParams
 from ml.policies.shelf import Shelf
+from ml.scenarios.crowds import Crowds
+from ml.scenarios.discovery import keeps_share, shortened
 from ml.scenarios.slates import Desk, Slate
 
 Ints = NDArray[np.int64]
@@ -121,7 +122,8 @@ def couple(slates: Sequence[Slate], desk: Desk, capacity: Ints, params: StockPar
 
     Where the slates keep to it as they are, each customer's best is the best for all, and prices are 0. Otherwise
     bundles that stay from before take their units first, worthiest first; then the customers' first bundles are
-    assigned, then the second, and so on, each round from what the rounds before it left.
+    assigned, then the second, and so on, each round from what the rounds before it left. Where that leaves a customer
+    too few discoveries for the share, bundles are taken back, and rounds of discoveries follow for these customers.
 
     Parameters
     ----------
@@ -132,64 +134,92 @@ def couple(slates: Sequence[Slate], desk: Desk, capacity: Ints, params: StockPar
     if (promised(slates, products) <= capacity).all():
         return uncoupled(slates, products)
     left, held = _kept_first(slates, capacity)
-    market = desk.shelf.market(desk.policy, desk.limits)
-    prices, value, bound = np.zeros(products), 0.0, 0.0
-    for slate, own in zip(slates, held, strict=True):
-        kept_value = sum(slate.problem(desk).value(items) for items in own)
-        value, bound = value + kept_value, bound + kept_value
-    for _ in range(desk.bundles):
+    rounds = _Rounds(slates, desk, params, shard, left, held, np.zeros(products))
+    rounds.value = rounds.bound = sum(rounds.worth(place) for place, own in enumerate(held) if own)
+    for ahead in range(desk.bundles, 0, -1):
         wanting = [place for place, slate in enumerate(slates) if slate.bundles and len(held[place]) < desk.bundles]
-        if not wanting:
+        if not wanting or not rounds.play(wanting, ahead):
             break
-        crowds = _Crowds(
-            [wanting[start : start + shard] for start in range(0, len(wanting), shard)], slates, held, desk
-        )
-        whole, shards = assign(market, crowds, left, params)
-        for part, assigned in zip(crowds.parts, shards, strict=True):
-            for place, codes in zip(part, assigned.product, strict=True):
-                found = np.flatnonzero(np.isin(slates[place].product, codes[codes >= 0]))
-                if len(found):
-                    held[place].append(tuple(int(item) for item in found))
-        left = left - whole.promised
-        prices = np.maximum(prices, whole.prices)
-        value, bound = value + whole.value, bound + whole.upper_bound
-        if not whole.promised.any():
+    short = rounds.shorten() if desk.discovery_share else []
+    for _ in range(desk.bundles):
+        wanting = [place for place in short if len(held[place]) < desk.bundles]
+        if not wanting or not rounds.play(wanting, 1):
             break
+    causes = dict.fromkeys(short, "discovery")
     coupled = [
-        slate if set(slate.bundles) == set(own) else replace(slate.held_to(own, desk, "stock"), is_assigned=True)
-        for slate, own in zip(slates, held, strict=True)
+        slate
+        if set(slate.bundles) == set(own)
+        else replace(slate.held_to(own, desk, causes.get(place, "stock")), is_assigned=True)
+        for place, (slate, own) in enumerate(zip(slates, held, strict=True))
     ]
-    return Coupled(coupled, prices, value, max(bound, value))
+    return Coupled(coupled, rounds.prices, rounds.value, max(rounds.bound, rounds.value))
 
 
-@dataclass(frozen=True)
-class _Crowds:
-    """The customers of one round as arrays, shard by shard; a single shard is laid out once and kept.
+@dataclass
+class _Rounds:
+    """The assignment of bundle after bundle, each round from what those before it left.
 
     Attributes
     ----------
-    parts
-        Places of each shard's customers among the slates.
-    slates, held
-        All of them, and what each holds so far.
+    slates, desk, params, shard
+        As :func:`couple` got them.
+    left, held
+        (products,) offers that may still hold each; bundles of each slate so far.
+    prices
+        (products,) highest shadow prices.
+    value, bound
+        Of all bundles so far, and what the rounds could not exceed.
     """
 
-    parts: list[list[int]]
     slates: Sequence[Slate]
-    held: Sequence[Sequence[Bundle]]
     desk: Desk
+    params: StockParams
+    shard: int
+    left: Ints
+    held: list[list[Bundle]]
+    prices: Reals
+    value: float = 0.0
+    bound: float = 0.0
 
-    def __call__(self) -> Iterator[Crowd]:
-        if len(self.parts) == 1:
-            return iter([self._only])
-        return (self._crowd(part) for part in self.parts)
+    def play(self, wanting: Sequence[int], ahead: int) -> bool:
+        """Let these slates have one bundle more each, of ``ahead`` rounds to come; return whether any got one."""
+        parts = [list(wanting[start : start + self.shard]) for start in range(0, len(wanting), self.shard)]
+        crowds = Crowds(parts, self.slates, self.held, self.desk, ahead)
+        whole, shards = assign(self._market, crowds, self.left, self.params)
+        for part, assigned in zip(parts, shards, strict=True):
+            for place, codes in zip(part, assigned.product, strict=True):
+                found = np.flatnonzero(np.isin(self.slates[place].product, codes[codes >= 0]))
+                if len(found):
+                    self.held[place].append(tuple(int(item) for item in found))
+        self.left = self.left - whole.promised
+        self.prices = np.maximum(self.prices, whole.prices)
+        self.value += whole.value
+        self.bound += whole.upper_bound
+        return bool(whole.promised.any())
+
+    def shorten(self) -> list[int]:
+        """Take back bundles where too few are discoveries for the share; return the slates that lost any."""
+        short = []
+        for place, (slate, own) in enumerate(zip(self.slates, self.held, strict=True)):
+            problem = slate.problem(self.desk)
+            if keeps_share(problem, own, self.desk.discovery_share):
+                continue
+            kept = shortened(problem, own, self.desk.discovery_share)
+            for items in set(own) - set(kept):
+                self.left[slate.product[list(items)]] += 1
+                self.value -= problem.value(items)
+            own[:] = kept
+            short.append(place)
+        return short
+
+    def worth(self, place: int) -> float:
+        """Return what a slate's bundles so far are worth together."""
+        problem = self.slates[place].problem(self.desk)
+        return sum(problem.value(items) for items in self.held[place])
 
     @cached_property
-    def _only(self) -> Crowd:
-        return self._crowd(self.parts[0])
-
-    def _crowd(self, part: Sequence[int]) -> Crowd:
-        return _crowd([self.slates[place] for place in part], [self.held[place] for place in part], self.desk)
+    def _market(self) -> Market:
+        return self.desk.shelf.market(self.desk.policy, self.desk.limits)
 
 
 def uncoupled(slates: Sequence[Slate], products: int) -> Coupled:
@@ -215,37 +245,3 @@ def _kept_first(slates: Sequence[Slate], capacity: Ints) -> tuple[Ints, list[lis
             left[codes] -= 1
             held[place].append(items)
     return left, held
-
-
-def _crowd(slates: Sequence[Slate], held: Sequence[Sequence[Bundle]], desk: Desk) -> Crowd:
-    """Return the customers as arrays; candidates that the form or an unknown margin excludes are left out."""
-    width = max((len(slate.product) for slate in slates), default=0)
-    shape = (len(slates), width)
-    crowd = Crowd(
-        np.full(shape, -1, np.int32),
-        np.zeros(shape),
-        np.zeros(shape),
-        np.zeros(shape, np.uint8),
-        np.zeros(shape, np.int64),
-        np.full(len(slates), desk.limits.min_price_cents, np.int64),
-        np.full(len(slates), NO_BUDGET if desk.limits.budget_cents is None else desk.limits.budget_cents, np.int64),
-        np.array([slate.spread for slate in slates], float),
-    )
-    roles, has_floor = desk.roles, desk.limits.min_margin_cents is not None
-    for row, (slate, bundles) in enumerate(zip(slates, held, strict=True)):
-        is_open = ~roles.is_excluded[slate.product]
-        if has_floor:
-            is_open &= desk.shelf.margin_cents[slate.product] != UNKNOWN_MARGIN
-        earlier = np.zeros(len(slate.product), np.int64)
-        for number, items in enumerate(bundles):
-            earlier[list(items)] |= 1 << number
-        codes = slate.product[is_open]
-        role = (
-            IS_ANCHOR * slate.is_anchor[is_open]
-            + IS_WANTED * roles.is_wanted[codes]
-            + IS_PINNED * roles.is_pinned[codes]
-        )
-        size = len(codes)
-        crowd.product[row, :size], crowd.preference[row, :size] = codes, slate.preference[is_open]
-        crowd.role[row, :size], crowd.earlier[row, :size] = role, earlier[is_open]
-    return crowd

@@ -1,23 +1,22 @@
-"""A customer's slate of bundles, and what it would be if more or fewer of the live bundles stayed."""
+"""A customer's slate of bundles: the best without regard to others, and what becomes of it beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from ml.candidates import BOUGHT, SOURCES
-from ml.optimizer.change_budget import Replacements, choose_replacements
 from ml.optimizer.limits import Limits
 from ml.optimizer.problem import Bundle, BundleProblem
 from ml.optimizer.solve import Search, Solution, abstain, certify, solve_slate
+from ml.policies.basket import Basket
 from ml.policies.named import Policy
-from ml.policies.shelf import Codes, Flags, Reals, Roles, Shelf
-
-MOST_SUBSETS = 4
-"""Up to so many live bundles, every subset of them is tried; beyond, those worth most are kept first."""
+from ml.policies.roles import Roles
+from ml.policies.shelf import Codes, Flags, Reals, Shelf
+from ml.scenarios.discovery import is_forced, keeps_share, mixed
+from ml.scenarios.rules import NO_RULES, Rules
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,15 @@ class Desk:
     Attributes
     ----------
     shelf, policy, limits, roles
-        What can be offered, what it is worth, what is allowed, what the form says of products.
+        What can be offered, what it is worth, what is allowed, what the form and the rules say of products.
     search, bundles
         How bundles are searched for, and how many a customer gets at most.
+    rules
+        The merchandiser's rules that the run obeys.
+    basket
+        What is in every basket already; None for nothing.
+    discovery_share
+        Share of a customer's bundles that hold something new, see :mod:`ml.scenarios.discovery`.
     """
 
     shelf: Shelf
@@ -38,6 +43,15 @@ class Desk:
     roles: Roles
     search: Search
     bundles: int
+    rules: Rules = NO_RULES
+    basket: Basket | None = None
+    discovery_share: float = 0.0
+
+    def problem(self, codes: Codes, preference: Reals, is_anchor: Flags, spread: float) -> BundleProblem:
+        """Return the problem of a customer's first bundle; see :meth:`ml.policies.shelf.Shelf.problem`."""
+        return self.shelf.problem(
+            self.policy, codes, preference, self.limits, self.roles, is_anchor, spread, self.basket
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +71,8 @@ class Slate:
     solutions
         Bundles as positions in the candidates, best first; or one abstention.
     held_back_by
-        Of each solution: None, "stock" or "change_budget" where one of these keeps the customer from a better one.
+        Of each solution: None, "stock", "change_budget" or "discovery" where one of these keeps the customer from a
+        better one.
     lost_to
         The same, of each bundle that the customer would have had besides without regard to stock and live bundles.
     is_assigned
@@ -120,9 +135,7 @@ class Slate:
 
     def problem(self, desk: Desk) -> BundleProblem:
         """Return the problem of the customer's first bundle."""
-        return desk.shelf.problem(
-            desk.policy, self.codes, self.preference, desk.limits, desk.roles, self.is_anchor, self.spread
-        )
+        return desk.problem(self.codes, self.preference, self.is_anchor, self.spread)
 
     def positions(self, product_ids: Sequence[str]) -> Bundle | None:
         """Return where products stand among the candidates, ascending; None when one does not."""
@@ -146,8 +159,9 @@ class Slate:
         """Return the slate with these bundles, best first, each certified beside those before it.
 
         One that is not proven best is marked as held back by what held it back before, or else by ``cause``. One that
-        stands beside the same bundles as before keeps its certificate: ``cause`` did not touch it. Without any bundle,
-        the first solution's bound stays with an abstention for that cause.
+        stands beside the same bundles as before keeps its certificate: ``cause`` did not touch it. Where the share of
+        discovery leaves a place to bundles with something new, the certificate is about these. Without any bundle, the
+        first solution's bound stays with an abstention for that cause.
         """
         wanted = len(self.bundles) + len(self.lost_to)
         missing = max(wanted - len(bundles), 0)
@@ -155,11 +169,14 @@ class Slate:
         if not bundles:
             return replace(self._without_bundles(cause), lost_to=lost_to)
         before = dict(zip((solution.items for solution in self.solutions), self.held_back_by, strict=True))
-        problem = self.problem(desk)
+        problem, found, share, total = self.problem(desk), 0, desk.discovery_share, len(bundles)
         solutions, held = [], []
         for items in sorted(bundles, key=lambda items: (-problem.value(items), items)):
-            same = self._beside(items, problem.earlier)
-            solution = same or certify(problem, items, desk.search.max_nodes)
+            # A place that is bound among fewer bundles may be free among more; never the other way round.
+            same = self._beside(items, problem.earlier) if not share or total <= len(self.bundles) else None
+            is_bound = is_forced(share, found, len(problem.earlier), total)
+            solution = same or certify(problem.needing_new() if is_bound else problem, items, desk.search.max_nodes)
+            found += problem.is_discovery(items)
             blamed = before.get(items) or (None if same else cause)
             solutions.append(solution)
             held.append(None if solution.status == "optimal" else blamed)
@@ -178,93 +195,11 @@ class Slate:
         return self.with_solutions([abstain(f"no_{cause}_left", first.upper_bound)]) if first.items else self
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A slate that a customer could have.
-
-    Attributes
-    ----------
-    replaced
-        How many of the live bundles it does without.
-    value
-        Sum of the objectives.
-    bundles
-        Positions among the candidates.
-    """
-
-    replaced: int
-    value: float
-    bundles: tuple[Bundle, ...]
-
-
-def options(
-    problem: BundleProblem, best: Sequence[Solution], live: Sequence[Bundle | None], desk: Desk
-) -> list[Option]:
-    """Return the best slate for each number of live bundles that go, fewest first.
-
-    Parameters
-    ----------
-    best
-        The slate without regard to what is live.
-    live
-        Positions of each live bundle, None where a product is no candidate any more. Those that break a constraint
-        today, or are not worth showing, cannot stay; nor can two that share more than is allowed now.
-    """
-    chosen = tuple(solution.items for solution in best if solution.items)
-    found = {_gone(live, chosen): Option(_gone(live, chosen), sum(one.objective for one in best), chosen)}
-    able = [items for items in live if items is not None and problem.is_feasible(items) and problem.value(items) > 0]
-    able = sorted(dict.fromkeys(able), key=lambda items: (-problem.value(items), items))[: desk.bundles]
-    for size in range(1, len(able) + 1):
-        subsets = combinations(able, size) if len(able) <= MOST_SUBSETS else [tuple(able[:size])]
-        for kept in subsets:
-            if _overlap(kept) > desk.limits.max_overlap:
-                continue
-            rest = replace(problem, earlier=kept)
-            new = solve_slate(rest, desk.search, desk.bundles - size) if desk.bundles > size else []
-            bundles = (*kept, *(solution.items for solution in new if solution.items))
-            value = sum(problem.value(items) for items in bundles)
-            option = Option(_gone(live, bundles), value, bundles)
-            if option.replaced not in found or value > found[option.replaced].value:
-                found[option.replaced] = option
-    return [found[replaced] for replaced in sorted(found)]
-
-
-def within_change_budget(choices: Sequence[Sequence[Option]], budget: int) -> tuple[list[Option], Replacements]:
-    """Return each customer's option, so that at most ``budget`` live bundles go in all and the value is highest."""
-    starts = np.concatenate([[0], np.cumsum([len(own) for own in choices])]).astype(np.int64)
-    flat = [option for own in choices for option in own]
-    replaced: NDArray[np.int64] = np.array([option.replaced for option in flat], np.int64)
-    value: Reals = np.array([option.value for option in flat])
-    result = choose_replacements(starts, replaced, value, budget)
-    return [flat[place] for place in result.chosen], result
-
-
-def within_change_share(
-    slates: Sequence[Slate], choices: Sequence[Sequence[Option]], desk: Desk, standing: int, share: float
-) -> tuple[list[Slate], dict[str, int]]:
-    """Return the slates of a run that may replace a share of the live bundles, and the counts of live bundles.
-
-    Parameters
-    ----------
-    choices
-        Each customer's :func:`options`.
-    standing
-        Live bundles of all customers. Those of customers without a slate in this run go whatever is chosen, and so come
-        out of the budget first.
-    """
-    vanished = standing - sum(len(slate.live) for slate in slates)
-    chosen, result = within_change_budget(choices, max(int(share * standing) - vanished, 0))
-    held = [
-        slate if set(option.bundles) == set(slate.bundles) else slate.held_to(option.bundles, desk, "change_budget")
-        for slate, option in zip(slates, chosen, strict=True)
-    ]
-    return held, {"live_bundles": standing, "forced_replacements": vanished + result.forced}
-
-
-def _overlap(bundles: Sequence[Bundle]) -> int:
-    """Return the most products that two of the bundles share."""
-    return max((len(set(one) & set(other)) for one, other in combinations(bundles, 2)), default=0)
-
-
-def _gone(live: Sequence[Bundle | None], bundles: Sequence[Bundle]) -> int:
-    return sum(items is None or items not in bundles for items in live)
+def solved(slate: Slate, desk: Desk) -> Slate:
+    """Return a customer's slate without regard to stock that others need and to bundles that are live."""
+    problem = slate.problem(desk)
+    best = slate.with_solutions(solve_slate(problem, desk.search, desk.bundles))
+    if keeps_share(problem, best.bundles, desk.discovery_share):
+        return best
+    chosen = mixed(problem, desk.search, desk.bundles, desk.discovery_share)
+    return best.held_to(chosen or [], desk, "discovery")

@@ -5,7 +5,7 @@ import json
 from ml.errors import ConfigError, DataError
 from ml.params import Context, Counts, RunParams
 from ml.publishing.published import NO_RUN, published_run
-from ml.scenarios.desk import desk_of, slates_of
+from ml.scenarios.desk import applied_rules, desk_of, slates_of
 from ml.scenarios.explained import Shown, answer
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BUNDLE_ITEMS, BUNDLES, PRODUCT_FACTS, PRODUCTS, SHADOW_PRICES
@@ -37,9 +37,10 @@ def run(settings: Settings, context: Context) -> Counts:
     products = warehouse.read(PRODUCTS, {"as_of": as_of}, PRODUCT_FACTS)
     if products.is_empty():
         raise DataError(f"the features of {as_of} are gone; build_features for that day brings them back")
+    rules = applied_rules(warehouse, run_id, products)
     products = with_evidence(products, as_of, settings)
     pairs = warehouse.read(ASSOCIATIONS, {"run_id": run_id}).drop("run_id")
-    desk = desk_of(settings, params, products, pairs)
+    desk = desk_of(settings, params, products, pairs, rules)
     slates = slates_of(warehouse, run_id, desk.shelf, [question.customer])
     if not slates:
         raise DataError(f"run {run_id} has no candidates for customer {question.customer!r}")

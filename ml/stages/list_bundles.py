@@ -6,7 +6,7 @@ from tqdm import tqdm
 from ml.optimizer.solve import in_threads
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
-from ml.scenarios.desk import CUSTOMERS_AT_ONCE, desk_of, slates_of
+from ml.scenarios.desk import CUSTOMERS_AT_ONCE, applied_rules, desk_of, slates_of
 from ml.scenarios.given import GivenBundle, Row, given_bundles, given_rows
 from ml.scenarios.listed import Pool, Worths, catalogue_rows, offered_pool
 from ml.scenarios.slates import Desk, Slate
@@ -37,9 +37,10 @@ def run(settings: Settings, context: Context) -> Counts:
     lease = open_run(settings, context)
     of_run, day = {"run_id": lease.run_id}, {"as_of": context.as_of}
     products = warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
+    rules = applied_rules(warehouse, lease.run_id, products)
     products = with_evidence(products, context.as_of, settings)
     pairs = warehouse.read(ASSOCIATIONS, of_run).drop("run_id")
-    desk = desk_of(settings, context.params, products, pairs)
+    desk = desk_of(settings, context.params, products, pairs, rules)
     bundles = warehouse.read(BUNDLES, of_run, ["customer_id", "bundle_id", "objective", "status"])
     offered = bundles.filter(pl.col("status") != "abstained")
     items = warehouse.read(BUNDLE_ITEMS, of_run, ["bundle_id", "position", "product_id"])

@@ -13,19 +13,20 @@ from tqdm import tqdm
 
 from ml.candidates import whole_catalogue
 from ml.errors import DataError
-from ml.optimizer.solve import OPTIMAL_GAP_PCT, abstain, gap_pct, in_threads, solve_slate
+from ml.optimizer.solve import OPTIMAL_GAP_PCT, abstain, gap_pct, in_threads
 from ml.optimizer.stock import StockParams
 from ml.params import Context, Counts
-from ml.policies.named import POLICIES, limits_of
-from ml.policies.shelf import Shelf, offerable
+from ml.policies.shelf import offerable
 from ml.preference.load import load_model
 from ml.publishing.lease import open_run
 from ml.publishing.published import NO_RUN, bundles_of, published_run, standing_bundles
-from ml.scenarios.desk import CUSTOMERS_AT_ONCE, desk_of, slates_of
+from ml.scenarios.changes import Option, options, within_change_share
+from ml.scenarios.desk import CUSTOMERS_AT_ONCE, applied_rules, desk_of, slates_of
 from ml.scenarios.live import Live
-from ml.scenarios.personal import Facts, Row, abstention_row, chosen_products, rows_of
+from ml.scenarios.personal import Facts, Row, abstention_row, chosen_products, mix_counts, rows_of
+from ml.scenarios.rule_prices import RulePrices
 from ml.scenarios.shared_stock import Coupled, Ints, capacity_of, couple, shadow_prices, uncoupled
-from ml.scenarios.slates import Desk, Option, Slate, options, within_change_share
+from ml.scenarios.slates import Desk, Slate, solved
 from ml.settings import Settings
 from ml.tables import (
     ASSOCIATIONS,
@@ -38,6 +39,7 @@ from ml.tables import (
     CUSTOMERS,
     PRODUCT_FACTS,
     PRODUCTS,
+    RULE_COSTS,
     SHADOW_PRICES,
 )
 from ml.tracking import Tracking
@@ -46,7 +48,7 @@ from ml.warehouse import Lease, Warehouse
 
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Write ``ml.bundles``, ``ml.bundle_items``, ``ml.shadow_prices`` and ``ml.catalogue_gaps`` of the run.
+    """Write ``ml.bundles``, ``ml.bundle_items``, ``ml.shadow_prices``, ``ml.catalogue_gaps`` and ``ml.rule_costs``.
 
     Raises
     ------
@@ -56,21 +58,25 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse = Warehouse(settings, "ml")
     lease = open_run(settings, context)
     products = warehouse.read(PRODUCTS, {"as_of": context.as_of}, PRODUCT_FACTS)
+    rules = applied_rules(warehouse, lease.run_id, products)
     products = with_evidence(products, context.as_of, settings)
     customers = warehouse.read(CUSTOMERS, {"as_of": context.as_of}, ["customer_id", "baskets"])
     pairs = warehouse.read(ASSOCIATIONS, {"run_id": lease.run_id}).drop("run_id")
-    desk = desk_of(settings, context.params, products, pairs)
+    desk = desk_of(settings, context.params, products, pairs, rules)
     # Without a change budget a run does not depend on what is published: the same day gives the same rows.
     is_bounded = context.params.max_change_share < 1
     live_run = published_run(warehouse, context.params.scenario) if is_bounded else NO_RUN
     slates: list[Slate] = []
+    prices_of_rules = RulePrices(desk, context.params)
     choices: list[list[Option]] = []
     with tqdm(total=customers.height, unit="customer", disable=None) as progress:
         for start in range(0, customers.height, CUSTOMERS_AT_ONCE):
-            some = customers.slice(start, CUSTOMERS_AT_ONCE)
+            some, start_of_block = customers.slice(start, CUSTOMERS_AT_ONCE), len(slates)
             for slate, own in _solved(settings, lease, desk, some, live_run):
                 slates.append(slate)
                 choices.append(own)
+            if rules.obeyed:
+                prices_of_rules.take(slates[start_of_block:], settings.threads)
             progress.update(some.height)
     changes = {"live_bundles": 0}
     if is_bounded:
@@ -82,13 +88,14 @@ def run(settings: Settings, context: Context) -> Counts:
     frame, items = _rows(settings, context, lease, products, pairs, customers, coupled.slates)
     if not frame["candidates"].to_numpy().max(initial=0):
         raise DataError(f"run {lease.run_id} has no candidates: run propose_candidates for {context.as_of} first")
+    warehouse.replace_run(RULE_COSTS, RULE_COSTS.frame(prices_of_rules.rows()), lease)
     warehouse.replace_run(BUNDLES, frame, lease)
     written = warehouse.replace_run(BUNDLE_ITEMS, items, lease)
     prices = shadow_prices(coupled, desk.shelf, capacity)
     if not context.params.couples_stock:
         prices = prices.clear()  # nothing was promised
     warehouse.replace_run(SHADOW_PRICES, prices, lease)
-    gaps = CATALOGUE_GAPS.frame(list(_catalogue_gaps(settings, context, lease, desk.shelf, products, frame)))
+    gaps = CATALOGUE_GAPS.frame(list(_catalogue_gaps(settings, context, lease, desk, products, frame)))
     warehouse.replace_run(CATALOGUE_GAPS, gaps, lease)
     kept = sum(sum(slate.is_kept) for slate in coupled.slates)
     counts = {**_counts(frame, gaps), **changes, "replaced_bundles": changes["live_bundles"] - kept}
@@ -109,15 +116,14 @@ def _solved(
     slates = slates_of(warehouse, lease.run_id, desk.shelf, warm)
     live = None if live_run == NO_RUN else Live.of(*bundles_of(warehouse, live_run, warm))
 
-    def solved(slate: Slate) -> tuple[Slate, list[Option]]:
-        problem = slate.problem(desk)
-        solutions = solve_slate(problem, desk.search, desk.bundles)
+    def with_options(slate: Slate) -> tuple[Slate, list[Option]]:
+        best = solved(slate, desk)
         if live is None:
-            return slate.with_solutions(solutions), []
+            return best, []
         before = live.positions(slate)
-        return replace(slate, live=before).with_solutions(solutions), options(problem, solutions, before, desk)
+        return replace(best, live=before), options(slate.problem(desk), best.solutions, before, desk)
 
-    yield from in_threads(solved, slates, settings.threads)
+    yield from in_threads(with_options, slates, settings.threads)
 
 
 def _coupled(settings: Settings, context: Context, desk: Desk, slates: list[Slate], capacity: Ints) -> Coupled:
@@ -182,10 +188,10 @@ def _facts(
 
 
 def _catalogue_gaps(
-    settings: Settings, context: Context, lease: Lease, shelf: Shelf, products: pl.DataFrame, bundles: pl.DataFrame
+    settings: Settings, context: Context, lease: Lease, desk: Desk, products: pl.DataFrame, bundles: pl.DataFrame
 ) -> Iterator[Row]:
     """Yield, for a seeded sample of customers with candidates, how far the best bundle is from the catalogue's."""
-    warehouse = Warehouse(settings, "ml")
+    warehouse, shelf = Warehouse(settings, "ml"), desk.shelf
     first = bundles.filter(pl.col("bundle_rank") <= 1, pl.col("fallback_reason").fill_null("") != "cold_customer")
     size = min(settings.optimizer.catalogue_sample, first.height)
     if not size:
@@ -205,8 +211,8 @@ def _catalogue_gaps(
         own = by_customer[customer]
         preference = np.zeros(len(shelf.product_ids))
         preference[shelf.codes(own["product_id"])] = own["preference"].to_numpy()
-        policy, limits = POLICIES[context.params.policy], limits_of(context.params)
-        bound = shelf.catalogue_bound(policy, preference, float(own["basket_spread"][0]), limits, objective)
+        spread = float(own["basket_spread"][0])
+        bound = shelf.catalogue_bound(desk.policy, preference, spread, desk.limits, objective, desk.basket)
         yield {
             "customer_id": customer,
             "objective": objective,
@@ -232,7 +238,8 @@ def _counts(bundles: pl.DataFrame, gaps: pl.DataFrame) -> dict[str, Any]:
         "catalogue_optimal_share": round(
             gaps.filter(pl.col("gap_pct") <= OPTIMAL_GAP_PCT).height / max(gaps.height, 1), 4
         ),
-        **{f"lost_to_{why}": lost.get(why, 0) for why in ("stock", "change_budget")},
+        **mix_counts(offered),
+        **{f"lost_to_{why}": lost.get(why, 0) for why in ("stock", "change_budget", "discovery")},
         "abstentions": abstained.height,
         **{f"abstained_{why}": number for why, number in sorted(Counter(abstained["fallback_reason"]).items())},
     }

@@ -2,6 +2,9 @@
 
 New products have none; a bounded number of them takes part with an estimate (:mod:`ml.association.backoff`).
 
+What the merchandiser wants in bundles is proposed to everybody, and so is what completes the basket of the form. The
+rules are read here, once: every later stage of the run goes by what is taken down now.
+
 The products of the shop's own bundles are scored too; they are kept beside the candidates, so that what is given to the
 optimizer does not depend on them.
 """
@@ -18,6 +21,7 @@ from ml.association.substitutes import load_relations
 from ml.candidates import propose
 from ml.errors import DataError
 from ml.params import Context, Counts
+from ml.policies.basket import completing
 from ml.policies.named import POLICIES, Policy
 from ml.policies.shelf import offerable, shortlist
 from ml.preference.contract import Listener, PreferenceModel, tell
@@ -26,14 +30,18 @@ from ml.publishing.lease import open_run
 from ml.publishing.published import published_bundles
 from ml.scenarios.given import beside, given_products, without_given
 from ml.scenarios.live import Live
+from ml.scenarios.personal_rules import obeyed_beside
+from ml.scenarios.rules import Rules
 from ml.settings import Settings
 from ml.tables import (
+    APPLIED_RULES,
     ASSOCIATIONS,
     BASKETS,
     CANDIDATES,
     CUSTOMERS,
     GIVEN_BUNDLES,
     GIVEN_CANDIDATES,
+    MERCH_RULES,
     PRODUCT_FACTS,
     PRODUCTS,
 )
@@ -46,14 +54,15 @@ CUSTOMERS_AT_ONCE = 1000
 
 
 def run(settings: Settings, context: Context) -> Counts:
-    """Write ``ml.candidates``, ``ml.given_candidates`` and ``ml.associations`` of the run.
+    """Write ``ml.candidates``, ``ml.given_candidates``, ``ml.associations`` and ``ml.applied_rules`` of the run.
 
     The champions are resolved here, once a run, and noted with it.
 
     Raises
     ------
     DataError
-        When there are no features for the as-of date, or no champion that was trained on or before it.
+        When there are no features for the as-of date, no champion that was trained on or before it, an unknown product
+        in the basket of the form, or the form contradicts the merchandiser's rules.
     """
     warehouse = Warehouse(settings, "ml")
     day = {"as_of": context.as_of}
@@ -64,6 +73,8 @@ def run(settings: Settings, context: Context) -> Counts:
     new = newcomers(known, context.as_of, settings)
     shop = Shop.of(warehouse.read(BASKETS, day), known, settings.min_product_baskets, new=new)
     baskets, products = shop.baskets, shop.products
+    offered = offerable(products)
+    rules = _rules(warehouse, context, known, offered)
     tracking = Tracking(settings)
     preference = tracking.champion("preference", context.as_of)
     association = tracking.champion("association", context.as_of)
@@ -77,14 +88,16 @@ def run(settings: Settings, context: Context) -> Counts:
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 
     model = told(load_model(preference.folder), warehouse, context.as_of)
-    offered = offerable(products)["product_id"]
-    given = given_products(warehouse.read(GIVEN_BUNDLES, day), offered, context.params.bundle_size)
-    asked = _asked(warehouse, context, customers)
-    parts = list(_scored(settings, context, baskets, products, customers, model, asked, given))
-    candidates, beside_them = (pl.concat(frames) for frames in zip(*parts, strict=True))
+    given = given_products(warehouse.read(GIVEN_BUNDLES, day), offered["product_id"], context.params.bundle_size)
     files = {path.name: path.read_bytes() for path in association.folder.iterdir()}
     pairs = load_relations(files).mark(_associated(files, POLICIES[context.params.policy], products, new))
-    among = pl.concat([candidates.select("product_id"), given]).unique()
+    basket = context.params.context_basket
+    wanted = [*rules.pinned, *rules.must_include, *completing(pairs, basket, offered["product_id"])]
+    asked = _asked(warehouse, context, customers, wanted)
+    parts = list(_scored(settings, context, baskets, products, customers, model, asked, given))
+    candidates, beside_them = (pl.concat(frames) for frames in zip(*parts, strict=True))
+    held = pl.DataFrame({"product_id": basket}, schema={"product_id": pl.String})
+    among = pl.concat([candidates.select("product_id"), given, held]).unique()
     pairs = pairs.join(among, left_on="product_a", right_on="product_id", how="semi").join(
         among, left_on="product_b", right_on="product_id", how="semi"
     )
@@ -96,8 +109,18 @@ def run(settings: Settings, context: Context) -> Counts:
         "associations": warehouse.replace_run(ASSOCIATIONS, pairs, lease),
         "fewest_candidates": int(candidates.group_by("customer_id").len()["len"].to_numpy().min(initial=2**31)),
         "new_products": new.len(),
-        "products_without_price": products.filter("is_bundleable").height - offerable(products).height,
+        "products_without_price": products.filter("is_bundleable").height - offered.height,
+        "rules": warehouse.replace_run(APPLIED_RULES, APPLIED_RULES.frame(rules.rows()), lease),
     }
+
+
+def _rules(warehouse: Warehouse, context: Context, known: pl.DataFrame, offered: pl.DataFrame) -> Rules:
+    """Return the merchandiser's rules as the run obeys them, once the form's basket holds known products only."""
+    params = context.params
+    if unknown := sorted(set(params.context_basket) - set(known["product_id"])):
+        raise DataError(f"context_basket: unknown products: {', '.join(unknown)}; see dim_products")
+    in_force = Rules.of(warehouse.read(MERCH_RULES), known, context.as_of, params.scenario)
+    return obeyed_beside(params, in_force, dict(offered.select("product_id", "price_cents").iter_rows()))
 
 
 def _associated(files: Mapping[str, bytes], policy: Policy, products: pl.DataFrame, new: pl.Series) -> pl.DataFrame:
@@ -108,10 +131,10 @@ def _associated(files: Mapping[str, bytes], policy: Policy, products: pl.DataFra
     return pl.concat([pairs, back_off.frame(products.sort("product_id"), new, pairs)])
 
 
-def _asked(warehouse: Warehouse, context: Context, customers: pl.Series) -> pl.DataFrame:
-    """Return what the form wants in bundles, for everybody, and what live bundles hold where only some may go."""
-    params = context.params
-    named = pl.DataFrame({"product_id": [*params.must_include, *params.pinned]}, schema={"product_id": pl.String})
+def _asked(warehouse: Warehouse, context: Context, customers: pl.Series, wanted: list[str]) -> pl.DataFrame:
+    """Return what form and rules want in bundles, for everybody, and what live bundles hold where only some may go."""
+    params, text = context.params, {"product_id": pl.String}
+    named = pl.DataFrame({"product_id": [*params.must_include, *params.pinned, *wanted]}, schema=text)
     asked = pl.DataFrame({"customer_id": customers}).join(named.unique(), how="cross")
     if params.max_change_share >= 1:
         return asked

@@ -46,8 +46,9 @@ BUNDLES = of_results(
         "held_back_by": TEXT,
         "is_kept": FLAG,
         "lost_to": TEXTS,
+        "discovery_products": INT,
     },
-    "margin_cents expected_margin_cents margin_note reason fallback_reason held_back_by",
+    "margin_cents expected_margin_cents margin_note reason fallback_reason held_back_by discovery_products",
 )
 BUNDLE_ITEMS = of_results(
     "bundle_items",

@@ -35,10 +35,12 @@ SOUND = {
     "fallback_reason": None,
     "held_back_by": None,
     "is_kept": False,
+    "discovery_products": 2,
 }
 ABSTAINED = {
     **SOUND,
     "bundle_size": 0,
+    "discovery_products": 0,
     "status": "abstained",
     "list_price_cents": 0,
     "bundle_price_cents": 0,
@@ -193,7 +195,7 @@ def test_a_sound_run_passes_every_check(shop: Settings, products: None, owner: C
     run.listed(2, coverage=3.0, upper_bound=4.0, gap=25.0)
     checks = audit(shop, AS_OF, run.run_id)
     assert [check for check in checks if not check.is_passed] == []
-    assert len(checks) == 26
+    assert len(checks) == 30
 
 
 def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: None, owner: Connection) -> None:
@@ -381,7 +383,7 @@ def test_no_more_live_bundles_go_than_the_run_may_replace(
     run.bundle("new-ann", SOUND, ITEMS[::-1])
     run.bundle("new-bob", {**SOUND, "customer_id": "bob", "is_kept": True}, SCARCE)
     more = {"customer_id": "eve", "bundle_size": 3, "list_price_cents": 400, "bundle_price_cents": 385}
-    run.bundle("new-eve", {**SOUND, **more}, (*ITEMS, ("scarce", 100, 95)))
+    run.bundle("new-eve", {**SOUND, **more, "discovery_products": 3}, (*ITEMS, ("scarce", 100, 95)))
     run.bundle("new-joe", {**ABSTAINED, "customer_id": "joe"}, ())
     run.counts(forced_replacements=forced)
     assert failed(shop, run) == found

@@ -28,6 +28,8 @@ def random_problem(rng: np.random.Generator, candidates: int, limits: Limits, ro
             "product_values": rng.normal(0, 0.03, n) if rng.random() < 0.5 else None,
             "is_anchor": rng.random(n) < 0.4,
             "is_wanted": rng.random(n) < 0.4,
+            "is_ruled": rng.random(n) < 0.4,
+            "is_new": rng.random(n) < 0.4,
             "is_pinned": rng.random(n) < 0.15 if rng.random() < 0.3 else None,
             "is_excluded": rng.random(n) < 0.1,
             "is_substitute": substitute | substitute.T,
@@ -60,6 +62,8 @@ def random_limits(rng: np.random.Generator, largest: int = 3, roles: bool = Fals
             "min_categories": int(rng.integers(1, min(size, 3) + 1)),
             "needs_anchor": rng.random() < 0.3,
             "needs_wanted": rng.random() < 0.2,
+            "needs_ruled": rng.random() < 0.2,
+            "needs_new": rng.random() < 0.2,
             "complements_only": rng.random() < 0.5,
             "max_overlap": int(rng.integers(0, smallest)),
         }
@@ -84,6 +88,8 @@ def breaks(problem: BundleProblem, items: Bundle) -> set[str]:
     pinned = none if problem.is_pinned is None else problem.is_pinned
     anchor = none if problem.is_anchor is None else problem.is_anchor
     wanted = none if problem.is_wanted is None else problem.is_wanted
+    ruled = none if problem.is_ruled is None else problem.is_ruled
+    new = none if problem.is_new is None else problem.is_new
     excluded = none if problem.is_excluded is None else problem.is_excluded
     pairs = list(combinations(chosen, 2))
     alike = problem.is_substitute
@@ -97,6 +103,8 @@ def breaks(problem: BundleProblem, items: Bundle) -> set[str]:
         "categories": len(set(kinds)) < limits.min_categories,
         "anchor": limits.needs_anchor and not any(anchor[i] for i in chosen),
         "must_include": limits.needs_wanted and not any(wanted[i] for i in chosen),
+        "must_include_rule": limits.needs_ruled and not any(ruled[i] for i in chosen),
+        "discovery": limits.needs_new and not any(new[i] for i in chosen),
         "pinned": any(pinned[i] and i not in chosen for i in range(problem.candidates)),
         "excluded": any(excluded[i] for i in chosen),
         "stock": any(problem.available_units[i] == 0 for i in chosen),

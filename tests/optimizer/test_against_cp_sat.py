@@ -62,6 +62,7 @@ def test_the_problems_try_every_linear_constraint_and_most_have_a_bundle() -> No
     assert any(one.min_margin_cents is not None for one in limits)
     assert any(one.min_categories > 2 for one in limits) and {one.max_per_category for one in limits} == {1, 2, 3}
     assert any(one.needs_anchor for one in limits) and any(one.needs_wanted for one in limits)
+    assert any(one.needs_ruled for one in limits) and any(one.needs_new for one in limits)
     assert any(one.complements_only for one in limits)
     assert any(problem.is_pinned is not None and problem.is_pinned.any() for problem in problems)
     assert any(problem.earlier for problem in problems)

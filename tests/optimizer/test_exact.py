@@ -1,6 +1,7 @@
 """The exact solver and its bound against trying everything, over all constraints."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,23 @@ def test_exact_and_its_bound_equal_trying_everything(largest: int) -> None:
         assert proof.bound == pytest.approx(best, abs=ROUNDING)
         assert upper_bound(problem) == pytest.approx(best, abs=ROUNDING)
     assert feasible > 300
+
+
+def test_several_groups_at_once_are_each_held() -> None:
+    """A bundle may need an anchor, one of the form's, one of the merchandiser's and one that is new, all together."""
+    rng, feasible, differ = np.random.default_rng(77), 0, 0
+    for _ in range(300):
+        limits = random_limits(rng, 5, roles=True)
+        limits = replace(limits, needs_anchor=True, needs_wanted=True, needs_ruled=True, needs_new=True)
+        problem = replace(random_problem(rng, 9, limits, roles=True), earlier=())
+        best, proof = by_trying_everything(problem), solve_exact(problem)
+        assert worth(problem, proof.items) == pytest.approx(best, abs=ROUNDING)
+        assert proof.bound == pytest.approx(best, abs=ROUNDING)
+        same = replace(problem, limits=replace(limits, needs_new=False)).needing_new()
+        assert solve_exact(same) == proof
+        feasible += bool(proof.items)
+        differ += bool(proof.items) and len(proof.items) > 2
+    assert feasible > 60 and differ > 20
 
 
 @settings(max_examples=300, deadline=None)

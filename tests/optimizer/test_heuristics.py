@@ -18,7 +18,8 @@ from ml.optimizer.violations import ledger, unlikely, violation
 Solver = Callable[[BundleProblem, int], Bundle]
 SOLVERS = (solve_annealing, solve_genetic)
 MEASURED = {
-    "budget", "min_price", "margin", "category", "categories", "anchor", "must_include", "overlap", "joint_probability",
+    "budget", "min_price", "margin", "category", "categories", "anchor", "must_include", "must_include_rule",
+    "discovery", "overlap", "joint_probability",
 }  # fmt: skip
 """Constraints that a violation is counted for; the others are pairs that may not meet, or kept by every move."""
 
@@ -59,6 +60,8 @@ def problem_of_everything(rng: np.random.Generator, n: int) -> BundleProblem:
             min_categories=int(rng.integers(1, min(largest, 4) + 1)),
             needs_anchor=bool(rng.random() < 0.4),
             needs_wanted=bool(rng.random() < 0.3),
+            needs_ruled=bool(rng.random() < 0.2),
+            needs_new=bool(rng.random() < 0.2),
             complements_only=bool(rng.random() < 0.5),
             cost_per_product=float(rng.choice([0, 0.001, 0.02, 0.2])),
             min_joint_probability=float(rng.choice([0, 0, 0.001, 0.01])),
@@ -68,6 +71,8 @@ def problem_of_everything(rng: np.random.Generator, n: int) -> BundleProblem:
         product_values=now_and_then(1) and rng.normal(0, 0.05, n),
         is_anchor=some(0.3),
         is_wanted=some(0.4),
+        is_ruled=some(0.4),
+        is_new=some(0.5),
         is_pinned=now_and_then(1) and some(1 / (n + 1)),
         is_excluded=some(0.1),
         is_substitute=substitute | substitute.T,

@@ -55,6 +55,10 @@ def test_a_pair_without_evidence_makes_the_three_improbable() -> None:
         (three_products(Limits(min_categories=3)), (0, 1), ("categories",)),
         (three_products(Limits(needs_anchor=True), is_anchor=JAM), (0, 1), ("anchor",)),
         (three_products(Limits(needs_wanted=True), is_wanted=JAM), (0, 1), ("must_include",)),
+        (three_products(Limits(needs_ruled=True), is_ruled=JAM), (0, 1), ("must_include_rule",)),
+        (three_products(Limits(needs_new=True), is_new=JAM), (0, 1), ("discovery",)),
+        (three_products(is_new=JAM).needing_new(), (0, 1), ("discovery",)),
+        (three_products(is_new=JAM).needing_new(), (0, 2), ()),
         (three_products(is_pinned=JAM), (0, 1), ("pinned",)),
         (three_products(is_excluded=JAM), (0, 2), ("excluded",)),
         (three_products(Limits(complements_only=True), is_substitute=BREAD_AND_BUTTER), (0, 1), ("substitute",)),
@@ -72,7 +76,7 @@ def test_each_constraint_is_named_when_it_breaks(problem, items, broken) -> None
 def test_violations_are_those_of_the_rules_written_down_once_more() -> None:
     rng = np.random.default_rng(6)
     seen: set[str] = set()
-    for _ in range(400):
+    for _ in range(1000):
         problem = random_problem(rng, int(rng.integers(3, 9)), random_limits(rng, 6, roles=True), roles=True)
         size = int(rng.integers(1, min(problem.candidates, 7) + 1))
         items = tuple(sorted(int(item) for item in rng.choice(problem.candidates, size, replace=False)))

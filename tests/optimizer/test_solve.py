@@ -51,6 +51,8 @@ def test_a_solver_that_breaks_a_constraint_is_stopped() -> None:
         ),
         (three_products(Limits(needs_anchor=True), is_anchor=np.zeros(3, bool)), "infeasible:anchor"),
         (three_products(Limits(needs_wanted=True), is_wanted=np.zeros(3, bool)), "infeasible:must_include"),
+        (three_products(Limits(needs_ruled=True), is_ruled=np.zeros(3, bool)), "infeasible:must_include_rule"),
+        (three_products(is_new=np.zeros(3, bool)).needing_new(), "infeasible:discovery"),
         (
             three_products(is_pinned=np.ones(3, bool), is_excluded=np.array([True, False, False])),
             "infeasible:pinned+excluded",

@@ -9,7 +9,7 @@ from ml.optimizer.limits import Limits
 from ml.optimizer.market import Crowd, Market
 from ml.optimizer.objective import Objective, dense_pairs
 from ml.optimizer.problem import UNLIMITED, BundleProblem
-from ml.optimizer.rules import IS_ANCHOR, IS_PINNED, IS_WANTED, NO_BUDGET, UNKNOWN_MARGIN
+from ml.optimizer.rules import IS_ANCHOR, IS_NEW, IS_PINNED, IS_RULED, IS_WANTED, NO_BUDGET, UNKNOWN_MARGIN
 from tests.optimizer.problems import random_limits
 
 Reals = NDArray[np.float64]
@@ -30,6 +30,7 @@ def shop(rng: np.random.Generator, customers: int, products: int, candidates: in
         np.full(customers, limits.min_price_cents),
         np.full(customers, NO_BUDGET if limits.budget_cents is None else limits.budget_cents),
         rng.uniform(0.5, 2.0, customers),
+        np.zeros(customers, np.int64),
     )
     return market, crowd, rng.integers(0, max(2, 3 * customers // products * 2), products).astype(np.int64)
 
@@ -67,6 +68,7 @@ def any_shop(rng: np.random.Generator, objective: Objective) -> tuple[World, Lim
         np.minimum(rng.integers(0, 1500, customers) * (rng.random(customers) < 0.4), budget),
         budget,
         rng.uniform(0.5, 2.0, customers),
+        IS_NEW * (rng.random(customers) < 0.3).astype(np.int64),
     )
     units = rng.integers(0, 4, products).astype(np.int64)
     return (market._replace(cost_per_product=limits.cost_per_product), crowd, units), limits
@@ -91,12 +93,19 @@ def problem_of(market: Market, crowd: Crowd, u: int, limits: Limits) -> BundlePr
         market.price[codes],
         market.category[codes],
         np.full(n, UNLIMITED),
-        replace(limits, min_price_cents=int(crowd.min_price[u]), budget_cents=None if budget == NO_BUDGET else budget),
+        replace(
+            limits,
+            min_price_cents=int(crowd.min_price[u]),
+            budget_cents=None if budget == NO_BUDGET else budget,
+            needs_new=limits.needs_new or bool(crowd.needs[u]),
+        ),
         margin_cents=market.margin[codes],
         product_values=crowd.own[u, :n],
         product=codes.astype(np.int64),
         is_anchor=(role & IS_ANCHOR) != 0,
         is_wanted=(role & IS_WANTED) != 0,
+        is_ruled=(role & IS_RULED) != 0,
+        is_new=(role & IS_NEW) != 0,
         is_pinned=(role & IS_PINNED) != 0,
         is_substitute=substitute,
         earlier=tuple(
@@ -146,7 +155,7 @@ def _candidates(rng: np.random.Generator, customers: int, products: int, most: i
 
 def _roles(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     is_pinning = rng.random((shape[0], 1)) < 0.3
-    role = IS_ANCHOR * (rng.random(shape) < 0.4) + IS_WANTED * (rng.random(shape) < 0.4)
+    role = sum(bit * (rng.random(shape) < 0.4) for bit in (IS_ANCHOR, IS_WANTED, IS_RULED, IS_NEW))
     return np.asarray(role + IS_PINNED * (is_pinning & (rng.random(shape) < 0.2)), np.uint8)
 
 

@@ -157,6 +157,7 @@ def test_the_shop_as_arrays_gives_the_same_problem() -> None:
         np.zeros(1, np.int64),
         np.full(1, NO_BUDGET),
         np.full(1, 1.5),
+        np.zeros(1, np.int64),
     )
     market = shelf.market(POLICIES[OURS], limits)
     wanted = shelf.problem(POLICIES[OURS], everything(shelf), CHANCE, limits, spread=1.5).statement

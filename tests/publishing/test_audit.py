@@ -115,6 +115,8 @@ DEFECTS = {
     "must_include_is_there": lambda run: run,
     "pinned_is_there": lambda run: run,
     "excluded_is_not_there": lambda run: run,
+    "share_of_discovery_is_kept": changed("items", pl.lit(value=True), sources=["bought"]),
+    "nothing_in_the_basket_is_offered_again": lambda run: run,
     "bundles_of_a_customer_overlap_within_the_limit": changed("items", pl.col("product_id") == "s", product_id="p"),
     "item_was_a_candidate": without("candidates", tomato),
     "category_quota_is_kept": changed("products", tomato, category="pasta"),
@@ -129,6 +131,8 @@ ASKED = {
     "must_include_is_there": {"must_include": ("p",)},
     "pinned_is_there": {"pinned": ("s",)},
     "excluded_is_not_there": {"exclude": ("t",)},
+    "share_of_discovery_is_kept": {"discovery_share": 0.1},
+    "nothing_in_the_basket_is_offered_again": {"context_basket": ("t",)},
 }
 """Rules that the sound run breaks as soon as the form asks for more."""
 

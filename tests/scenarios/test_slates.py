@@ -9,8 +9,9 @@ import pytest
 
 from ml.optimizer.limits import Limits
 from ml.optimizer.solve import Search
+from ml.scenarios.changes import options, within_change_budget, within_change_share
 from ml.scenarios.live import Live
-from ml.scenarios.slates import Slate, options, within_change_budget, within_change_share
+from ml.scenarios.slates import Slate
 from tests.scenarios.shop import customers, desk
 
 LIMITS = Limits(max_size=2)

@@ -66,7 +66,8 @@ shown as (
         runs.started_by,
         runs.dbt_invocation_id,
         runs.mlflow_run_id,
-        bundles.lost_to
+        bundles.lost_to,
+        bundles.discovery_products
     from bundles
     cross join runs
     left join items on bundles.bundle_id = items.bundle_id

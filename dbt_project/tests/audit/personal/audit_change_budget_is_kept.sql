@@ -1,6 +1,7 @@
 -- One row where more of the bundles that people read now are gone than the run may replace. Which are gone is seen
 -- by comparing the products, not by what the run says it kept. What the run declares as forced comes out of the budget
--- first and may exceed it. Those that hold a product of which every unit was promised to others do not count.
+-- first and may exceed it. Those that hold a product of which every unit was promised to others do not count, nor those
+-- of a customer whose bundles had to be fewer for the share of discovery.
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 
 with
@@ -41,15 +42,27 @@ sold_out as (
 
 ),
 
+shortened as (
+
+    select coalesce(array_agg(customer_id), '{}') as customer_ids
+    from {{ source('ml', 'bundles') }}
+    where run_id = {{ audited_run() }} and lost_to @> array['discovery']
+
+),
+
 counted as (
 
     select
         count(*) as live_bundles,
         count(*) filter (
-            where offered.bundle_id is null and not live.product_ids && sold_out.product_ids
+            where
+            offered.bundle_id is null
+            and not live.product_ids && sold_out.product_ids
+            and live.customer_id <> all(shortened.customer_ids)
         ) as gone_bundles
     from held as live
     cross join sold_out
+    cross join shortened
     left join held as offered
         on
             live.customer_id = offered.customer_id
