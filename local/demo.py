@@ -14,7 +14,7 @@ from local.instance import REPOSITORY, Instance, LocalError
 from local.programs import programs
 from local.stack import server
 
-CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles")
+CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios")
 DEMO_DAY = "2017-12-03"
 """Day 337 of Complete Journey: the four weeks after it stay untouched, as the test of the benchmarks."""
 CHAIN_SECONDS = 3600
@@ -25,17 +25,19 @@ OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 def demo(instance: Instance, console: Console, source: str = "complete_journey", as_of: str = DEMO_DAY) -> None:
-    """Run the chain for ``as_of`` unless its bundles are published already, then report.
+    """Run the chain for ``as_of`` unless its bundles are published already and nothing is at work, then report.
 
     Raises
     ------
     LocalError
         When a task fails; the message ends with its log.
     """
-    if is_published(instance, as_of):
+    api = AirflowApi(instance)
+    wait_for_dags(api)
+    if is_published(instance, as_of) and running_link(api, as_of) is None:
         console.print(f"The bundles of {as_of} are published already.")
     else:
-        run_chain(AirflowApi(instance), console, {"source": source, "as_of": as_of})
+        run_chain(api, console, {"source": source, "as_of": as_of})
     report = [sys.executable, "-m", "ml", "report"]
     if subprocess.run(report, env=environment(instance), cwd=REPOSITORY, check=False).returncode:
         raise LocalError("the report failed; its message stands above")
@@ -101,7 +103,7 @@ def at_work(tasks: list[dict[str, Any]], width: int = 60) -> str:
 
 
 def wait_for_dags(api: AirflowApi) -> None:
-    """Return when the four DAGs are known to the scheduler.
+    """Return when the DAGs of the chain are known to the scheduler.
 
     Raises
     ------

@@ -1,6 +1,11 @@
-"""Print what is published: the run, ten of its bundles, how the policies compare; read with an analyst's rights."""
+"""Print what is published: the run, ten of its bundles, how the policies compare, and a line for each scenario.
 
+Read with an analyst's rights.
+"""
+
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -12,6 +17,18 @@ from ml.settings import Settings
 from ml.warehouse import Warehouse
 
 SHOWN_BUNDLES = 10
+SHOWN_NUMBERS = 3
+"""Numbers of a scenario that its line quotes, as many as there are."""
+PERSONAL = "personal"
+MARTS = {
+    PERSONAL: "fct_bundles",
+    "cross_category": "fct_promotions",
+    "bundle_sale": "fct_bundle_prices",
+    "replenishment": "fct_replenishment",
+    "launch": "fct_launches",
+    "customer_care": "fct_customer_cards",
+}
+"""Where each scenario shows its result."""
 FILE_WIDTH = 200
 """Characters a line where the output is no terminal, whose width would be known."""
 
@@ -39,7 +56,14 @@ def run(settings: Settings, context: Context) -> Counts:
     console.print(_run_table(published.to_dicts()[0], offered, rows.height - offered.height))
     console.print(_bundle_table(offered))
     console.print(_policy_table(metrics))
-    return {"bundles": offered.height, "metrics": metrics.height}
+    runs = analyst.read_view("marts.fct_runs", {"scope": list(MARTS), "is_published": True})
+    reasons = {PERSONAL: offered["fallback_reason"]}
+    for scope in set(runs["scope"]) - {PERSONAL}:
+        rows = analyst.read_view(f"marts.{MARTS[scope]}", columns=["unavailable_reason"])
+        reasons[scope] = rows["unavailable_reason"]
+    judged = analyst.read_view("marts.fct_scenario_metrics", order_by=["scenario", "kpi", "variant"])
+    console.print(_scenario_table(scenario_lines(runs, reasons, judged)))
+    return {"bundles": offered.height, "metrics": metrics.height, "scenarios": runs.height}
 
 
 def _run_table(facts: dict[str, object], offered: pl.DataFrame, abstentions: int) -> Table:
@@ -99,6 +123,51 @@ def _policy_table(metrics: pl.DataFrame) -> Table:
             row["compared_with"] or "",
             str(row["customers"]),
         )
+    return table
+
+
+def scenario_lines(
+    runs: pl.DataFrame, reasons: Mapping[str, pl.Series], judged: pl.DataFrame
+) -> list[tuple[str, str, str, str]]:
+    """Return for each scenario its name, its run, what it shows, and the numbers it is judged by, in words.
+
+    Parameters
+    ----------
+    runs
+        Published rows of ``marts.fct_runs``.
+    reasons
+        By published scenario: of each row of its mart why it is not available, null for a result.
+    judged
+        Rows of ``marts.fct_scenario_metrics``.
+    """
+    lines = []
+    published = {row["scope"]: row for row in runs.iter_rows(named=True)}
+    for scope, mart in MARTS.items():
+        if scope not in published:
+            lines.append((scope, "not published yet", "", ""))
+            continue
+        found, missing = reasons[scope].null_count(), sorted(set(reasons[scope].drop_nulls()))
+        shown = [] if missing and not found else [f"{mart}: {found} rows"]
+        own = judged.filter(pl.col("scenario") == scope, pl.col("variant") == "all").head(SHOWN_NUMBERS)
+        run = f"run {published[scope]['run_id']} of {published[scope]['as_of']}"
+        numbers = "; ".join(_judged(row) for row in own.iter_rows(named=True))
+        lines.append((scope, run, "; ".join([*shown, *missing]), numbers))
+    return lines
+
+
+def _judged(row: Mapping[str, Any]) -> str:
+    interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
+    peer = f", {row['peer']} {row['peer_value']:.4g}" if row["peer_value"] is not None else ""
+    return f"{row['kpi']} {row['value']:.4g} {row['unit']}{interval}{peer}"
+
+
+def _scenario_table(lines: list[tuple[str, str, str, str]]) -> Table:
+    """Show what each scenario has published."""
+    table = Table(title="Scenarios")
+    for heading in ("scenario", "run", "result", "judged by"):
+        table.add_column(heading, overflow="fold")
+    for line in lines:
+        table.add_row(*line)
     return table
 
 

@@ -123,3 +123,25 @@ def test_a_dag_file_that_does_not_import_is_named(monkeypatch: pytest.MonkeyPatc
     api.import_errors = [{"filename": "recommend_bundles.py", "stack_trace": "SyntaxError"}]
     with pytest.raises(LocalError, match=r"(?s)recommend_bundles\.py does not import.*SyntaxError"):
         follow(api, monkeypatch)
+
+
+@pytest.mark.parametrize(("state", "followed"), [("running", ["plan_scenarios"]), ("success", [])])
+def test_scenarios_still_at_work_are_waited_for_though_bundles_are_published(
+    monkeypatch: pytest.MonkeyPatch, state: str, followed: list[str]
+) -> None:
+    api = ScriptedAirflow(plan_scenarios=[run("earlier", state, partition_key=DAY)])
+    done = type("Done", (), {"returncode": 0})()
+    for name, stub in {
+        "AirflowApi": lambda instance: api,
+        "is_published": lambda instance, as_of: True,
+        "environment": lambda instance: {},
+        "addresses": lambda instance: "",
+    }.items():
+        monkeypatch.setattr(demo, name, stub)
+    monkeypatch.setattr(demo.subprocess, "run", lambda *words, **how: done)
+    monkeypatch.setattr(demo.time, "sleep", lambda seconds: finish(api))
+    said = io.StringIO()
+    demo.demo(None, Console(file=said, width=120))  # type: ignore[arg-type]
+    assert ("plan_scenarios" in said.getvalue()) == bool(followed)
+    assert ("published already" in said.getvalue()) == (not followed)
+    assert api.triggered == []
