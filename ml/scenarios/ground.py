@@ -20,6 +20,7 @@ from ml.tables import (
     CANDIDATES,
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
+    EVENTS,
     LEAD_TIMES,
     MARKET_SIGNALS,
     MERCH_RULES,
@@ -27,6 +28,7 @@ from ml.tables import (
     PRODUCT_FACTS,
     PRODUCTS,
     PROMOTIONS,
+    SENSITIVE_CATEGORIES,
     STOCK_OUTS,
     Table,
 )
@@ -108,6 +110,16 @@ class Ground:
     def promotions(self) -> pl.DataFrame:
         """Return ``features.ftr_promotions``: all that the shop has announced by now, for later days too."""
         return self.warehouse.read(PROMOTIONS)
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """Return ``features.ftr_events``: what known customers did on the web; no row where the shop does not tell."""
+        return self._of_day(EVENTS)
+
+    @cached_property
+    def sensitive(self) -> pl.DataFrame:
+        """Return the shop's list of what no customer's card may speak of."""
+        return self.warehouse.read(SENSITIVE_CATEGORIES)
 
     @cached_property
     def rules(self) -> Rules:

@@ -161,3 +161,7 @@ PROMOTIONS = Table(
     frozenset(("discount_share", "store_count")),
 )
 """A view of the promotions as they stand now, those announced for later among them; without a day of its own."""
+SENSITIVE_CATEGORIES = Table(
+    "features", "ftr_sensitive_categories", {"match_value": TEXT, "reason": TEXT}, ("match_value",)
+)
+"""A view of the list of what no customer's card may speak of as it stands now, without a day of its own."""

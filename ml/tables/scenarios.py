@@ -180,3 +180,43 @@ PROMOTION_INVITATIONS = of_results(
         **dict.fromkeys(("probability", "expected_margin_cents"), REAL),
     },
 )
+CUSTOMER_CARDS = of_results(
+    "customer_cards",
+    ("customer_id",),
+    {
+        "customer_id": TEXT,
+        "visits": INT,
+        **dict.fromkeys(("last_visit_on", "expected_next_visit_on"), DAY),
+        "interests": TEXTS,
+        **dict.fromkeys(("suggested_bundle_id", "bundle_reason"), TEXT),
+        **dict.fromkeys(("lapse_risk", "lapse_risk_low", "lapse_risk_high", "usual_risk"), REAL),
+        "talking_points": TEXTS,
+        "note": TEXT,
+    },
+    "last_visit_on expected_next_visit_on suggested_bundle_id bundle_reason lapse_risk lapse_risk_low "
+    "lapse_risk_high usual_risk note",
+)
+DUE_REPURCHASES = of_results(
+    "due_repurchases",
+    ("customer_id", "product_id"),
+    {
+        **dict.fromkeys(("customer_id", "product_id"), TEXT),
+        "due_rank": INT,
+        "due_on": DAY,
+        "baskets": INT,
+        "mean_gap_days": REAL,
+        "last_on": DAY,
+    },
+)
+CARE_ALERTS = of_results(
+    "care_alerts",
+    ("customer_id", "kind", "subject"),
+    {
+        **dict.fromkeys(("customer_id", "kind", "subject", "product_id", "category"), TEXT),
+        "priority": INT,
+        "at_stake_cents": REAL,
+        "is_within_cap": FLAG,
+        "detail": TEXT,
+    },
+    "product_id category at_stake_cents",
+)

@@ -20,6 +20,7 @@ from ml.tables import (
     PRODUCT_DAYS,
     PRODUCTS,
     PROMOTIONS,
+    SENSITIVE_CATEGORIES,
     STOCK_OUTS,
     Table,
 )
@@ -142,13 +143,14 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     own = lines.group_by("customer_id", product_id="product_ids").agg(
         baskets=pl.len(), units=pl.len(), first_on=pl.col("basket_on").min(), last_on=pl.col("basket_on").max()
     )
-    own = own.with_columns(
-        as_of=pl.lit(AS_OF), days_since_last=(pl.lit(AS_OF) - pl.col("last_on")).dt.total_days(), basket_share=0.1
-    )
-    since = (pl.lit(AS_OF) - pl.col("basket_on").max()).dt.total_days().cast(pl.Int32)
-    people = sold.drop_nulls("customer_id").group_by("customer_id").agg(baskets=pl.len(), days_since_last=since)
-    cold = {"customer_id": [COLD], "baskets": [0], "days_since_last": [None]}
-    people = pl.concat([people, pl.DataFrame(cold, schema=people.schema)])
+    since = (pl.lit(AS_OF) - pl.col("last_on")).dt.total_days().cast(pl.Int32)
+    known = {"days_since_last": since, "mean_gap_days": _mean_gap()}
+    own = own.with_columns(as_of=pl.lit(AS_OF), basket_share=0.1, **known)
+    day, paid = pl.col("basket_on"), pl.col("paid_cents").list.sum()
+    spent = {"baskets": pl.len(), "first_on": day.min(), "last_on": day.max(), "mean_basket_cents": paid.mean()}
+    people = sold.drop_nulls("customer_id").group_by("customer_id").agg(**spent).with_columns(**known)
+    cold = pl.DataFrame({"customer_id": [COLD], "baskets": [0]}, schema_overrides={"baskets": people["baskets"].dtype})
+    people = pl.concat([people, cold], how="diagonal")
     _create(settings, BASKETS, sold)
     _create(settings, PRODUCTS, products())
     _create(settings, CUSTOMER_PRODUCTS, _filled(CUSTOMER_PRODUCTS, own.to_dict(as_series=False)))
@@ -160,12 +162,19 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _create(settings, EVENTS, events(sold))
     _create(settings, PRODUCT_DAYS, product_days(sold))
     _create(settings, MERCH_RULES, MERCH_RULES.frame([]))
+    sensitive = pl.DataFrame({"match_value": ["category 7", "%unmentionable%"], "reason": ["private"] * 2})
+    _create(settings, SENSITIVE_CATEGORIES, sensitive)
     _create(settings, LEAD_TIMES, _filled(LEAD_TIMES, {"product_id": ["p00", "p01"], "lead_days": [3, 6]}))
     _create(settings, MARKET_SIGNALS, MARKET_SIGNALS.frame([]))
     _create(settings, STOCK_OUTS, STOCK_OUTS.frame([]))
     _create(settings, PROMOTIONS, PROMOTIONS.frame([]))
     builds = pl.DataFrame({"as_of": [AS_OF], "dbt_invocation_id": ["0f3b"]})
     _ingest(settings, "ftr_builds", builds)
+
+
+def _mean_gap() -> pl.Expr:
+    span = (pl.col("last_on") - pl.col("first_on")).dt.total_days()
+    return pl.when(pl.col("baskets") > 1).then(span / (pl.col("baskets") - 1))
 
 
 def plant_earlier(settings: Settings, as_of: date) -> None:
