@@ -22,22 +22,6 @@ Means = Mapping[str, Reals]
 
 
 @dataclass(frozen=True)
-class ForecastParams:
-    """What a forecast is made with.
-
-    Attributes
-    ----------
-    seed
-        Of the trees.
-    is_told_signals
-        False withholds the market's signals.
-    """
-
-    seed: int
-    is_told_signals: bool = True
-
-
-@dataclass(frozen=True)
 class Trial:
     """Forecasts of past mornings by all models, and what came.
 
@@ -110,7 +94,7 @@ class Forecast:
         return quantile(level, mean, self.spread.variance(mean, np.ones(len(mean), np.int64)))
 
 
-def forecast(sales: Sales, params: ForecastParams) -> Forecast:
+def forecast(sales: Sales, seed: int) -> Forecast:
     """Return the forecast from the day after the last on.
 
     Of each kind of demand (smooth, erratic, intermittent, lumpy) the model is used whose mean squared error on up to
@@ -124,24 +108,24 @@ def forecast(sales: Sales, params: ForecastParams) -> Forecast:
     Tashman (2000), Out-of-sample tests of forecasting accuracy, Int. J. Forecasting 16(4); Makridakis, Spiliotis and
     Assimakopoulos (2022), M5 accuracy competition, Int. J. Forecasting 38(4) (the scaled squared error).
     """
-    return chosen_forecast(sales, tried(sales, params), params)
+    return chosen_forecast(sales, tried(sales, seed), seed)
 
 
-def tried(sales: Sales, params: ForecastParams) -> Trial:
+def tried(sales: Sales, seed: int) -> Trial:
     """Return all models' forecasts of past mornings; none where the sales are too short."""
     width = sales.units.shape[1]
     backs = [AHEAD_DAYS * (1 + morning) for morning in range(MORNINGS)]
     backs = [back for back in backs if width - back >= trees.LEAST_HISTORY]
-    means = tuple(_all_models(sales.until(back), params) for back in backs)
+    means = tuple(_all_models(sales.until(back), seed) for back in backs)
     units = tuple(sales.units[:, width - back : width - back + AHEAD_DAYS] for back in backs)
     return Trial(means, units, _scales(sales))
 
 
-def chosen_forecast(sales: Sales, trial: Trial, params: ForecastParams) -> Forecast:
+def chosen_forecast(sales: Sales, trial: Trial, seed: int) -> Forecast:
     """Return the forecast by each class's model that did best in the trial."""
     classes = sales.classes
     names = np.array([best_models(trial, classes)[name] for name in classes], dtype=np.str_)
-    means = _all_models(sales, params, tuple(np.unique(names).tolist()))
+    means = _all_models(sales, seed, tuple(np.unique(names).tolist()))
     return Forecast(sales.product_ids, _pick(means, names), names, classes, trial.spread(names, classes))
 
 
@@ -161,13 +145,13 @@ def _any(loss: Reals, is_in: NDArray[np.bool_]) -> bool:
     return bool(np.isfinite(loss[is_in]).any())
 
 
-def _all_models(sales: Sales, params: ForecastParams, wanted: tuple[str, ...] | None = None) -> Means:
+def _all_models(sales: Sales, seed: int, wanted: tuple[str, ...] | None = None) -> Means:
     """Return by model (P, ``AHEAD_DAYS``) expected units; new products have their category's rate in each."""
     rate = np.repeat(_category_rates(sales)[:, None], AHEAD_DAYS, axis=1)
     wanted = (*library.MODELS, TREES, CATEGORY_RATE) if wanted is None else wanted
     means = library.forecasts(sales, AHEAD_DAYS, tuple(name for name in library.MODELS if name in wanted))
     if TREES in wanted:
-        means[TREES] = trees.forecast(sales, params.seed, params.is_told_signals)
+        means[TREES] = trees.forecast(sales, seed)
     is_new = (sales.classes == NEW)[:, None]
     return {**{name: np.where(is_new, rate, mean) for name, mean in means.items()}, CATEGORY_RATE: rate}
 

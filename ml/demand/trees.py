@@ -45,7 +45,7 @@ SETTINGS = {
 ROUNDS = 200
 
 
-def forecast(sales: Sales, seed: int, is_told_signals: bool = True) -> Reals:
+def forecast(sales: Sales, seed: int, told: tuple[str, ...] = SIGNAL_FEATURES) -> Reals:
     """Return (P, ``AHEAD_DAYS``) expected units of each product on each of the days after the last, >= 0.
 
     The model learns from the same kind of question asked on earlier mornings of the same sales. Days on which a product
@@ -53,8 +53,8 @@ def forecast(sales: Sales, seed: int, is_told_signals: bool = True) -> Reals:
 
     Parameters
     ----------
-    is_told_signals
-        False: the market's signals are withheld, to see what they are worth.
+    told
+        Which of the market's signals are told; the others are withheld, to see what they are worth.
 
     Returns
     -------
@@ -65,9 +65,8 @@ def forecast(sales: Sales, seed: int, is_told_signals: bool = True) -> Reals:
         return np.repeat(np.nan_to_num(sales.level(AHEAD_DAYS))[:, None], AHEAD_DAYS, axis=1)
     features, units = learned
     asked = _features(sales).reshape(-1, len(FEATURES))
-    if not is_told_signals:
-        told = [FEATURES.index(name) for name in SIGNAL_FEATURES]
-        features[:, told] = asked[:, told] = np.nan
+    withheld = [FEATURES.index(name) for name in SIGNAL_FEATURES if name not in told]
+    features[:, withheld] = asked[:, withheld] = np.nan
     data = lightgbm.Dataset(features, units, feature_name=list(FEATURES), params={"verbosity": -1})
     model = lightgbm.train({**SETTINGS, "seed": seed}, data, ROUNDS)
     return np.asarray(model.predict(asked)).reshape(-1, AHEAD_DAYS)

@@ -2,7 +2,7 @@
 
 import logging
 
-from ml.demand.forecast import ForecastParams, forecast
+from ml.demand.forecast import forecast
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
 from ml.scenarios.ground import Ground
@@ -40,6 +40,8 @@ def run(settings: Settings, context: Context) -> Counts:
     for result, reason in unavailable.items():
         log.warning("%s: %s", result, reason)
     warehouse = ground.warehouse
+    stands_on = {"personal_run": ground.personal_run} if lines or not forecasts.is_empty() else {}
+    warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": stands_on})
     warehouse.replace_run(UNAVAILABLE, UNAVAILABLE.frame(reasons), lease)
     warehouse.replace_run(APPLIED_RULES, APPLIED_RULES.frame(ground.rules.rows()), lease)
     warehouse.replace_run(RULE_COSTS, RULE_COSTS.frame(costs), lease)
@@ -57,6 +59,6 @@ def run(settings: Settings, context: Context) -> Counts:
 def _needs(ground: Ground) -> Needs:
     params = ground.context.params
     sales = known_sales(ground, answered_products(ground))
-    base = forecast(sales, ForecastParams(params.seed))
+    base = forecast(sales, params.seed)
     induced = induced_units(ground.bundles, ground.bundle_items, ground.customers)
     return needs_of(base, induced, ground.lead_times, ReplenishmentParams.of(params))

@@ -12,7 +12,6 @@ from ml.demand.forecast import (
     CATEGORY_RATE,
     TREES,
     UNTRIED,
-    ForecastParams,
     best_models,
     chosen_forecast,
     forecast,
@@ -22,7 +21,7 @@ from ml.demand.sales import CLASSES, INTERMITTENT, NEW, SMOOTH, Sales
 from ml.demand.spread import CAUTIOUS, spread_of
 from tests.demand.days import sales
 
-PARAMS = ForecastParams(seed=7)
+SEED = 7
 
 
 def shop(days: int = 180, products: int = 24, seed: int = 1) -> Sales:
@@ -63,7 +62,7 @@ def test_trees_learn_the_weekday(known: Sales) -> None:
 
 
 def test_the_model_of_each_kind_is_the_best_of_its_trials(known: Sales) -> None:
-    trial = tried(known, PARAMS)
+    trial = tried(known, SEED)
     best = best_models(trial, known.classes)
     assert set(best) == set(CLASSES) and best[NEW] == CATEGORY_RATE
     assert best[SMOOTH] in (TREES, "weekday_means"), "weekdays differ, and no other model knows of them"
@@ -76,19 +75,19 @@ def test_the_model_of_each_kind_is_the_best_of_its_trials(known: Sales) -> None:
 def test_trials_know_nothing_of_what_they_forecast(known: Sales) -> None:
     changed = known.units.copy()
     changed[:, -AHEAD_DAYS:] = 50
-    first, second = tried(known, PARAMS), tried(replace(known, units=changed), PARAMS)
+    first, second = tried(known, SEED), tried(replace(known, units=changed), SEED)
     for name in first.means[0]:
         np.testing.assert_array_equal(first.means[0][name], second.means[0][name], name)
 
 
 def test_the_same_sales_give_the_same_forecast(known: Sales) -> None:
-    one, other = forecast(known, PARAMS), forecast(known, PARAMS)
+    one, other = forecast(known, SEED), forecast(known, SEED)
     np.testing.assert_array_equal(one.mean, other.mean)
     np.testing.assert_array_equal(one.quantiles(0.9), other.quantiles(0.9))
 
 
 def test_quantiles_are_ordered_and_hold_what_they_promise(known: Sales) -> None:
-    found = forecast(known.until(AHEAD_DAYS), PARAMS)
+    found = forecast(known.until(AHEAD_DAYS), SEED)
     low, middle, high = (found.quantiles(level) for level in (0.1, 0.5, 0.9))
     assert (low >= 0).all() and (low <= middle).all() and (middle <= high).all()
     share = (known.units[:8, -AHEAD_DAYS:] <= high[:8]).mean()
@@ -96,7 +95,7 @@ def test_quantiles_are_ordered_and_hold_what_they_promise(known: Sales) -> None:
 
 
 def test_sums_and_days_beyond_the_forecast_are_weeks_like_its_last(known: Sales) -> None:
-    found = forecast(known, PARAMS)
+    found = forecast(known, SEED)
     daily = found.daily(50)
     np.testing.assert_array_equal(daily[:, :AHEAD_DAYS], found.mean)
     np.testing.assert_array_equal(daily[:, AHEAD_DAYS + 7 : AHEAD_DAYS + 14], found.mean[:, -7:])
@@ -107,9 +106,9 @@ def test_sums_and_days_beyond_the_forecast_are_weeks_like_its_last(known: Sales)
 
 def test_a_short_history_tries_nothing_and_is_cautious() -> None:
     brief = shop(days=50)
-    trial = tried(brief, PARAMS)
+    trial = tried(brief, SEED)
     assert trial.means == () and best_models(trial, brief.classes)[SMOOTH] == UNTRIED
-    found = chosen_forecast(brief, trial, PARAMS)
+    found = chosen_forecast(brief, trial, SEED)
     mean = np.array([3.0] * 24)
     np.testing.assert_allclose(found.spread.variance(mean, np.ones(24, int)), CAUTIOUS[0] * 3 + CAUTIOUS[1] * 9)
 
@@ -121,13 +120,13 @@ def test_a_new_product_sells_like_its_category_until_its_own_days_tell() -> None
     units_of_new = old.units.copy()
     units_of_new[1:, :-7] = np.nan
     units_of_new[2, :-1] = np.nan
-    found = forecast(replace(old, units=units_of_new), PARAMS)
+    found = forecast(replace(old, units=units_of_new), SEED)
     assert found.classes.tolist() == [SMOOTH, NEW, NEW]
     np.testing.assert_allclose(found.mean[1:, 0], [(63 + 7 * 2) / 14, (0 + 7 * 2) / 8])
 
 
 def test_a_shop_with_new_products_only_still_answers() -> None:
-    found = forecast(sales(np.zeros((2, 3), int)), PARAMS)
+    found = forecast(sales(np.zeros((2, 3), int)), SEED)
     assert found.mean.tolist() == np.zeros((2, AHEAD_DAYS)).tolist() and (found.quantiles(0.9) == 0).all()
 
 
@@ -135,8 +134,8 @@ def test_days_off_the_shelf_are_no_days_without_demand(known: Sales) -> None:
     rng = np.random.default_rng(5)
     hidden = known.units.copy()
     hidden[rng.random(hidden.shape) < 0.4] = np.nan
-    zeros = forecast(replace(known, units=np.nan_to_num(hidden)), PARAMS).mean[:8].mean()
-    unknown = forecast(replace(known, units=hidden), PARAMS).mean[:8].mean()
+    zeros = forecast(replace(known, units=np.nan_to_num(hidden)), SEED).mean[:8].mean()
+    unknown = forecast(replace(known, units=hidden), SEED).mean[:8].mean()
     assert unknown == pytest.approx(6.0 * 8 / 7, rel=0.15) and zeros < 0.75 * unknown
 
 
@@ -171,5 +170,5 @@ def test_signals_can_be_withheld() -> None:
         schema=flat.signals.schema,
     )
     told = sales(units, signals)
-    np.testing.assert_array_equal(trees.forecast(told, 1, is_told_signals=False), trees.forecast(flat, 1))
+    np.testing.assert_array_equal(trees.forecast(told, 1, told=()), trees.forecast(flat, 1))
     assert not np.array_equal(trees.forecast(told, 1), trees.forecast(flat, 1))

@@ -12,8 +12,11 @@ from ml.params import Context, Counts, RunParams
 from ml.publishing.audit import Check
 from ml.publishing.lease import open_run
 from ml.publishing.publish import record
+from ml.scenarios.ground import Ground
+from ml.scenarios.judged import metric_rows
+from ml.scenarios.replenishment.evaluation import evaluate
 from ml.settings import Settings
-from ml.tables import DEMAND_FORECASTS, REPLENISHMENT, UNAVAILABLE, Table
+from ml.tables import DEMAND_FORECASTS, REPLENISHMENT, SCENARIO_METRICS, UNAVAILABLE, Table
 from ml.warehouse import Warehouse
 from tests.stages.features import AS_OF, set_stock
 from tests.stages.runs import CONTEXT
@@ -97,3 +100,22 @@ def test_without_products_that_sell_each_result_says_so(shop: Settings, personal
     counts = plan(none, "no demand")
     assert rows(none, DEMAND_FORECASTS, counts).is_empty() and rows(none, REPLENISHMENT, counts).is_empty()
     assert set(rows(none, UNAVAILABLE, counts)["result"]) == {"demand_forecasts", "replenishment"}
+
+
+def test_forecasts_and_reorders_are_judged_on_weeks_they_have_not_seen(stocked: Settings) -> None:
+    judged = evaluate(Ground(stocked, Context(AS_OF, "judged", FORM)))
+    found = {(one.kpi, one.variant): one for one in judged}
+    assert SCENARIO_METRICS.conform(metric_rows(judged).with_columns(run_id=1)).height == len(judged) == len(found)
+    beside = {"mase": "seasonal_naive", "pinball_95": "seasonal_naive", "lead_time_lasted": "order_up_to_by_mean"}
+    for kpi, peer in beside.items():
+        one = found[kpi, "all"]
+        assert one.peer == peer and one.low is not None and one.low <= one.value <= (one.high or 0)
+    assert found["mase", "all"].judged_on == "28 days until 2017-12-03" and found["mase", "all"].cases == 24
+    assert found["mase", "all"].value < (found["mase", "all"].peer_value or 0), (
+        "counts at random: any mean beats last week"
+    )
+
+
+def test_a_shop_without_products_that_sell_is_not_judged(shop: Settings, personal: None) -> None:
+    none = shop.model_copy(update={"min_product_baskets": 1000})
+    assert evaluate(Ground(none, Context(AS_OF, "none", FORM))) == []
