@@ -89,6 +89,12 @@ def test_features_are_contracts_that_refuse_nan_and_infinity(manifest: dict[str,
                 assert bounded, f"{node['name']}.{name}: nothing above it, so NaN would pass"
 
 
+def test_a_day_is_complete_after_every_feature_of_it(manifest: dict[str, Any]) -> None:
+    features = {path.stem for path in MODELS if path.parent.name == "features"}
+    before = manifest["nodes"]["model.bundles.ftr_builds"]["depends_on"]["nodes"]
+    assert features - {"ftr_builds"} <= {node.rsplit(".", 1)[-1] for node in before}
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
 def test_a_model_is_named_after_its_folder_and_tells_its_story(model: Path) -> None:
     assert model.stem.startswith(PREFIXES[model.parent.name])
