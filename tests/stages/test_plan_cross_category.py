@@ -8,6 +8,7 @@ import polars as pl
 import psycopg2.extensions
 import pytest
 
+import ml.stages.evaluate_scenario
 import ml.stages.optimise_bundles
 import ml.stages.plan_cross_category
 import ml.stages.propose_candidates
@@ -17,7 +18,14 @@ from ml.publishing.lease import open_run
 from ml.publishing.publish import record
 from ml.scenarios.ground import Ground
 from ml.settings import Settings
-from ml.tables import APPLIED_RULES, PROMOTION_INVITATIONS, PROMOTION_PRODUCTS, RULE_COSTS, UNAVAILABLE
+from ml.tables import (
+    APPLIED_RULES,
+    PROMOTION_INVITATIONS,
+    PROMOTION_PRODUCTS,
+    RULE_COSTS,
+    SCENARIO_METRICS,
+    UNAVAILABLE,
+)
 from tests.stages.features import AS_OF
 from tests.stages.runs import CONTEXT, read
 
@@ -189,3 +197,17 @@ def test_an_assumed_cost_is_said(shop: Settings, cheap_weeks: None, monkeypatch:
     )
     _, products = planned(shop, "assumed", assumed_cost_share=0.3)
     assert products.height and products["margin_note"].unique().to_list() == ["cost assumed"]
+
+
+def test_promotions_are_judged_on_the_days_held_out(shop: Settings, cheap_weeks: None) -> None:
+    context = Context(AS_OF, "promotion judged", RunParams(**ASKED))
+    counts = ml.stages.evaluate_scenario.run(shop, context)
+    found = {row["kpi"]: row for row in read(shop, SCENARIO_METRICS, counts).iter_rows(named=True)}
+    assert {"discounted_units_error", "discounted_units_ratio"} <= set(found)
+    assert found["discounted_units_error"]["peer"] == "one uplift for all"
+    assert found["discounted_units_ratio"]["value"] == pytest.approx(1, abs=0.2)
+
+
+def test_a_shop_without_discounts_has_no_numbers(shop: Settings, personal: None) -> None:
+    context = Context(AS_OF, "promotion not judged", RunParams(**ASKED))
+    assert ml.stages.evaluate_scenario.run(shop, context)["metrics"] == 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
+from ml.demand.deal import Deal
 from ml.demand.price_response import units_ratio
 from ml.params import RunParams
 from ml.scenarios.rules import Rules
@@ -53,7 +54,7 @@ class Chosen:
         return 100 * (self.upper_bound - self.objective) / self.upper_bound if self.upper_bound > 0 else 0.0
 
 
-def options(known: pl.DataFrame, rules: Rules, params: RunParams) -> pl.DataFrame:
+def options(known: pl.DataFrame, rules: Rules, params: RunParams, deal: Deal) -> pl.DataFrame:
     """Return each product at each discount that keeps the margin floor, the floors of rules and the stock.
 
     Parameters
@@ -64,7 +65,7 @@ def options(known: pl.DataFrame, rules: Rules, params: RunParams) -> pl.DataFram
     Returns
     -------
     pl.DataFrame
-        The columns of ``known`` and ``discount_share``, ``promoted_price_cents``, ``expected_units``,
+        The columns of ``known`` and ``discount_share``, ``promoted_price_cents``, ``felt_share``, ``expected_units``,
         ``discount_cost_cents`` (on all units sold at the price, also those that would have been sold anyway),
         ``halo_margin_cents``, ``substituted_margin_cents``, ``pulled_margin_cents`` and ``margin_cents`` (the expected
         incremental margin); by product and discount.
@@ -82,14 +83,16 @@ def options(known: pl.DataFrame, rules: Rules, params: RunParams) -> pl.DataFram
         )
         .with_columns(discount_share=1 - pl.col("promoted_price_cents") / pl.col("price_cents"))
     )
-    valued = with_values(grid, grid["elasticity"].to_numpy())
+    valued = with_values(grid, deal)
     left = pl.col("available_units") - params.reserve_units
     return valued.filter(left.is_null() | (pl.col("expected_units") <= left)).sort("product_id", "promoted_price_cents")
 
 
-def with_values(grid: pl.DataFrame, elasticity: Reals) -> pl.DataFrame:
-    """Return rows of product and price with what they are expected to bring at these elasticities, (rows,)."""
-    expected, parts = values(grid, elasticity)
+def with_values(grid: pl.DataFrame, deal: Deal) -> pl.DataFrame:
+    """Return rows of product and price with ``felt_share`` and what they are expected to bring."""
+    paid = (grid["promoted_price_cents"] / grid["price_cents"]).to_numpy()
+    grid = grid.with_columns(felt_share=pl.Series(deal.felt(paid)))
+    expected, parts = values(grid, grid["elasticity"].to_numpy())
     return grid.with_columns(
         expected_units=pl.Series(expected), **{name: pl.Series(part) for name, part in parts.items()}
     )
@@ -114,7 +117,7 @@ def values(
         grid[name].to_numpy() * (1.0 if scale is None else scale[name])
         for name in ("taken_cents", "pulled_cents", "halo_cents")
     )
-    expected = base * units_ratio(elasticity, paid / price)
+    expected = base * units_ratio(elasticity, grid["felt_share"].to_numpy())
     extra = expected - base
     own = extra * (paid - cost) - base * (price - paid)
     parts = {

@@ -5,13 +5,15 @@ and without it. Here stand the two things it is made of, beside the rules that a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import polars as pl
 
+from ml.demand.discounted import DISCOUNTED
 from ml.demand.price_response import elasticities, units_ratio
-from ml.demand.side_effects import DISCOUNTED, SideEffects, side_effects
+from ml.demand.side_effects import side_effects
 from ml.evaluation.bundle_metrics import ratio_interval
 from ml.params import RunParams
 from ml.preference.baselines import PersonalDecayed
@@ -52,6 +54,21 @@ class Past:
         """Return the held-out days in words."""
         return f"{self.through + timedelta(days=1)} to {self.last}"
 
+    @cached_property
+    def facts(self) -> Facts | None:
+        """Return what a promotion could be planned from at the cut; None where there were no discounts to learn from.
+
+        Associations and the prices of the list are those of the last day, as one build of the features holds no others.
+        """
+        known = self.product_days.filter(pl.col("sold_on") <= self.through)
+        found = elasticities(known, self.products, self.through)
+        along = complements(self.associations, self.products, known, self.baskets.height)
+        effects = side_effects(known, self.products, along, self.through)
+        if found.is_empty() or effects is None:
+            return None
+        none = PROMOTIONS.frame([])
+        return Facts(self.through, self.products, known, self.associations, found, effects, none, self.baskets.height)
+
 
 def evaluate(ground: Ground) -> list[Judged]:
     """Return how well the response to discounts and the audience did in the held-out days of the shop's data."""
@@ -67,11 +84,12 @@ def judged_response(past: Past, draws: int, seed: int) -> Iterator[Judged]:
 
     The mean uplift is that of the discounted weeks among those that tell the usual units. Products are the cases.
     """
-    found = elasticities(past.product_days, past.products, past.through)
-    if found.is_empty():
+    facts = past.facts
+    if facts is None:
         return
-    daily = usual_units(past.product_days, found, past.through)
-    known = found.select("product_id", "elasticity").join(daily, on="product_id")
+    deal = facts.effects.deal
+    daily = usual_units(facts.product_days, facts.elasticities, past.through, deal)
+    known = facts.elasticities.select("product_id", "elasticity").join(daily, on="product_id")
     known = known.with_columns(usual=7 * pl.col("daily_units")).filter(pl.col("usual") >= LEAST_WEEKLY_UNITS)
     before = discounted_weeks(past.product_days, past.through - timedelta(days=55), past.through).join(
         known, on="product_id"
@@ -83,7 +101,7 @@ def judged_response(past: Past, draws: int, seed: int) -> Iterator[Judged]:
         return
     sold, usual = (before[name].to_numpy().astype(float).sum() for name in ("units", "usual"))
     uplift = sold / usual
-    ratio = units_ratio(after["elasticity"].to_numpy(), after["paid_share"].to_numpy())
+    ratio = units_ratio(after["elasticity"].to_numpy(), deal.felt(after["paid_share"].to_numpy()))
     weeks = after.with_columns(expected=pl.col("usual") * pl.Series(ratio), uplifted=pl.col("usual") * uplift)
     by_product = weeks.group_by("product_id").agg(
         ours=(pl.col("expected") - pl.col("units")).abs().mean(),
@@ -168,27 +186,19 @@ def discounted_weeks(product_days: pl.DataFrame, first: date, last: date) -> pl.
     )
 
 
-def facts_before(past: Past) -> Facts | None:
-    """Return what a promotion can be planned from at the cut; None where there were no discounts to learn from.
-
-    Associations and the prices of the list are those of the last day, as one build of the features holds no others.
-    """
-    known = past.product_days.filter(pl.col("sold_on") <= past.through)
-    found = elasticities(known, past.products, past.through)
-    along = complements(past.associations, past.products, known, past.baskets.height)
-    effects: SideEffects | None = side_effects(known, past.products, along, past.through)
-    if found.is_empty() or effects is None:
-        return None
-    none = PROMOTIONS.frame([])
-    return Facts(past.through, past.products, known, past.associations, found, effects, none, past.baskets.height)
-
-
 def _promoted(past: Past, params: RunParams, first: date, last: date) -> pl.DataFrame:
-    """Return the products with most discount in the days, at the prices paid, and the answer that was expected."""
-    facts = facts_before(past)
-    known = pl.DataFrame() if facts is None else responses(facts, params)
+    """Return the products with most discount in the days, at the prices paid, and the answer that was expected.
+
+    Costs and side effects are 0: the shop promoted them whatever they cost, and customers are then told apart by the
+    revenue that the discount adds.
+    """
+    facts = past.facts
+    known = pl.DataFrame() if facts is None else responses(facts, replace(params, assumed_cost_share=0.0))
     if known.is_empty():
         return known
+    known = known.with_columns(
+        pl.lit(0.0).alias(name) for name in ("cost", "taken_cents", "pulled_cents", "halo_cents")
+    )
     within = past.product_days.filter(pl.col("sold_on").is_between(first, last))
     summed = within.group_by("product_id").agg(pl.col("revenue_cents", "discount_cents").sum())
     paid = pl.col("revenue_cents") / (pl.col("revenue_cents") + pl.col("discount_cents"))
@@ -199,7 +209,7 @@ def _promoted(past: Past, params: RunParams, first: date, last: date) -> pl.Data
         .head(params.promotion_products)
         .with_columns(promoted_price_cents=(pl.col("price_cents") * pl.col("paid_share")).round().cast(pl.Int32))
     )
-    return with_values(rows, rows["elasticity"].to_numpy()) if rows.height else rows
+    return rows if facts is None or rows.is_empty() else with_values(rows, facts.effects.deal)
 
 
 def _customers(known: pl.DataFrame, through: date) -> pl.DataFrame:

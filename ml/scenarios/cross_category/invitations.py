@@ -37,8 +37,10 @@ def visits(customers: pl.DataFrame, days: int) -> pl.DataFrame:
 def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: pl.DataFrame) -> pl.DataFrame:
     """Return what is expected of each customer and promoted product among the customer's candidates.
 
-    A basket holds the product with probability P at the list price; at the promoted price, with P times the ratio of
-    units, at most 1. Baskets of the period are taken as independent.
+    Baskets of the period are taken as independent, each with the product with probability P. The margin reckons with P
+    times the ratio of units, at most 1. The chance of coming at all does not: extra units are for the most part more
+    units of those who buy anyway. On Complete Journey's weeks before 2017-12-03, 1.4 and 2.3 times those who came were
+    expected if the ratio was applied, and .86 and .91 times without it.
 
     Parameters
     ----------
@@ -55,9 +57,7 @@ def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: p
     """
     found = candidates.select("customer_id", "product_id", "preference").join(promoted, on="product_id")
     found = found.join(expected_visits, on="customer_id")
-    ratio = units_ratio(
-        found["elasticity"].to_numpy(), (found["promoted_price_cents"] / found["price_cents"]).to_numpy()
-    )
+    ratio = units_ratio(found["elasticity"].to_numpy(), found["felt_share"].to_numpy())
     usual = found["preference"].to_numpy()
     now = np.minimum(usual * ratio, 1.0)
     times = found["visits"].to_numpy()
@@ -72,7 +72,7 @@ def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: p
     given = (found["price_cents"] - found["promoted_price_cents"]).to_numpy()
     margin = found["units_per_basket"].to_numpy() * ((after - before) * per_extra.to_numpy() - before * given)
     return found.select(
-        "customer_id", "product_id", chance=pl.Series(1 - (1 - now) ** times), margin_cents=pl.Series(margin)
+        "customer_id", "product_id", chance=pl.Series(1 - (1 - usual) ** times), margin_cents=pl.Series(margin)
     )
 
 

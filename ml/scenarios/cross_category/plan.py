@@ -98,7 +98,7 @@ def promotion(facts: Facts, known: pl.DataFrame, rules: Rules, params: RunParams
     """Return what is chosen under some rules."""
     kept_out = list(hindrances(facts, known, rules, params))
     able = known.filter(~pl.col("product_id").is_in(kept_out))
-    offered = options(able, rules, params)
+    offered = options(able, rules, params, facts.effects.deal)
     if offered.is_empty():
         return Chosen(offered, 0.0, 0.0, "not possible: no product may be promoted within the limits and the rules")
     return choose(offered, rules, params)
@@ -108,7 +108,7 @@ def obeyable(facts: Facts, known: pl.DataFrame, rules: Rules, params: RunParams)
     """Return the rules; what they want in the promotion and cannot be there is their fault, and binds nothing."""
     reasons = hindrances(facts, known, rules, params)
     able = known.filter(~pl.col("product_id").is_in(list(reasons)))
-    there = set(options(able, rules, params)["product_id"])
+    there = set(options(able, rules, params, facts.effects.deal)["product_id"])
     limits = "no discount keeps the margin floor, the price floors and the stock"
     unknown = "its price, cost, sales or response to prices is not known"
 

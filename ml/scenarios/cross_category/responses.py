@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from ml.demand.deal import Deal
 from ml.demand.price_response import units_ratio
 from ml.demand.side_effects import SideEffects
 from ml.params import RunParams
@@ -69,7 +70,7 @@ def priced(products: pl.DataFrame, params: RunParams) -> pl.DataFrame:
     )
 
 
-def usual_units(product_days: pl.DataFrame, elasticities: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def usual_units(product_days: pl.DataFrame, elasticities: pl.DataFrame, as_of: date, deal: Deal) -> pl.DataFrame:
     """Return ``product_id`` and ``daily_units``, what the product sells a day at its list price.
 
     Recent units over the sum of what each week's price made of usual ones: the maximum likelihood estimate when units
@@ -81,7 +82,7 @@ def usual_units(product_days: pl.DataFrame, elasticities: pl.DataFrame, as_of: d
     known = weeks.join(elasticities.select("product_id", "elasticity"), on="product_id")
     gross = (known["revenue_cents"] + known["discount_cents"]).to_numpy()
     paid = np.divide(known["revenue_cents"].to_numpy(), gross, out=np.ones(len(gross)), where=gross > 0).clip(0.05, 1.0)
-    ratio = units_ratio(known["elasticity"].to_numpy(), paid)
+    ratio = units_ratio(known["elasticity"].to_numpy(), deal.felt(paid))
     first = product_days.group_by("product_id").agg(first_on=pl.col("sold_on").min())
     days = pl.min_horizontal((pl.lit(as_of) - pl.col("first_on")).dt.total_days() + 1, pl.lit(RECENT_DAYS))
     more = 7 * (pl.col("ratio") - pl.col("sold_weeks"))
@@ -144,7 +145,7 @@ def responses(facts: Facts, params: RunParams) -> pl.DataFrame:
         ``level``, and in cents an extra unit: ``taken_cents`` (margin of like products it replaces), ``pulled_cents``
         (of later sales it replaces), ``halo_cents`` (of complements that come along).
     """
-    daily = usual_units(facts.product_days, facts.elasticities, facts.as_of)
+    daily = usual_units(facts.product_days, facts.elasticities, facts.as_of, facts.effects.deal)
     units = facts.product_days.group_by("product_id").agg(sold=pl.col("units").sum())
     known = (
         priced(facts.products, params)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.demand.deal import NO_DEAL
 from ml.params import RunParams
 from ml.scenarios.cross_category.choice import Chosen, choose, options
 from ml.scenarios.rules import Rules
@@ -14,7 +15,7 @@ from tests.scenarios.cross_category.situations import known, params, response, r
 
 
 def chosen(rows: pl.DataFrame, asked: RunParams, of: Rules | None = None) -> Chosen:
-    return choose(options(rows, of or Rules(), asked), of or Rules(), asked)
+    return choose(options(rows, of or Rules(), asked, NO_DEAL), of or Rules(), asked)
 
 
 def picked(found: Chosen) -> dict[str, int]:
@@ -23,7 +24,7 @@ def picked(found: Chosen) -> dict[str, int]:
 
 def test_an_option_is_worth_its_extra_units_less_what_all_others_save() -> None:
     beside = {"taken_cents": 100.0, "pulled_cents": 50.0, "halo_cents": 30.0}
-    rows = options(known(response("jam", elasticity=-1.0, **beside)), Rules(), params(max_discount_share=0.2))
+    rows = options(known(response("jam", elasticity=-1.0, **beside)), Rules(), params(max_discount_share=0.2), NO_DEAL)
     assert rows["promoted_price_cents"].to_list() == [800, 850, 900, 950]
     deepest = rows.row(0, named=True)
     # A fifth off sells a quarter more: 25 extra units at 8.00 less 2.00, less 2.00 on each of 100.
@@ -36,18 +37,22 @@ def test_an_option_is_worth_its_extra_units_less_what_all_others_save() -> None:
 
 
 def test_no_price_falls_below_the_margin_floor() -> None:
-    rows = options(known(response("jam", cost=760.0)), Rules(), params(min_margin_share=0.1, max_discount_share=0.5))
+    rows = options(
+        known(response("jam", cost=760.0)), Rules(), params(min_margin_share=0.1, max_discount_share=0.5), NO_DEAL
+    )
     assert rows["promoted_price_cents"].min() == 850, "8.00 would leave 5 % over 7.60"
 
 
 def test_no_more_is_expected_to_sell_than_stock_less_reserve() -> None:
     rows = known(response("jam", elasticity=-1.0, available_units=115))
-    assert options(rows, Rules(), params(max_discount_share=0.2))["promoted_price_cents"].min() == 900
-    assert options(rows, Rules(), params(max_discount_share=0.2, reserve_units=16)).is_empty()
+    assert options(rows, Rules(), params(max_discount_share=0.2), NO_DEAL)["promoted_price_cents"].min() == 900
+    assert options(rows, Rules(), params(max_discount_share=0.2, reserve_units=16), NO_DEAL).is_empty()
 
 
 def test_a_price_floor_of_a_rule_holds() -> None:
-    rows = options(known(response("jam")), rules(rule("price_floor", "jam", floor=880)), params(max_discount_share=0.3))
+    rows = options(
+        known(response("jam")), rules(rule("price_floor", "jam", floor=880)), params(max_discount_share=0.3), NO_DEAL
+    )
     assert rows["promoted_price_cents"].min() == 900
 
 
@@ -59,6 +64,15 @@ def test_products_of_two_categories_are_promoted_unless_one_is_asked_for() -> No
     assert found.rows.is_empty() and found.fault is not None and found.fault.startswith("not possible")
     asked = params(promotion_products=2, promotion_budget_cents=10**9, promotion_categories=("JAM",))
     assert set(picked(chosen(one, asked))) == {"jam", "honey"}
+
+
+def test_like_products_are_not_promoted_beside_each_other_where_categories_abound() -> None:
+    best = [response(f"jam{n}", category="JAM", base_units=500.0) for n in range(3)]
+    rows = known(*best, response("tea"), response("oil"), response("salt"))
+    found = chosen(rows, params(promotion_products=4, promotion_budget_cents=10**9))
+    assert found.rows["group"].is_unique().all() and found.rows.height == 4
+    crowded = chosen(known(*best, response("tea")), params(promotion_products=4, promotion_budget_cents=10**9))
+    assert crowded.rows["group"].value_counts()["count"].sort().to_list() == [1, 2], "two places for each of two"
 
 
 def test_what_is_not_worth_it_is_not_promoted() -> None:
@@ -103,7 +117,7 @@ def test_nothing_beats_what_is_chosen(
         )
     )
     asked = params(max_discount_share=0.15, promotion_budget_cents=budget, promotion_products=most)
-    offered = options(rows, Rules(), asked)
+    offered = options(rows, Rules(), asked, NO_DEAL)
     pinned = rules(rule("pin", "p0")) if is_pinned and "p0" in set(offered["product_id"]) else Rules()
     best = _best(offered, asked, pinned)
     found = choose(offered, pinned, asked) if offered.height else None

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from ml.demand.deal import NO_DEAL
 from ml.scenarios.cross_category.choice import options
 from ml.scenarios.cross_category.invitations import chances, invitations, visits
 from ml.scenarios.rules import Rules
@@ -23,7 +24,7 @@ def people(**gaps: tuple[float | None, int | None]) -> pl.DataFrame:
 def promoted(elasticity: float = -1.0) -> pl.DataFrame:
     """Return jam and tea at half price."""
     rows = known(response("jam", elasticity=elasticity), response("tea", elasticity=elasticity, units_per_basket=2.0))
-    return options(rows, Rules(), params(max_discount_share=0.5)).filter(pl.col("promoted_price_cents") == 500)
+    return options(rows, Rules(), params(max_discount_share=0.5), NO_DEAL).filter(pl.col("promoted_price_cents") == 500)
 
 
 def liked(*rows: tuple[str, str, float]) -> pl.DataFrame:
@@ -40,7 +41,7 @@ def test_chance_and_margin_follow_from_preference_price_and_visits() -> None:
     (row,) = found.iter_rows(named=True)
     assert row["product_id"] == "tea", "salt is not promoted"
     # Half price doubles P to .4, over two visits; two units each: .4 more at 5.00 less 2.00, .4 as usual at 5.00 less.
-    assert row["chance"] == pytest.approx(1 - 0.6**2)
+    assert row["chance"] == pytest.approx(1 - 0.8**2), "at the list price: a discount sells more to those who come"
     assert row["margin_cents"] == pytest.approx(2 * (0.4 * 300 - 0.4 * 500))
 
 
@@ -58,7 +59,7 @@ def test_those_who_add_most_are_invited_and_nobody_who_adds_nothing() -> None:
     found = invitations(candidates, cheap, customers, params(promotion_audience=2, promotion_days=7))
     assert found.select("invitation_rank", "customer_id").rows() == [(1, "ann"), (2, "bob")]
     assert found["product_ids"].to_list() == [["tea", "jam"], ["tea"]]
-    assert found["probability"][0] == pytest.approx(1 - (1 - 0.8) * (1 - 0.4)), "a quarter of the units: four times P"
+    assert found["probability"][0] == pytest.approx(1 - (1 - 0.2) * (1 - 0.1))
     everybody = invitations(candidates, cheap, customers, params(promotion_audience=9, promotion_days=7))
     assert everybody["customer_id"].to_list() == ["ann", "bob", "joe"], "eve would have bought anyway"
 
@@ -66,7 +67,7 @@ def test_those_who_add_most_are_invited_and_nobody_who_adds_nothing() -> None:
 def test_an_invitation_mentions_few_products() -> None:
     names = [f"p{n}" for n in range(6)]
     rows = known(*(response(name, elasticity=-2.0) for name in names))
-    cheap = options(rows, Rules(), params()).unique("product_id", keep="first", maintain_order=True)
+    cheap = options(rows, Rules(), params(), NO_DEAL).unique("product_id", keep="first", maintain_order=True)
     candidates = liked(*(("ann", name, 0.05 * (n + 1)) for n, name in enumerate(names)))
     found = invitations(candidates, cheap, people(ann=(7.0, 1)), params())
     assert found["product_ids"].to_list() == [["p5", "p4", "p3"]]

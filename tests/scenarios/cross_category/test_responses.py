@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ml.demand.deal import NO_DEAL
 from ml.demand.side_effects import Share, SideEffects
 from ml.scenarios.cross_category.plan import lacking
 from ml.scenarios.cross_category.responses import Facts, complements, hindrances, period, priced, responses, usual_units
@@ -51,16 +52,16 @@ def facts(products: pl.DataFrame, sold: pl.DataFrame, **given: Any) -> Facts:
 
 
 def test_usual_units_are_those_at_the_list_price() -> None:
-    found = usual_units(days("jam", 6, paid=0.5), elastic("jam", elasticity=-1.0), AS_OF)
+    found = usual_units(days("jam", 6, paid=0.5), elastic("jam", elasticity=-1.0), AS_OF, NO_DEAL)
     # Half price doubles the units of half of the weeks: 56 days at 6 are 28 x 2 + 28 = 84 usual days' worth.
     assert found["daily_units"].item() == pytest.approx(56 * 6 / 84)
 
 
 def test_days_without_sales_lower_what_is_usual_and_days_before_the_launch_do_not() -> None:
     pause = days("jam", 6).filter(pl.col("sold_on") < AS_OF - timedelta(days=27))
-    assert usual_units(pause, elastic("jam"), AS_OF)["daily_units"].item() == pytest.approx(3)
+    assert usual_units(pause, elastic("jam"), AS_OF, NO_DEAL)["daily_units"].item() == pytest.approx(3)
     new = days("jam", 6).filter(pl.col("sold_on") >= AS_OF - timedelta(days=27))
-    assert usual_units(new, elastic("jam"), AS_OF)["daily_units"].item() == pytest.approx(6)
+    assert usual_units(new, elastic("jam"), AS_OF, NO_DEAL)["daily_units"].item() == pytest.approx(6)
 
 
 def pair(association: float, **given: Any) -> pl.DataFrame:
