@@ -171,6 +171,10 @@ class Stack:
         for dag_id in CHAIN[1:]:
             self.wait_for_run(dag_id, deadline - time.monotonic(), known, partition_key=as_of)
 
+    def pause(self, dag_id: str) -> None:
+        """Let no further run of a DAG start."""
+        self.api._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": True})
+
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Return the state of each task of a run."""
         return {task["task_id"]: task["state"] for task in self.api.tasks(dag_id, run_id)}
@@ -183,12 +187,13 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack in a home of its own, with the first day of the simulated shop published."""
+    """A stack in a home of its own, with the first day of the simulated shop published and its scenarios planned."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
     up = stack.command("up", check=False)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
         stack.run_chain(AS_OF)
+        stack.wait_for_run("plan_scenarios", CHAIN_SECONDS, partition_key=AS_OF)
         yield stack
     finally:
         stack.command("down")

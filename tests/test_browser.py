@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.stack import AS_OF, CHAIN, ROOT, Stack
+from tests.stack import AS_OF, CHAIN, CHAIN_SECONDS, ROOT, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.browser]
 
@@ -67,9 +67,9 @@ def picture(page: Any, name: str) -> None:
         page.screenshot(path=Path(IMAGES) / f"{name}.png")
 
 
-def test_an_operator_sees_four_dags_and_no_import_error(airflow: Any, stack: Stack) -> None:
+def test_an_operator_sees_the_dags_and_no_import_error(airflow: Any, stack: Stack) -> None:
     airflow.goto(f"{stack.airflow}/dags")
-    for dag_id in CHAIN:
+    for dag_id in (*CHAIN, "plan_scenarios"):
         airflow.get_by_role("link", name=dag_id, exact=True).first.wait_for()
     assert airflow.get_by_text("Dag Import Error").count() == 0
 
@@ -100,6 +100,29 @@ def test_the_trigger_form_asks_for_typed_values(airflow: Any, stack: Stack) -> N
     for title in ("As-of date", "Policy", "Solver", "Budget (cents)", "Ask before publishing", "Seed"):
         assert airflow.get_by_text(title, exact=False).count() > 0, title
     airflow.keyboard.press("Escape")
+
+
+def test_a_merchandiser_plans_one_scenario_by_the_form_and_sees_its_mart_filled(airflow: Any, stack: Stack) -> None:
+    known = {run["dag_run_id"] for run in stack.api.runs("plan_scenarios")}
+    ((before,),) = stack.rows("select max(run_id) from marts.fct_launches", role="analyst")
+    airflow.goto(f"{stack.airflow}/dags/plan_scenarios")
+    airflow.get_by_role("button", name="Trigger").first.click()
+    airflow.get_by_text("Scenarios", exact=True).first.wait_for()
+    for title in ("Promotion: budget (cents)", "Replenishment: service level", "Launch: audience", "Margin floor"):
+        assert airflow.get_by_text(title, exact=False).count() > 0, title
+    for scenario in ("cross_category", "bundle_sale", "replenishment", "customer_care"):
+        airflow.get_by_role("button", name=f"Remove {scenario}").click()
+    picture(airflow, "airflow-scenarios-form")
+    airflow.get_by_role("textbox", name="as_of").fill(AS_OF)
+    airflow.get_by_role("dialog").get_by_role("button", name="Trigger").click()
+    run = stack.wait_for_run("plan_scenarios", CHAIN_SECONDS, known)
+    states = stack.tasks("plan_scenarios", run["dag_run_id"])
+    assert {task.split(".")[0] for task, state in states.items() if state == "success"} == {
+        "choose_scenarios",
+        "launch",
+    }
+    ((now,),) = stack.rows("select max(run_id) from marts.fct_launches", role="analyst")
+    assert now > before
 
 
 def test_a_data_scientist_sees_the_runs_of_the_policies(mlflow: Any, stack: Stack) -> None:

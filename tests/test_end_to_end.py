@@ -14,6 +14,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.stack]
 BACKFILLED = [(date.fromisoformat(AS_OF) + timedelta(days=n)).isoformat() for n in (1, 2, 3)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_more_scenarios(stack: Stack) -> None:
+    """The days published here need no scenarios; theirs would take the cores."""
+    stack.pause("plan_scenarios")
+
+
 def test_one_trigger_leads_to_published_bundles(stack: Stack) -> None:
     run_id, as_of = stack.pointer()
     assert as_of == AS_OF
