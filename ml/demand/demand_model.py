@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ml.demand.signals import SIGNAL_FEATURES
 from ml.errors import ColumnError, ConfigError, NotFittedError
 
 Reals = NDArray[np.float64]
@@ -24,9 +25,9 @@ FEATURES = (
     "category_trend_ratio",
     "launch_days",
 )
-SIGNALS = ("competitor_price_ratio", "category_demand_ratio")
-"""What the market says, where the shop has it: the competitor's price over the own, demand over the usual."""
-DIRECTION = {PRICE: -1, "competitor_price_ratio": 1, "category_demand_ratio": 1}
+SIGNALS = SIGNAL_FEATURES
+"""What the market said by the origin, where the shop has it."""
+DIRECTION = {PRICE: -1, "competitor_price_ratio": 1, "category_demand_index": 1}
 """Which way demand may follow a feature."""
 LEAST_UNITS = 1e-3
 """Units a day from which the logarithm is taken."""

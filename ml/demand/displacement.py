@@ -8,7 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.demand.panel import weekly_panel
-from ml.demand.price_response import CLUSTER_WEEKS, LARGEST_MOVE, units_ratio
+from ml.demand.price_response import LARGEST_MOVE, units_ratio
+from ml.demand.quasi_poisson import CLUSTER_WEEKS
 from ml.demand.shrinkage import shrink
 
 Reals = NDArray[np.float64]

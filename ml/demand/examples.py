@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from ml.demand.panel import monday, weekly_panel
+from ml.demand.signals import signal_features
 
 RECENT_DAYS, EARLIER_DAYS = 28, 84
 """Windows before the origin over which units are averaged."""
@@ -29,7 +30,7 @@ def demand_rows(
     product_days, products
         As for :func:`ml.demand.price_response.elasticities`, days after the origin included.
     signals
-        ``product_id``, ``week_on`` and any of ``SIGNALS``.
+        Rows of ``features.ftr_market_signals``; with any, the rows hold what was told by the origin.
 
     Returns
     -------
@@ -45,26 +46,30 @@ def demand_rows(
         .with_columns(price_ratio=(pl.col("price_cents") / pl.col("usual_cents")).clip(0.2, 5.0))
         .select("product_id", "week_on", "price_ratio", "shown_share", "is_price_known")
     )
-    asked = _calendar(origin, days).join(known_at(product_days, products, origin), how="cross")
+    asked = _calendar(origin, days).join(known_at(product_days, products, origin, signals), how="cross")
     rows = asked.join(priced, on=["product_id", "week_on"])
     sold = product_days.select("product_id", "sold_on", "units")
     rows = rows.join(sold, on=["product_id", "sold_on"], how="left").with_columns(pl.col("units").fill_null(0))
-    if signals is not None:
-        rows = rows.join(signals, on=["product_id", "week_on"], how="left")
     return rows.sort("product_id", "sold_on")
 
 
-def rows_at_usual_price(product_days: pl.DataFrame, products: pl.DataFrame, origin: date, days: int) -> pl.DataFrame:
+def rows_at_usual_price(
+    product_days: pl.DataFrame, products: pl.DataFrame, origin: date, days: int, signals: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return the days after ``origin`` as they would be at the usual price and without a display."""
-    asked = _calendar(origin, days).join(known_at(product_days, products, origin), how="cross")
+    asked = _calendar(origin, days).join(known_at(product_days, products, origin, signals), how="cross")
     return asked.with_columns(price_ratio=pl.lit(1.0), shown_share=pl.lit(0.0)).sort("product_id", "sold_on")
 
 
-def known_at(product_days: pl.DataFrame, products: pl.DataFrame, origin: date) -> pl.DataFrame:
+def known_at(
+    product_days: pl.DataFrame, products: pl.DataFrame, origin: date, signals: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return what the evening of ``origin`` knows of each product that sold in the twelve weeks before."""
     age = (pl.lit(origin) - pl.col("sold_on")).dt.total_days()
     past = product_days.filter(pl.col("sold_on") <= origin).with_columns(age=age)
-    first = past.group_by("product_id").agg(launch_days=pl.col("age").max() + 1)
+    first = past.group_by("product_id").agg(
+        launch_days=pl.col("age").max() + 1, price_cents=pl.col("price_cents").sort_by("sold_on").last()
+    )
 
     def mean(days: int) -> pl.Expr:
         # A product that is new has fewer days to be averaged over.
@@ -84,7 +89,10 @@ def known_at(product_days: pl.DataFrame, products: pl.DataFrame, origin: date) -
         )
         .select("category", category_trend_ratio=((pl.col("now") + 1) / (pl.col("then") + 1)).clip(0.2, 5.0))
     )
-    return own.join(category, on="product_id").join(trend, on="category").drop("category")
+    known = own.join(category, on="product_id").join(trend, on="category")
+    if signals is not None and signals.height:
+        known = signal_features(signals, known.with_columns(day=pl.lit(origin))).drop("day")
+    return known.drop("category", "price_cents")
 
 
 def _calendar(origin: date, days: int) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ml.demand.demand_model import PRICE, DemandModel, DemandParams, poisson_deviance, recent_mean
+from ml.demand.demand_model import PRICE, SIGNALS, DemandModel, DemandParams, poisson_deviance, recent_mean
 from ml.demand.examples import HORIZON_DAYS, demand_rows, rows_at_usual_price
 
 Reals = NDArray[np.float64]
@@ -17,6 +17,8 @@ ORIGINS = 3
 """Origins, four weeks apart, whose following weeks are learned from."""
 LEAST_ROWS = 500
 """Rows from which trees are grown at all."""
+PROMOTED_RATIO = 0.95
+"""Price over usual price below which a day counts as one of an offer."""
 PROMOTED_RATIO = 0.95
 """Price over usual price below which a day counts as one of an offer."""
 MODEL, MEAN = "demand_model", "recent_mean"
@@ -32,21 +34,31 @@ class HeldOut:
     ----------
     product_ids
         Those judged.
-    with_price, without_price, mean
-        (products,) mean Poisson deviance of a row: of the model, of the same without prices, of the recent mean.
+    with_price, without_price, without_signals, mean
+        (products,) mean Poisson deviance of a row: of the model, of the same without prices, without the market's
+        signals, of the recent mean.
     promoted
-        ``units``, ``with_price``, ``without_price``, ``mean`` of each product's days below its usual price.
+        ``units`` sold and expected by each of them, on each product's days below its usual price.
+    has_signals
+        Whether the market told anything.
     """
 
     product_ids: list[str]
     with_price: Reals
     without_price: Reals
+    without_signals: Reals
     mean: Reals
     promoted: pl.DataFrame
+    has_signals: bool
 
 
 def usual_level(
-    product_days: pl.DataFrame, products: pl.DataFrame, through: date, days: int, params: DemandParams | None = None
+    product_days: pl.DataFrame,
+    products: pl.DataFrame,
+    through: date,
+    days: int,
+    params: DemandParams | None = None,
+    signals: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return ``product_id``, ``level_ratio``, ``source``: units at the usual price over those of the recent mean.
 
@@ -55,12 +67,15 @@ def usual_level(
     discounts the model sees no prices, as weeks without a sale show none.
     """
     cut = through - timedelta(days=HORIZON_DAYS)
-    rows, judged = _learned(product_days, products, through), demand_rows(product_days, products, cut)
+    rows, judged = (
+        _learned(product_days, products, through, signals),
+        demand_rows(product_days, products, cut, signals=signals),
+    )
     params = params or DemandParams()
     if not rows["is_price_known"].all():
         params = _blind(params)
-    asked = rows_at_usual_price(product_days, products, through, days)
-    if not _beats_the_mean(_learned(product_days, products, cut), judged, params):
+    asked = rows_at_usual_price(product_days, products, through, days, signals)
+    if not _beats_the_mean(_learned(product_days, products, cut, signals), judged, params):
         return asked.select("product_id", level_ratio=pl.lit(1.0), source=pl.lit(MEAN)).unique(maintain_order=True)
     ratio = pl.Series(DemandModel(params).fit(rows, _units(rows)).predict(asked) / recent_mean(asked))
     return (
@@ -72,7 +87,11 @@ def usual_level(
 
 
 def held_out(
-    product_days: pl.DataFrame, products: pl.DataFrame, through: date, params: DemandParams | None = None
+    product_days: pl.DataFrame,
+    products: pl.DataFrame,
+    through: date,
+    params: DemandParams | None = None,
+    signals: pl.DataFrame | None = None,
 ) -> HeldOut | None:
     """Return how the model, the same without prices and the recent mean did on the last four weeks; None: too few.
 
@@ -81,13 +100,14 @@ def held_out(
     params = params or DemandParams()
     cut = through - timedelta(days=HORIZON_DAYS)
     is_known = pl.col("is_price_known")
-    rows = _learned(product_days, products, cut).filter(is_known)
-    asked = demand_rows(product_days, products, cut).filter(is_known)
+    rows = _learned(product_days, products, cut, signals).filter(is_known)
+    asked = demand_rows(product_days, products, cut, signals=signals).filter(is_known)
     if min(rows.height, asked.height) < LEAST_ROWS:
         return None
     units = _units(rows)
     answers = {
         "with_price": DemandModel(params).fit(rows, units).predict(asked),
+        "without_signals": DemandModel(params).fit(rows.drop(SIGNALS, strict=False), units).predict(asked),
         "without_price": DemandModel(_blind(params)).fit(rows, units).predict(asked),
         "mean": recent_mean(asked),
     }
@@ -101,23 +121,23 @@ def held_out(
         .group_by("product_id", maintain_order=True)
         .agg(pl.col("units", *answers).sum())
     )
-    with_price, without_price, mean = (each[name].to_numpy() for name in answers)
-    return HeldOut(each["product_id"].to_list(), with_price, without_price, mean, promoted)
+    of = {name: each[name].to_numpy() for name in answers}
+    return HeldOut(each["product_id"].to_list(), **of, promoted=promoted, has_signals=SIGNALS[0] in rows.columns)
 
 
-PROMOTED_RATIO = 0.95
-"""Price over usual price below which a day counts as one of an offer."""
+def _learned(
+    product_days: pl.DataFrame, products: pl.DataFrame, through: date, signals: pl.DataFrame | None
+) -> pl.DataFrame:
+    return pl.concat(list(_examples(product_days, products, through, signals)))
 
 
-def _learned(product_days: pl.DataFrame, products: pl.DataFrame, through: date) -> pl.DataFrame:
-    return pl.concat(list(_examples(product_days, products, through)))
-
-
-def _examples(product_days: pl.DataFrame, products: pl.DataFrame, through: date) -> Iterator[pl.DataFrame]:
+def _examples(
+    product_days: pl.DataFrame, products: pl.DataFrame, through: date, signals: pl.DataFrame | None
+) -> Iterator[pl.DataFrame]:
     for number in range(ORIGINS, 0, -1):
         origin = through - timedelta(days=HORIZON_DAYS * number)
         known = product_days.filter(pl.col("sold_on") <= origin + timedelta(days=HORIZON_DAYS))
-        yield demand_rows(known, products, origin)
+        yield demand_rows(known, products, origin, signals=signals)
 
 
 def _beats_the_mean(rows: pl.DataFrame, judged: pl.DataFrame, params: DemandParams) -> bool:

@@ -8,21 +8,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.demand.panel import weekly_panel
+from ml.demand.quasi_poisson import price_coefficients
 from ml.demand.shrinkage import below_zero, shrink
 
 Reals = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 LARGEST_MOVE = 1.0
 """Log price away from the product's usual one, either way: beyond it the price of a week is a slip, not an offer."""
 MOST_UNITS_RATIO = 4.0
 """No price is believed to multiply or divide the usual units by more: shops' prices hardly ever move that far, so what
 lies beyond is a guess of the formula."""
-CLUSTER_WEEKS = 4
-"""Weeks whose errors may hang together, such as a campaign."""
-ROUNDS = 40
-PRICE_PENALTY, SHOWN_PENALTY = 1 / 5.0**2, 1 / 0.5**2
-"""Weak pulls, as variances of normal priors: own price response to 0, own response to displays to that of the shop."""
 LEAST_OWN_WEIGHT = 0.5
 """A level names the estimate where at least this share of it is the level's own."""
 SCHEMA = {
@@ -113,13 +108,10 @@ def elasticities(
     names = panel["product_id"].unique(maintain_order=True)
     code = panel["product_id"].rle_id().cast(pl.Int64).to_numpy()
     week = panel["week_on"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    estimate, variance = _poisson(
-        panel["units"].to_numpy().astype(float),
-        panel["log_price"].to_numpy(),
-        panel["shown_share"].to_numpy(),
-        code,
-        week,
+    units, log_price, shown = (
+        panel[name].to_numpy().astype(np.float64) for name in ("units", "log_price", "shown_share")
     )
+    estimate, variance = price_coefficients(units, log_price, shown, code, week)
     own = pl.DataFrame(
         {"product_id": names, "own_estimate": estimate, "variance": variance, "weeks": np.bincount(code)}
     )
@@ -156,56 +148,3 @@ def _with_variation(panel: pl.DataFrame, params: ElasticityParams) -> pl.DataFra
         (pl.len() >= params.least_weeks).over("product_id"),
         (pl.col("log_price").std() >= params.least_spread).over("product_id"),
     )
-
-
-def _poisson(units: Reals, price: Reals, shown: Reals, product: Codes, week: Codes) -> tuple[Reals, Reals]:
-    """Return each product's price coefficient and its cluster-robust variance, (products,) each."""
-    products, weeks = int(product.max()) + 1, int(week.max()) + 1
-    columns = np.stack([np.ones_like(units), price, shown])
-    mean = np.bincount(product, units, products) / np.bincount(product, minlength=products)
-    beta = np.stack([np.log(np.maximum(mean, 1e-3)), np.zeros(products), np.zeros(products)])
-    of_week, of_shown = np.zeros(weeks), 0.0
-    penalty = np.array([1e-6, PRICE_PENALTY, SHOWN_PENALTY])
-    for _ in range(ROUNDS):
-        expected = _expected(beta, columns, product, of_week[week])
-        centre = np.array([0.0, 0.0, of_shown])
-        # The first penalty only keeps the matrix regular, so it pulls the constant to where it is.
-        pull = penalty[:, None] * (beta - centre[:, None]) * np.array([[0.0], [1.0], [1.0]])
-        score = _by_product(columns * (units - expected), product, products) - pull
-        step = np.linalg.solve(_information(columns, expected, product, products, penalty), score.T[:, :, None])
-        beta = beta + step[:, :, 0].T.clip(-1.0, 1.0)
-        expected = _expected(beta, columns, product, of_week[week])
-        now = np.log(np.bincount(week, units, weeks) + 0.5) - np.log(np.bincount(week, expected, weeks) + 0.5)
-        of_week = of_week + now - now.mean()
-        of_shown = float(np.average(beta[2], weights=np.bincount(product, expected * shown, products) + 1e-9))
-    expected = _expected(beta, columns, product, of_week[week])
-    bread = np.linalg.inv(_information(columns, expected, product, products, penalty))
-    residual = columns * (units - expected)
-    cluster = product * (weeks // CLUSTER_WEEKS + 1) + week // CLUSTER_WEEKS
-    names, cluster = np.unique(cluster, return_inverse=True)
-    sums = np.stack([np.bincount(cluster, row, len(names)) for row in residual])
-    owner = names // (weeks // CLUSTER_WEEKS + 1)
-    meat = np.zeros((products, 3, 3))
-    np.add.at(meat, owner, np.einsum("ic,jc->cij", sums, sums))
-    clusters = np.bincount(owner, minlength=products)
-    robust = (bread @ meat @ bread)[:, 1, 1] * clusters / np.maximum(clusters - 1, 1)
-    # Few clusters understate what they vary by; counts vary at least as Poisson's do.
-    return beta[1], np.maximum(robust, bread[:, 1, 1])
-
-
-def _expected(beta: Reals, columns: Reals, product: Codes, offset: Reals) -> Reals:
-    return np.exp(np.clip((beta[:, product] * columns).sum(axis=0) + offset, -20.0, 20.0))
-
-
-def _by_product(rows: Reals, product: Codes, products: int) -> Reals:
-    return np.stack([np.bincount(product, row, products) for row in rows])
-
-
-def _information(columns: Reals, expected: Reals, product: Codes, products: int, penalty: Reals) -> Reals:
-    """Return the (products, 3, 3) information of each product's coefficients."""
-    size = len(columns)
-    found = np.empty((products, size, size))
-    for i in range(size):
-        for j in range(i, size):
-            found[:, i, j] = found[:, j, i] = np.bincount(product, columns[i] * columns[j] * expected, products)
-    return found + np.diag(penalty)

@@ -5,6 +5,7 @@ from ml.demand.demand_model import DemandParams
 from ml.demand.displacement import displacement
 from ml.demand.level import usual_level
 from ml.demand.price_response import elasticities
+from ml.demand.quantity import quantity_share
 from ml.scenarios.bundle_sale.world import World
 from ml.scenarios.ground import Ground
 
@@ -14,6 +15,7 @@ def world_of(ground: Ground) -> World:
     settings, params, as_of = ground.settings, ground.context.params, ground.context.as_of
     days, products = ground.product_days, ground.products
     elastic = elasticities(days, products, as_of)
+    demand = DemandParams(seed=params.seed, threads=settings.threads)
     return World(
         as_of,
         params,
@@ -27,5 +29,6 @@ def world_of(ground: Ground) -> World:
         days,
         elastic,
         displacement(days, products, elastic, as_of),
-        usual_level(days, products, as_of, params.sale_days, DemandParams(seed=params.seed, threads=settings.threads)),
+        usual_level(days, products, as_of, params.sale_days, demand, ground.market_signals),
+        quantity_share(days, ground.baskets, products, elastic, as_of),
     )

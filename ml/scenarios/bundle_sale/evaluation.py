@@ -22,7 +22,7 @@ from ml.scenarios.judged import Judged, paired
 
 Reals = NDArray[np.float64]
 
-WITHOUT_PRICE = "demand_model_without_price"
+WITHOUT_PRICE, WITHOUT_SIGNALS = "demand_model_without_price", "demand_model_without_signals"
 PAST_WEEKS = 12
 """Weeks before the offers over which a product's usual units are averaged."""
 
@@ -41,7 +41,7 @@ def evaluate(ground: Ground) -> list[Judged]:
     first = context.as_of - timedelta(days=HORIZON_DAYS - 1)
     days = f"{first} to {context.as_of}"
     params = DemandParams(seed=context.params.seed, threads=settings.threads)
-    judged = held_out(ground.product_days, ground.products, context.as_of, params)
+    judged = held_out(ground.product_days, ground.products, context.as_of, params, ground.market_signals)
     found = [] if judged is None else _deviances(judged, days, how)
     found += _offers(ground, days, how)
     return found + _elasticities(ground, how)
@@ -49,9 +49,12 @@ def evaluate(ground: Ground) -> list[Judged]:
 
 def _deviances(judged: HeldOut, days: str, how: Draws) -> list[Judged]:
     name, unit = "demand_deviance", "Poisson deviance of a product-day"
+    peers = {"price": (WITHOUT_PRICE, judged.without_price), "recent_mean": (MEAN, judged.mean)}
+    if judged.has_signals:
+        peers["market_signals"] = (WITHOUT_SIGNALS, judged.without_signals)
     return [
-        paired(name, judged.with_price, WITHOUT_PRICE, judged.without_price, unit, days, variant="price", **how),
-        paired(name, judged.with_price, MEAN, judged.mean, unit, days, variant="recent_mean", **how),
+        paired(name, judged.with_price, peer, theirs, unit, days, variant=variant, **how)
+        for variant, (peer, theirs) in peers.items()
     ]
 
 
@@ -89,24 +92,28 @@ def offered_weeks(product_days: pl.DataFrame, products: pl.DataFrame, as_of: dat
     elastic = elasticities(product_days, products, cut).select("product_id", "elasticity")
     panel = weekly_panel(product_days, products, as_of, goes_on=True).filter(pl.col("is_price_known"))
     before = panel.filter(pl.col("week_on") <= cut - timedelta(days=6))
-    newest = pl.col("week_on") > cut - timedelta(weeks=PAST_WEEKS + 1)
-    usual = before.group_by("product_id").agg(
-        usual=pl.col("units").filter(newest).mean(), usual_cents=pl.col("price_cents").median()
+    usual = before.group_by("product_id").agg(usual_cents=pl.col("price_cents").median())
+    recent = _times(before.filter(pl.col("week_on") > cut - timedelta(weeks=PAST_WEEKS + 1)), usual, elastic)
+    # Units at the usual price: weeks of an offer count for as many weeks as the offer is thought to be worth.
+    level = recent.group_by("product_id").agg(
+        usual=pl.col("units").mean(), level=pl.col("units").sum() / pl.col("times").sum()
     )
-    weeks = (
-        panel.filter(pl.col("week_on") > cut)
-        .join(usual.drop_nulls(), on="product_id")
-        .join(elastic, on="product_id")
-        .with_columns(ratio=pl.col("price_cents") / pl.col("usual_cents"))
-        .filter(pl.col("ratio") < PROMOTED_RATIO)
-    )
-    times = units_ratio(weeks["elasticity"].to_numpy(), weeks["ratio"].to_numpy())
+    weeks = _times(panel.filter(pl.col("week_on") > cut), usual, elastic).join(level, on="product_id")
     return (
-        weeks.with_columns(expected=pl.col("usual") * pl.Series(times, dtype=pl.Float64))
+        weeks.filter(pl.col("ratio") < PROMOTED_RATIO)
+        .with_columns(expected=pl.col("level") * pl.col("times"))
         .group_by("product_id")
         .agg(pl.col("units", "expected", "usual").sum().cast(pl.Float64))
         .sort("product_id")
     )
+
+
+def _times(weeks: pl.DataFrame, usual: pl.DataFrame, elastic: pl.DataFrame) -> pl.DataFrame:
+    """Return the weeks with ``ratio`` of the price to the usual one and ``times`` as many units expected at it."""
+    joined = weeks.join(usual, on="product_id").join(elastic, on="product_id")
+    joined = joined.with_columns(ratio=pl.col("price_cents") / pl.col("usual_cents"))
+    times = units_ratio(joined["elasticity"].to_numpy(), joined["ratio"].to_numpy())
+    return joined.with_columns(times=pl.Series(times, dtype=pl.Float64))
 
 
 def _elasticities(ground: Ground, how: Draws) -> list[Judged]:

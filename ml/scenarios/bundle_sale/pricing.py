@@ -37,6 +37,8 @@ class Parts:
         What a unit of those earns on average.
     pulled_share, pulled_error
         Of its extra units, those bought earlier than otherwise.
+    quantity_share
+        Of the elasticity, what buyers do by taking more at once.
     """
 
     list_cents: Cents
@@ -50,6 +52,7 @@ class Parts:
     rival_margin_cents: Reals
     pulled_share: Reals
     pulled_error: Reals
+    quantity_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,10 @@ def outcomes(parts: Parts, demand: Demand, prices: Cents, seed: Sequence[int]) -
     """Return what is expected of each price.
 
     Whoever buys all parts anyway pays less: a loss. Whoever would buy all but one pays, for that one, its list price
-    less the whole discount; its elasticity says how many more take it. Of these extra units some are taken from rivals
-    of its category, which lose their margin, and some from later weeks, which lose the margin at the list price. Extra
-    buyers of two parts or more at once are not counted on.
+    less the whole discount; the elasticity of its buyers says how many more take it. All who take the bundle take more
+    of it at once, as the elasticity of the quantity of the least responsive part says. Of these extra units some are
+    taken from rivals of the category, which lose their margin, and some from later weeks, which lose the margin at the
+    list price. Extra buyers of two parts or more at once are not counted on.
 
     Parameters
     ----------
@@ -148,35 +152,63 @@ def outcomes(parts: Parts, demand: Demand, prices: Cents, seed: Sequence[int]) -
     elasticity = np.minimum(parts.elasticity + parts.elasticity_error * rng.standard_normal((DRAWS, count)), 0.0)
     pulled = (parts.pulled_share + parts.pulled_error * rng.standard_normal((DRAWS, count))).clip(0.0, 1.0)
     diverted = (parts.diverted_share + parts.diverted_error * rng.standard_normal((DRAWS, count))).clip(0.0, 1.0)
-    # What later weeks lose, rivals cannot lose too.
-    diverted = np.minimum(diverted, 1.0 - pulled)
+    own = _apart(diverted, pulled, parts.quantity_share)
     joint = rng.gamma(demand.shape, demand.mean / demand.shape, (DRAWS, 1))
     missing = parts.missing_units
     discount = parts.list_cents.sum() - prices.astype(np.float64)
     paid = parts.list_cents - discount[:, None, None]
     ratio = np.maximum(paid / parts.list_cents, CHEAPEST_RATIO)
-    extra = np.minimum(joint * (units_ratio(elasticity, ratio) - 1.0), missing)
-    each = paid - parts.cost_cents - diverted * parts.rival_margin_cents
-    each = each - pulled * (parts.list_cents - parts.cost_cents)
-    gain = (extra * each).sum(axis=2) - joint[:, 0] * discount[:, None]
+    buyers, quantity = elasticity * (1 - parts.quantity_share), (elasticity * parts.quantity_share).max(axis=1)
+    extra = np.minimum(joint * (units_ratio(buyers, ratio) - 1.0), missing)
+    first = joint[:, 0] + extra.sum(axis=2)
+    more = first * (units_ratio(quantity, (prices / parts.list_cents.sum())[:, None]) - 1.0)
+    later = parts.list_cents - parts.cost_cents
+    lost = own.diverted * parts.rival_margin_cents + own.pulled_buyers * later
+    gain = (extra * (paid - parts.cost_cents - lost)).sum(axis=2) - joint[:, 0] * discount[:, None]
+    gain += more * (prices[:, None] - parts.cost_cents.sum() - (own.pulled_quantity * later).sum(axis=1))
     low, high = np.quantile(gain, [0.025, 0.975], axis=1)
-    at_list, more = float(joint.mean()), extra.sum(axis=2).mean(axis=1)
+    at_list = float(joint.mean())
+    baskets = first.mean(axis=1)
     near = at_list + float(missing.sum())
-    units = at_list + more
     columns = {
-        "units": units,
-        "diverted_units": (extra * diverted).sum(axis=2).mean(axis=1),
-        "pulled_units": (extra * pulled).sum(axis=2).mean(axis=1),
+        "units": (first + more).mean(axis=1),
+        "diverted_units": (extra * own.diverted).sum(axis=2).mean(axis=1),
+        "pulled_units": ((extra * own.pulled_buyers).sum(axis=2) + more * own.pulled_quantity.mean(axis=1)).mean(
+            axis=1
+        ),
         "margin_cents": gain.mean(axis=1),
         "low": low,
         "high": high,
-        "attach": units / near if near > 0 else 0.0 * units,
+        "attach": baskets / near if near > 0 else 0.0 * baskets,
     }
     usual = {"units_at_list": at_list, "attach_at_list": at_list / near if near > 0 else 0.0}
     return [
         Priced(int(price), **usual, **{name: float(column[n]) for name, column in columns.items()})
         for n, price in enumerate(prices)
     ]
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """Shares of the extra units that are no gain, (draws, parts): of new buyers, and of what buyers take more."""
+
+    diverted: Reals
+    pulled_buyers: Reals
+    pulled_quantity: Reals
+
+
+def _apart(diverted: Reals, pulled: Reals, quantity_share: float) -> _Apart:
+    """Return the shares of the two kinds of extra units, given those of all.
+
+    Whoever takes two instead of one leaves a rival nothing less, but comes later again; so what later weeks lose is
+    first of all that, and what rivals lose are new buyers.
+    """
+    new = 1.0 - quantity_share
+    pulled_quantity = np.minimum(pulled / quantity_share, 1.0) if quantity_share > 0 else 0.0 * pulled
+    pulled_buyers = np.maximum(pulled - quantity_share, 0.0) / new if new > 0 else 0.0 * pulled
+    of_new = diverted / new if new > 0 else 0.0 * diverted
+    # What later weeks lose, rivals cannot lose too.
+    return _Apart(np.minimum(of_new, 1.0 - pulled_buyers), pulled_buyers, pulled_quantity)
 
 
 def best_price(options: Sequence[Priced], stock_units: float) -> Priced | None:

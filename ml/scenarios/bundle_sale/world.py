@@ -42,6 +42,8 @@ class World:
         From :func:`ml.demand.displacement.displacement`.
     level
         From :func:`ml.demand.level.usual_level`.
+    quantity_share
+        From :func:`ml.demand.quantity.quantity_share`.
     """
 
     as_of: date
@@ -57,6 +59,7 @@ class World:
     elasticity: pl.DataFrame
     displaced: Displacement
     level: pl.DataFrame
+    quantity_share: float
 
     def joint(self, candidates: Sequence[Candidate]) -> JointDemand:
         """Return the joint demand of the candidates without a sale."""
@@ -93,10 +96,13 @@ class Facts:
         :class:`ml.demand.displacement.Displacement`, ``rival_margin_cents``, ``level_ratio`` and ``source``.
     floor_cents
         Of the rules.
+    quantity_share
+        Of the shop.
     """
 
     row: dict[str, dict[str, object]]
     floor_cents: dict[str, int]
+    quantity_share: float
 
     @classmethod
     def of(cls, world: World, sellable: pl.DataFrame, rules: Rules) -> "Facts":
@@ -123,7 +129,11 @@ class Facts:
             .join(world.level, on="product_id", how="left")
             .with_columns(pl.col("level_ratio").fill_null(1.0), pl.col("source").fill_null("recent_mean"))
         )
-        return cls({str(row["product_id"]): row for row in rows.iter_rows(named=True)}, dict(rules.floor_cents))
+        return cls(
+            {str(row["product_id"]): row for row in rows.iter_rows(named=True)},
+            dict(rules.floor_cents),
+            world.quantity_share,
+        )
 
     def parts(self, candidate: Candidate, missing_units: np.ndarray) -> Parts:
         """Return the products of a bundle as arrays."""
@@ -144,6 +154,7 @@ class Facts:
             column("rival_margin_cents"),
             column("pulled_share"),
             column("pulled_error"),
+            self.quantity_share,
         )
 
     def stock(self, candidate: Candidate, reserve_units: int) -> float:
