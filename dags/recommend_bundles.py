@@ -1,8 +1,10 @@
 """Recommend bundles: from fresh features and champion models to the published run.
 
-**Reads** schema `features`; the champion models in MLflow.
+**Reads** schema `features`, the merchandiser's rules as they stand when the run begins among them; the champion models in
+MLflow.
 **Writes** a run of its own in schema `ml` (candidates, scored products of given bundles, associations, bundles, items,
-shadow prices of stock, catalogue gaps, the list for everybody, ranks of given bundles); then moves `ops.published`.
+shadow prices of stock, catalogue gaps, the list for everybody, ranks of given bundles, the rules it obeys and what each
+costs); then moves `ops.published`.
 **Starts** when `models` were trained or confirmed for a day, or by hand with the form.
 **Ends** by announcing the asset `bundles`. Where a newer day is published already, the run
 is not shown: the pointer stays, and `publish_bundles` is skipped.
@@ -13,6 +15,7 @@ and clear the run from the failed task on. *fenced* in the log means that anothe
 it before clearing from `audit_bundles` on.
 **To take a published run back**: `.venv/bin/python -m local exec python -m ml rollback_bundles` moves the pointer to
 the run before.
+**When form and rules contradict each other** (`propose_candidates`): the log names the rule; take one of the two back.
 **When it waits** (`approve_bundles`): somebody asked to approve before publishing; answer under *Required actions*.
 Silence for twelve hours refuses.
 
