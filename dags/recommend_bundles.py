@@ -1,6 +1,6 @@
 """Recommend bundles: from fresh features and champion models to the published run.
 
-**Reads** schema `features`, the merchandiser's rules as they stand when the run begins among them; the champion models in
+**Reads** schema `features`, with the merchandiser's rules as they stand when the run begins; the champion models in
 MLflow.
 **Writes** a run of its own in schema `ml` (candidates, scored products of given bundles, associations, bundles, items,
 shadow prices of stock, catalogue gaps, the list for everybody, ranks of given bundles, the rules it obeys and what each

@@ -145,3 +145,21 @@ def test_live_bundles_are_told_from_new_ones_after_stock_was_shared() -> None:
     told = [pair for slate in coupled.slates for pair in zip(slate.bundles, slate.is_kept, strict=bool(slate.bundles))]
     assert told == [(items, items in slate.live) for slate in coupled.slates for items in slate.bundles]
     assert {is_kept for _, is_kept in told} == {True, False}
+
+
+def test_a_basket_so_far_counts_under_scarce_stock_too() -> None:
+    rng = np.random.default_rng(9)
+    shop = desk(rng, Limits(max_size=2), available_units=[3] * 12)
+    basket = shop.shelf.basket(["p00", "p01"])
+    shop = replace(shop, basket=basket, roles=shop.roles.closing(basket.is_inside))
+    slates = customers(rng, shop, 30)
+    coupled = couple(slates, shop, np.full(12, 3), PARAMS)
+    assert (promised(coupled.slates, 12) <= 3).all() and (promised(coupled.slates, 12)[:2] == 0).all()
+    assert coupled.value == pytest.approx(sum(one.objective for slate in coupled.slates for one in slate.solutions))
+    assert 0.8 * coupled.upper_bound <= coupled.value <= coupled.upper_bound
+    beside = sum(
+        float(slate.problem(shop).product_values[list(items)].sum())  # type: ignore[index]
+        for slate in coupled.slates
+        for items in slate.bundles
+    )
+    assert beside > 0.5 * coupled.value, "the test needs a basket that matters"
