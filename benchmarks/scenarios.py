@@ -1,7 +1,7 @@
 """How each scenario does against the rule that a shop uses today, on days it has not seen or where the truth is known.
 
-Rows are ``scenarios/<scenario>/<kpi>`` with peer and 95 % interval; where the data come from stands in the module of each
-scenario, ``benchmarks.scenario_<scenario>``. Personal bundles are judged by :mod:`benchmarks.bundles`.
+Rows are ``scenarios/<scenario>/<kpi>`` with peer and 95 % interval; where the data come from stands in each module
+``benchmarks.scenario_<scenario>``. Personal bundles are judged by :mod:`benchmarks.bundles`.
 
 Run as ``python -m benchmarks.scenarios [--quick] --json FILE``.
 """
