@@ -39,6 +39,8 @@ def problem_of_everything(rng: np.random.Generator, n: int) -> BundleProblem:
     def some(share: float) -> np.ndarray:
         return rng.random(n) < share
 
+    (more,) = rng.spawn(1)  # leaves the draws of everything else as they are
+
     def now_and_then(value: float) -> float | None:
         return value if rng.random() < 0.5 else None
 
@@ -60,8 +62,8 @@ def problem_of_everything(rng: np.random.Generator, n: int) -> BundleProblem:
             min_categories=int(rng.integers(1, min(largest, 4) + 1)),
             needs_anchor=bool(rng.random() < 0.4),
             needs_wanted=bool(rng.random() < 0.3),
-            needs_ruled=bool(rng.random() < 0.2),
-            needs_new=bool(rng.random() < 0.2),
+            needs_ruled=bool(more.random() < 0.2),
+            needs_new=bool(more.random() < 0.2),
             complements_only=bool(rng.random() < 0.5),
             cost_per_product=float(rng.choice([0, 0.001, 0.02, 0.2])),
             min_joint_probability=float(rng.choice([0, 0, 0.001, 0.01])),
@@ -71,8 +73,8 @@ def problem_of_everything(rng: np.random.Generator, n: int) -> BundleProblem:
         product_values=now_and_then(1) and rng.normal(0, 0.05, n),
         is_anchor=some(0.3),
         is_wanted=some(0.4),
-        is_ruled=some(0.4),
-        is_new=some(0.5),
+        is_ruled=more.random(n) < 0.4,
+        is_new=more.random(n) < 0.5,
         is_pinned=now_and_then(1) and some(1 / (n + 1)),
         is_excluded=some(0.1),
         is_substitute=substitute | substitute.T,
