@@ -40,6 +40,7 @@ create table ml.due_repurchases (
     product_id text not null,
     due_rank integer not null check (due_rank >= 1),
     due_on date not null,
+    probability double precision not null,
     baskets integer not null,
     mean_gap_days double precision not null,
     last_on date not null,
@@ -49,8 +50,9 @@ comment on table ml.due_repurchases is 'One row a customer and product that they
 comment on column ml.due_repurchases.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.due_repurchases.customer_id is 'The customer.';
 comment on column ml.due_repurchases.product_id is 'The product.';
-comment on column ml.due_repurchases.due_rank is 'Place among what is due for the customer, 1 = bought most lately.';
-comment on column ml.due_repurchases.due_on is 'The last purchase and one mean gap.';
+comment on column ml.due_repurchases.due_rank is 'Place among what is due for the customer, 1 = likeliest.';
+comment on column ml.due_repurchases.due_on is 'The last purchase and one mean gap; the next day where that is over.';
+comment on column ml.due_repurchases.probability is 'Probability of being bought within two weeks.';
 comment on column ml.due_repurchases.baskets is 'The customer''s baskets with the product.';
 comment on column ml.due_repurchases.mean_gap_days is 'Mean days between them.';
 comment on column ml.due_repurchases.last_on is 'Day of the last of them.';
@@ -76,7 +78,7 @@ comment on column ml.care_alerts.subject is 'Product or category it is about; em
 comment on column ml.care_alerts.product_id is 'Product it is about; null for the other kinds.';
 comment on column ml.care_alerts.category is 'Category it is about; null for lapse_risk.';
 comment on column ml.care_alerts.priority is 'Place among all alerts of the day by what is at stake, 1 = first.';
-comment on column ml.care_alerts.at_stake_cents is 'Cents at stake in the next four weeks; null where nothing is known of prices paid.';
+comment on column ml.care_alerts.at_stake_cents is 'Cents at stake in the next four weeks; null where no price is known.';
 comment on column ml.care_alerts.is_within_cap is 'Whether it reaches the staff today.';
 comment on column ml.care_alerts.detail is 'The numbers behind it, in words.';
 

@@ -1,10 +1,12 @@
 """Write a short card about each customer, and the alerts that service staff should see today."""
 
 from ml.demand.lapse import fit_lapse, visit_days
+from ml.demand.repurchase import fit_repurchase
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
 from ml.scenarios.customer_care.alerts import raise_alerts
 from ml.scenarios.customer_care.cards import CareFacts, make_cards
+from ml.scenarios.customer_care.due import usual_baskets
 from ml.scenarios.ground import Ground
 from ml.scenarios.rules import Rules, rule_costs
 from ml.settings import Settings
@@ -52,8 +54,9 @@ def run(settings: Settings, context: Context) -> Counts:
 
 def facts_of(ground: Ground) -> CareFacts:
     """Return what the day says of its customers."""
+    as_of = ground.context.as_of
     return CareFacts(
-        ground.context.as_of, ground.products, ground.customers, ground.purchases, ground.baskets, ground.events,
+        as_of, ground.products, ground.customers, ground.purchases, ground.baskets, ground.events,
         ground.bundles, ground.bundle_items, ground.sensitive,
-        fit_lapse(visit_days(ground.baskets), ground.context.as_of),
+        fit_lapse(visit_days(ground.baskets), as_of), fit_repurchase(usual_baskets(ground.baskets), as_of),
     )  # fmt: skip

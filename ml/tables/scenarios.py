@@ -203,6 +203,7 @@ DUE_REPURCHASES = of_results(
         **dict.fromkeys(("customer_id", "product_id"), TEXT),
         "due_rank": INT,
         "due_on": DAY,
+        "probability": REAL,
         "baskets": INT,
         "mean_gap_days": REAL,
         "last_on": DAY,

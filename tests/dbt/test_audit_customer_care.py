@@ -30,7 +30,8 @@ CARD = {
 }
 NOTHING = {**dict.fromkeys(("lapse_risk", "lapse_risk_low", "lapse_risk_high", "usual_risk")), "interests": [],
            "visits": 0, "note": "no purchases yet"}  # fmt: skip
-DUE = {"customer_id": "ann", "product_id": "milk", "due_rank": 1, "due_on": AS_OF, "baskets": 3, "mean_gap_days": 7.0,
+DUE = {"customer_id": "ann", "product_id": "milk", "due_rank": 1, "due_on": AS_OF, "probability": 0.5,
+       "baskets": 3, "mean_gap_days": 7.0,
        "last_on": AS_OF}  # fmt: skip
 ALERT = {"customer_id": "ann", "kind": "interest_spike", "subject": "DAIRY", "product_id": None, "category": "DAIRY",
          "priority": 1, "at_stake_cents": 9.0, "is_within_cap": True, "detail": "much"}  # fmt: skip

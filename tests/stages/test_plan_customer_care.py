@@ -12,6 +12,9 @@ from ml.params import Context, Counts, RunParams
 from ml.publishing.audit import Check
 from ml.publishing.lease import open_run
 from ml.publishing.publish import record
+from ml.scenarios.evaluations import EVALUATIONS
+from ml.scenarios.ground import Ground
+from ml.scenarios.judged import metric_rows
 from ml.settings import Settings
 from ml.tables import (
     APPLIED_RULES,
@@ -21,6 +24,7 @@ from ml.tables import (
     CUSTOMERS,
     DUE_REPURCHASES,
     RULE_COSTS,
+    SCENARIO_METRICS,
     UNAVAILABLE,
 )
 from ml.warehouse import Warehouse
@@ -95,3 +99,9 @@ def test_a_veto_is_obeyed_and_its_cost_is_told(ready: Settings) -> None:
     assert read(ready, APPLIED_RULES, counts)["is_applied"].to_list() == [True]
     (cost,) = read(ready, RULE_COSTS, counts)["cost"]
     assert cost > 0
+
+
+def test_the_tiny_shop_is_judged_where_it_can_be(ready: Settings) -> None:
+    found = EVALUATIONS["customer_care"](Ground(ready, context("judged")))
+    SCENARIO_METRICS.conform(metric_rows(found).with_columns(run_id=1))
+    assert all(one.peer for one in found)

@@ -11,6 +11,8 @@ from ml.params import Context, Counts, RunParams
 from ml.publishing.audit import Check
 from ml.publishing.lease import open_run
 from ml.publishing.publish import record
+from ml.scenarios.evaluations import EVALUATIONS
+from ml.scenarios.ground import Ground
 from ml.settings import Settings
 from ml.tables import APPLIED_RULES, LAUNCH_AUDIENCE, LAUNCH_PARTNERS, LAUNCHES, RULE_COSTS, UNAVAILABLE
 from tests.stages.features import AS_OF, launch, rule, set_stock, withdraw
@@ -95,3 +97,7 @@ def test_a_shop_where_nothing_is_new_says_so(shop: Settings, novel: Settings) ->
     assert (counts["new_products"], counts["impressions"]) == (0, 0)
     reasons = read(shop, UNAVAILABLE, counts)
     assert reasons.select("result", "reason").rows() == [("launches", "no product was launched in the last 28 days")]
+
+
+def test_the_tiny_shop_has_no_launch_of_the_past_to_be_judged_by(novel: Settings) -> None:
+    assert EVALUATIONS["launch"](Ground(novel, context("judged"))) == []

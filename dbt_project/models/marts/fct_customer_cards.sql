@@ -20,7 +20,8 @@ due as (
         due.customer_id,
         array_agg(due.product_id order by due.due_rank) as due_product_ids,
         array_agg(coalesce(products.title, due.product_id) order by due.due_rank) as due_products,
-        array_agg(due.due_on order by due.due_rank) as due_on
+        array_agg(due.due_on order by due.due_rank) as due_on,
+        array_agg(round(due.probability::numeric, 3) order by due.due_rank) as due_probabilities
     from {{ source('ml', 'due_repurchases') }} as due
     left join products on due.product_id = products.product_id
     where due.run_id = {{ published_run('customer_care') }}
@@ -56,6 +57,7 @@ shown as (
         due.due_product_ids,
         due.due_products,
         due.due_on,
+        due.due_probabilities,
         cards.suggested_bundle_id,
         cards.bundle_reason,
         cards.talking_points,

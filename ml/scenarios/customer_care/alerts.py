@@ -1,22 +1,23 @@
 """What calls for attention today: a customer about to stay away, a sudden interest, a favourite that is sold out.
 
 All kinds compete for one daily cap by one measure: cents at stake in the next four weeks. For a customer about to stay
-away that is their usual spending times the risk beyond what their rhythm alone would say; for an interest, what it has
-grown by at the category's mean price; for a favourite, what is usually bought of it.
+away that is the risk times what they spent in four weeks lately, so that who is long gone comes last; for an interest,
+what it has grown by at the category's mean price; for a favourite, what is usually bought of it.
 """
+
+from datetime import date, timedelta
 
 import polars as pl
 
 from ml.demand.lapse import WINDOW_DAYS
+from ml.demand.repurchase import LEAST_BASKETS
 from ml.scenarios.customer_care.cards import Cards, CareFacts, Row, allowed_by
-from ml.scenarios.customer_care.due import LEAST_BASKETS
 from ml.scenarios.rules import Rules
 
 LAPSE, SPIKE, SOLD_OUT = "lapse_risk", "interest_spike", "favourite_sold_out"
-GONE_DAYS = 90
-"""Who has not come for so long is gone rather than about to go."""
-LEAST_RISK = 0.25
-"""Of staying away: below it one customer in four at most would do so."""
+LEAST_RISK = 0.1
+"""Of staying away. On earlier months of Complete Journey a higher one finds more who stay away, but less money."""
+SPENDING_WEEKS = 12
 FAVOURITES = 5
 """Most bought products of a customer that count as favourites."""
 FACTS = ["customer_id", "kind", "product_id", "category", "at_stake_cents", "detail"]
@@ -35,26 +36,30 @@ def raise_alerts(facts: CareFacts, cards: Cards, rules: Rules, cap: int) -> list
     return ranked.with_columns(priority=place, is_within_cap=place <= cap).to_dicts()
 
 
-def usual_spending(customers: pl.DataFrame) -> pl.DataFrame:
-    """Return ``customer_id``, ``spending_cents``: of four weeks at the customer's usual gap; null where unknown."""
-    each = pl.col("mean_basket_cents") * WINDOW_DAYS / pl.col("mean_gap_days").clip(lower_bound=1.0)
-    return customers.select("customer_id", spending_cents=each)
+def recent_spending(baskets: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Return ``customer_id``, ``spending_cents``: of four weeks, as in the last twelve."""
+    first = as_of - timedelta(weeks=SPENDING_WEEKS)
+    lately = baskets.filter(pl.col("basket_on") > first, pl.col("basket_on") <= as_of).drop_nulls("customer_id")
+    paid = pl.col("paid_cents").list.sum().sum() * WINDOW_DAYS / (7 * SPENDING_WEEKS)
+    return lately.group_by("customer_id").agg(spending_cents=paid)
+
+
+def is_alarming() -> pl.Expr:
+    """Return whether a risk lies above what the customer's rhythm alone says with its whole interval."""
+    return (pl.col("lapse_risk") >= LEAST_RISK) & (pl.col("lapse_risk_low") > pl.col("usual_risk"))
 
 
 def lapses(facts: CareFacts, cards: Cards) -> pl.DataFrame:
-    """Return the customers whose risk lies above what their rhythm says with its whole interval."""
-    risky = cards.risk.filter(
-        pl.col("lapse_risk") >= LEAST_RISK,
-        pl.col("lapse_risk_low") > pl.col("usual_risk"),
-        pl.col("days_since_last") <= GONE_DAYS,
-    )
-    stake = pl.col("spending_cents") * (pl.col("lapse_risk") - pl.col("usual_risk"))
+    """Return the customers who bought in the last twelve weeks and whose risk is alarming."""
+    risky = cards.risk.filter(is_alarming())
     detail = pl.format(
         "stays away for four weeks with probability {} ({} to {}), by the rhythm alone {}; last here {} day(s) ago",
         *(pl.col(name).round(2) for name in ("lapse_risk", "lapse_risk_low", "lapse_risk_high", "usual_risk")),
         pl.col("days_since_last") - 1,
     )
-    return _told(risky.join(usual_spending(facts.customers), on="customer_id"), LAPSE, None, None, stake, detail)
+    stake = pl.col("spending_cents") * pl.col("lapse_risk")
+    spending = recent_spending(facts.baskets, facts.as_of)
+    return _told(risky.join(spending, on="customer_id"), LAPSE, None, None, stake, detail)
 
 
 def spikes(cards: Cards, rules: Rules) -> pl.DataFrame:

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from ml.demand.lapse import LapseModel, describe, visit_days
-from ml.scenarios.customer_care.due import due_products
+from ml.demand.repurchase import RepurchaseModel
+from ml.scenarios.customer_care.due import due_products, usual_baskets
 from ml.scenarios.customer_care.interests import interests, signs_of
 from ml.scenarios.customer_care.sensitive import is_sensitive
 from ml.scenarios.rules import Rules
@@ -34,7 +35,7 @@ class CareFacts:
         Rows of ``ml.bundles`` and ``ml.bundle_items`` of the day's personal run.
     listed
         Rows of ``features.ftr_sensitive_categories``.
-    lapse
+    lapse, repurchase
         None where the past is too short to learn from.
     """
 
@@ -48,6 +49,7 @@ class CareFacts:
     bundle_items: pl.DataFrame
     listed: pl.DataFrame
     lapse: LapseModel | None
+    repurchase: RepurchaseModel | None
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,7 @@ def make_cards(facts: CareFacts, rules: Rules) -> Cards:
     """
     spoken = spoken_of(facts.products, facts.listed)
     allowed = allowed_by(rules, spoken)
-    due = due_products(
-        facts.purchases.join(allowed.select("product_id"), on="product_id", how="semi"),
-        facts.baskets.filter(~pl.col("is_giant")), facts.as_of, DUE_SHOWN,
-    )  # fmt: skip
+    due = due_products(usual_baskets(facts.baskets), allowed, facts.repurchase, facts.as_of, DUE_SHOWN)
     liked = interests(signs_of(facts.baskets, facts.events, spoken.filter(~_is_excluded(rules))), facts.as_of)
     risk = risk_of(facts.baskets, facts.as_of, facts.lapse)
     bundles = suggested(facts.bundles, facts.bundle_items, allowed, rules)
@@ -210,7 +209,8 @@ def _points(
         points.append(f"Turns to {row['category']}: {row['recent']} sign(s) in the last four weeks{usual}.")
     for row in due:
         every = f"bought {row['baskets']} times, every {row['mean_gap_days']:.0f} days"
-        points.append(f"{names[row['product_id']]} is due about {row['due_on']}: {every}.")
+        likely = f"{100 * row['probability']:.0f} % likely within two weeks"
+        points.append(f"{names[row['product_id']]} is due about {row['due_on']}, {likely}: {every}.")
     if bundle:
         points.append(f"Suggest together: {' + '.join(names[product] for product in bundle['product_id'])}.")
     return points

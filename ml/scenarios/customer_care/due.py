@@ -4,55 +4,58 @@ from datetime import date, timedelta
 
 import polars as pl
 
-LEAST_BASKETS = 3
-"""Two gaps: fewer are no rhythm."""
-DUE_DAYS = 14
-"""Looked ahead."""
-DECAY_DAYS = 60.0
-"""Age at which a purchase counts 1/e in the order of what is due: on earlier months of Complete Journey better than
-counting all alike in two windows of three, and level in the third."""
+from ml.demand.repurchase import RepurchaseModel, describe_products
+
+LEAST_PROBABILITY = 0.2
+"""Of being bought within two weeks: below it a product is not called due."""
 DUE: dict[str, pl.DataType | type[pl.DataType]] = {
     "customer_id": pl.String,
     "product_id": pl.String,
     "due_rank": pl.Int32,
     "due_on": pl.Date,
+    "probability": pl.Float64,
     "baskets": pl.Int32,
     "mean_gap_days": pl.Float64,
     "last_on": pl.Date,
 }
 
 
-def due_products(purchases: pl.DataFrame, baskets: pl.DataFrame, as_of: date, most: int) -> pl.DataFrame:
-    """Return the products that each customer is expected to buy again within two weeks.
-
-    Due is what was last bought about one mean gap ago, up to two weeks ahead; what is a whole gap overdue was likely
-    given up and is due no more. Among what is due, what was bought most lately comes first.
+def due_products(
+    baskets: pl.DataFrame, allowed: pl.DataFrame, model: RepurchaseModel | None, as_of: date, most: int
+) -> pl.DataFrame:
+    """Return the products that each customer is likely to buy again within two weeks, likeliest first.
 
     Parameters
     ----------
-    purchases
-        Rows of ``features.ftr_customer_products`` of the products that may be spoken of.
     baskets
-        Rows of ``features.ftr_baskets`` that say how lately.
+        Rows of ``features.ftr_baskets`` of known customers, no giant ones.
+    allowed
+        ``product_id`` of what may be spoken of and suggested.
+    model
+        None: nothing is called due.
 
     Returns
     -------
-    Frame of ``DUE``, at most ``most`` a customer.
+    Frame of ``DUE``, at most ``most`` a customer. ``due_on`` is the last purchase and one mean gap; the next day where
+    that is over.
     """
-    regular = purchases.filter(pl.col("baskets") >= LEAST_BASKETS, pl.col("mean_gap_days") > 0)
+    known = describe_products(baskets, as_of)
+    if model is None or known.is_empty():
+        return pl.DataFrame(schema=DUE)
     gap = pl.duration(days=pl.col("mean_gap_days").round(0).clip(lower_bound=1).cast(pl.Int64))
-    is_near = pl.col("due_on") <= as_of + timedelta(days=DUE_DAYS)
-    is_given_up = pl.col("due_on") + gap < as_of + timedelta(days=1)
-    due = regular.with_columns(due_on=pl.col("last_on") + gap).filter(is_near, ~is_given_up)
-    lately = decayed_counts(baskets.join(due.select("customer_id").unique(), on="customer_id", how="semi"), as_of)
-    order = ["customer_id", "lately", "baskets", "product_id"]
-    ranked = due.join(lately, on=["customer_id", "product_id"]).sort(order, descending=[False, True, True, False])
+    tomorrow = pl.lit(as_of + timedelta(days=1))
+    likely = (
+        known.with_columns(
+            probability=pl.Series(model.probability(known)), due_on=pl.max_horizontal(pl.col("last_on") + gap, tomorrow)
+        )
+        .filter(pl.col("probability") >= LEAST_PROBABILITY)
+        .join(allowed.select("product_id"), on="product_id", how="semi")
+        .sort("customer_id", "probability", "product_id", descending=[False, True, False])
+    )
     place = (pl.int_range(pl.len()).over("customer_id") + 1).cast(pl.Int32)
-    return ranked.with_columns(due_rank=place).filter(pl.col("due_rank") <= most).select(list(DUE))
+    return likely.with_columns(due_rank=place).filter(pl.col("due_rank") <= most).select(list(DUE))
 
 
-def decayed_counts(baskets: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Return ``customer_id``, ``product_id``, ``lately``: baskets with it, each counted less the older it is."""
-    age = (pl.lit(as_of) - pl.col("basket_on")).dt.total_days()
-    lines = baskets.select("customer_id", lately=(-age / DECAY_DAYS).exp(), product_id="product_ids")
-    return lines.explode("product_id").group_by("customer_id", "product_id").agg(pl.col("lately").sum())
+def usual_baskets(baskets: pl.DataFrame) -> pl.DataFrame:
+    """Return the baskets of known customers that are not giant."""
+    return baskets.filter(~pl.col("is_giant")).drop_nulls("customer_id")

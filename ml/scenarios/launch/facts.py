@@ -9,7 +9,7 @@ from ml.candidates import CandidateParams
 from ml.demand.launches import Conversion, PastLaunches, learn_launches, past_launches
 from ml.scenarios.ground import Ground
 from ml.scenarios.launch.budget import BudgetParams, Trial
-from ml.scenarios.launch.interest import interested
+from ml.scenarios.launch.interest import interested, visiting
 from ml.scenarios.launch.partners import evident_products, new_products, pool_of, with_first_baskets
 from ml.scenarios.launch.plan import LaunchFacts, LaunchParams
 
@@ -45,11 +45,12 @@ def launch_facts(ground: Ground, back_off: BackOff, params: LaunchParams) -> Lau
     pool = with_first_baskets(estimated, ground.baskets, shrinkage)
     products = pl.concat([evident.with_columns(is_new=False), new.with_columns(is_new=True)])
     preferences = ground.candidates.select("customer_id", "product_id", "preference")
+    visits = visiting(ground.baskets, ground.context.as_of)
     return LaunchFacts(
         new,
         products,
         pool,
-        interested(preferences, products, pool, SPARE * params.budget.per_product),
+        interested(preferences, visits, products, pool, SPARE * params.budget.per_product),
         trials_of(ground, new),
         preferences.join(evident.select("product_id"), on="product_id", how="semi"),
         purchases_by_category(ground.purchases, ground.products),

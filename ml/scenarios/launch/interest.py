@@ -1,12 +1,14 @@
 """Who is likely to want a new product, told from what else they are likely to buy next.
 
-Several readings of a customer's next basket speak: what it will hold of each level of the product's category path, what
-it will hold of the product's partners, weighted by how much more than chance they go with it, and where a preference
-model scored the product itself, its own word. Each is taken relative to the mean over all customers, so that 1 is the
-average customer, and interest is the mean of the readings that speak at all.
+Several readings of what a customer will buy in the next weeks speak: what they will buy of each level of the product's
+category path, what of the product's partners, weighted by how much more than chance they go with it, and where a
+preference model scored the product itself, its own word. A preference is about one basket, so that it counts as often
+as the customer comes. Each reading is taken relative to the mean over all customers, so that 1 is the average customer,
+and interest is the mean of the readings that speak at all.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -16,6 +18,8 @@ from scipy import sparse
 from ml.scenarios.launch.partners import CHANCE
 
 LEVELS = " > "
+DECAY_DAYS = 180.0
+"""Age at which a visit counts 1/e, as in the taste of candidates."""
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
@@ -41,18 +45,31 @@ class Interested:
     interest: Reals
 
 
-def interested(preferences: pl.DataFrame, products: pl.DataFrame, pool: pl.DataFrame, most: int) -> Interested:
+def visiting(baskets: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Return ``customer_id``, ``visits``: baskets until the day, each counted less the older it is."""
+    age = (pl.lit(as_of) - pl.col("basket_on")).dt.total_days()
+    known = baskets.filter(pl.col("basket_on") <= as_of).drop_nulls("customer_id")
+    return known.group_by("customer_id").agg(visits=(-age / DECAY_DAYS).exp().sum())
+
+
+def interested(
+    preferences: pl.DataFrame, visits: pl.DataFrame, products: pl.DataFrame, pool: pl.DataFrame, most: int
+) -> Interested:
     """Return the ``most`` customers of each new product with the highest interest.
 
     Parameters
     ----------
     preferences
-        ``customer_id``, ``product_id``, ``preference``: expected to be bought next, as far as it is known.
+        ``customer_id``, ``product_id``, ``preference``: probability of the next basket, as far as it is known.
+    visits
+        Of :func:`visiting`; a customer without is of no interest.
     products
         New and other products: ``product_id``, ``category_path``, ``is_new``.
     pool
         ``product_id``, ``partner_id``, ``association`` > 1.
     """
+    often = preferences.join(visits, on="customer_id")
+    preferences = often.with_columns(preference=pl.col("preference") * pl.col("visits"))
     fresh = products.filter("is_new").sort("product_id")
     customers = preferences["customer_id"].unique().sort()
     rest = products.filter(~pl.col("is_new")).sort("product_id")

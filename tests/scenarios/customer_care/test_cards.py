@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from ml.demand.lapse import fit_lapse, visit_days
-from ml.scenarios.customer_care.alerts import GONE_DAYS, raise_alerts
+from ml.demand.repurchase import RepurchaseModel
+from ml.scenarios.customer_care.alerts import SPENDING_WEEKS, raise_alerts
 from ml.scenarios.customer_care.cards import NO_VISIT, Cards, CareFacts, make_cards
-from ml.scenarios.customer_care.due import due_products
+from ml.scenarios.customer_care.due import due_products, usual_baskets
 from ml.scenarios.customer_care.interests import interests
 from ml.scenarios.customer_care.sensitive import is_sensitive
 from ml.scenarios.rules import Rules
@@ -31,6 +33,8 @@ PRODUCTS = pl.DataFrame(
     schema=["product_id", "title", "department", "category", "category_path", "price_cents", "available_units"],
     orient="row",
 )
+ALWAYS = RepurchaseModel(np.zeros(14), np.ones(14), np.zeros(14), 1.0)
+"""Whatever was bought three times is bought again with probability .73."""
 PRIVATE = ("Red blend", "WINES", "Soft wipes", "HYGIENE", "White Wine vinegar", "CONDIMENTS", "red", "wipes")
 
 
@@ -44,7 +48,9 @@ def baskets() -> pl.DataFrame:
     rows += [("ann", ago(day), ["red", "tea", "wipes"]) for day in range(2, 26, 2) if day % 10 != 8]
     rows += [("bob", ago(day), ["bread", "red"]) for day in range(60, 190, 10)]
     frame = pl.DataFrame(rows, schema=["customer_id", "basket_on", "product_ids"], orient="row")
-    return frame.with_columns(is_giant=pl.lit(False)).sort("customer_id", "basket_on")
+    return frame.with_columns(
+        is_giant=pl.lit(False), paid_cents=pl.col("product_ids").list.eval(pl.element().str.len_chars() * 0 + 400)
+    ).sort("customer_id", "basket_on")
 
 
 def facts(lapse_world: bool = False, **changes: object) -> CareFacts:
@@ -71,7 +77,7 @@ def facts(lapse_world: bool = False, **changes: object) -> CareFacts:
         pl.DataFrame(bundles, schema=["customer_id", "bundle_id", "bundle_rank", "expected_revenue_cents"],
                      orient="row").with_columns(reason=pl.format("because of {}", "bundle_id")),
         pl.DataFrame(held, schema=["bundle_id", "position", "product_id"], orient="row"),
-        LISTED, fit_lapse(world(1), AS_OF) if lapse_world else None,
+        LISTED, fit_lapse(world(1), AS_OF) if lapse_world else None, ALWAYS,
     )  # fmt: skip
     return replace(whole, **changes)  # type: ignore[arg-type]
 
@@ -143,13 +149,20 @@ def test_rows_fit_their_tables_and_twice_the_same() -> None:
         table.conform(table.frame(rows).with_columns(run_id=1))
 
 
-def test_due_is_what_the_rhythm_says_and_not_what_was_given_up() -> None:
-    asked = facts()
-    found = due_products(asked.purchases, asked.baskets, AS_OF, 9).filter(pl.col("customer_id") == "ann")
-    due = dict(found.select("product_id", "due_on").iter_rows())
+def test_due_is_what_is_likely_first_the_likeliest() -> None:
+    sold = usual_baskets(baskets())
+    by_gap = replace(ALWAYS, weights=np.array([0, -1.0, *[0.0] * 12]), intercept=2.0)
+    found = due_products(sold, PRODUCTS, by_gap, AS_OF, 9)
+    ann = found.filter(pl.col("customer_id") == "ann")
+    assert ann["due_rank"].to_list() == list(range(1, ann.height + 1))
+    assert ann["probability"].is_sorted(descending=True)
+    due = dict(ann.select("product_id", "due_on").iter_rows())
     assert due["bread"] == ago(8) + timedelta(days=10)
-    assert due_products(asked.purchases, asked.baskets, AS_OF, 9).filter(pl.col("customer_id") == "bob").is_empty()
-    assert due_products(asked.purchases, asked.baskets, AS_OF, 1).height == 1
+    assert found.filter(pl.col("customer_id") == "bob").is_empty(), "sixty days: not likely any more"
+    assert due_products(sold, PRODUCTS, ALWAYS, AS_OF, 1).height == 2, "one for each"
+    assert due_products(sold, PRODUCTS, None, AS_OF, 9).is_empty()
+    late = due_products(sold, PRODUCTS, ALWAYS, AS_OF, 9).filter(pl.col("customer_id") == "bob")
+    assert set(late["due_on"]) == {AS_OF + timedelta(days=1)}, "overdue: the next day"
 
 
 def test_an_interest_is_told_from_the_customers_own_past() -> None:
@@ -183,7 +196,7 @@ def test_without_stock_no_favourite_is_called_sold_out_and_the_gone_raise_no_ala
     asked = facts(lapse_world=True, products=uncounted)
     made = make_cards(asked, rules())
     assert "favourite_sold_out" not in {row["kind"] for row in raise_alerts(asked, made, rules(), cap=9)}
-    later = replace(asked, as_of=AS_OF + timedelta(days=GONE_DAYS))
+    later = replace(asked, as_of=AS_OF + timedelta(weeks=SPENDING_WEEKS))
     gone = raise_alerts(later, make_cards(later, rules()), rules(), cap=9)
     assert not [row for row in gone if row["kind"] == "lapse_risk" and row["customer_id"] == "bob"]
 

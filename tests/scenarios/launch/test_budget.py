@@ -107,8 +107,10 @@ def test_interest_follows_category_partners_and_the_models_own_word() -> None:
     pool = pl.DataFrame({"product_id": ["new"], "partner_id": ["butter"], "association": [3.0]})
     said = [("ann", "jam", 0.4), ("bob", "butter", 0.4), ("eve", "soap", 0.9), ("joe", "new", 0.1)]
     preferences = pl.DataFrame(said, schema=["customer_id", "product_id", "preference"], orient="row")
-    asked = interested(preferences, products, pool, 9)
+    visits = pl.DataFrame({"customer_id": ["ann", "bob", "eve", "joe"], "visits": [1.0, 2.0, 1.0, 1.0]})
+    asked = interested(preferences, visits, products, pool, 9)
     interest = {asked.customer_ids[c]: v for c, v in zip(asked.customer, asked.interest, strict=True)}
-    # Four readings, each with mean 1 over four customers: FOOD (ann, bob), SPREADS (ann), partners (bob), own (joe).
-    assert interest == pytest.approx({"ann": (2 + 4) / 4, "bob": (2 + 4) / 4, "joe": 4 / 4})
-    assert len(interested(preferences, products, pool, 1).product) == 1
+    # Four readings, each with mean 1 over four customers: FOOD (ann, and bob who comes twice as often), SPREADS (ann),
+    # partners (bob), own (joe).
+    assert interest == pytest.approx({"ann": (4 / 3 + 4) / 4, "bob": (8 / 3 + 4) / 4, "joe": 4 / 4})
+    assert len(interested(preferences, visits, products, pool, 1).product) == 1
