@@ -10,13 +10,21 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import scenario_bundle_sale, scenario_cross_category, scenario_replenishment
+from benchmarks import (
+    scenario_bundle_sale,
+    scenario_cross_category,
+    scenario_customer_care,
+    scenario_launch,
+    scenario_replenishment,
+)
 from benchmarks.report import Row, arguments, write_report
 
 ROWS: Mapping[str, Callable[[bool], list[Row]]] = {
     "cross_category": scenario_cross_category.rows,
     "bundle_sale": scenario_bundle_sale.rows,
     "replenishment": scenario_replenishment.rows,
+    "launch": scenario_launch.rows,
+    "customer_care": scenario_customer_care.rows,
 }
 
 

@@ -39,7 +39,8 @@ def test_a_published_day_plans_all_but_the_personal_bundles(stack: Stack) -> Non
 def test_the_mart_of_a_shop_that_has_everything_is_filled(stack: Stack, mart: str) -> None:
     rows = stack.rows(f"select to_jsonb(t) ->> 'unavailable_reason' from marts.{mart} as t", role="analyst")
     assert rows
-    assert {reason for (reason,) in rows} == {None}
+    # A promotion that would lose money is not made, and its row says so: an answer, not a want of data.
+    assert all(reason is None or reason.startswith("not worth it") for (reason,) in rows), rows
 
 
 def test_the_six_scenarios_give_different_answers_on_one_world(stack: Stack) -> None:
@@ -47,7 +48,8 @@ def test_the_six_scenarios_give_different_answers_on_one_world(stack: Stack) -> 
         scenario: frozenset(product for (product,) in stack.rows(query, role="analyst") if product)
         for scenario, query in CHOSEN.items()
     }
-    assert all(chosen.values()), {scenario: len(products) for scenario, products in chosen.items()}
+    empty = {scenario for scenario, products in chosen.items() if not products}
+    assert empty <= {"cross_category"}, "all but a promotion that is not worth it are about some products"
     assert len(set(chosen.values())) == len(chosen)
 
 
