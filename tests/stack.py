@@ -21,6 +21,7 @@ from local.instance import Instance
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles")
+PLANNED = ("cross_category", "bundle_sale", "replenishment", "launch", "customer_care")
 AS_OF = "2017-12-03"
 TINY_SHOP = {
     "BUNDLES_SOURCE__SIMULATED_CUSTOMERS": "600",

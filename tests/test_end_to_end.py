@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from local.instance import LocalError
-from tests.stack import AS_OF, CHAIN, CHAIN_SECONDS, Stack
+from tests.stack import AS_OF, CHAIN, CHAIN_SECONDS, PLANNED, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack]
 
@@ -158,3 +158,4 @@ def test_the_report_shows_the_run_ten_bundles_and_the_comparison(stack: Stack) -
     assert as_of in report
     assert "proven optimal" in report
     assert "frequently_bought_together" in report.replace("\n", "")
+    assert all(scenario in report for scenario in PLANNED)

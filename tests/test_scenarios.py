@@ -2,11 +2,10 @@
 
 import pytest
 
-from tests.stack import AS_OF, Stack
+from tests.stack import AS_OF, PLANNED, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack]
 
-PLANNED = ("cross_category", "bundle_sale", "replenishment", "launch", "customer_care")
 MARTS = {
     "cross_category": ("fct_promotions", "fct_promotion_invitations"),
     "bundle_sale": ("fct_bundle_prices", "fct_bundle_price_items", "fct_elasticities"),
