@@ -38,11 +38,14 @@ def candidate_sets(
     pairs
         Rows of ``ml.associations``.
     sellable
-        ``product_id``, ``category`` of what can be sold in a bundle.
+        ``product_id``, ``category``, ``price_cents`` of what can be sold in a bundle; a product whose list price lies
+        below a floor of the rules is in none.
     max_size
         Products of the largest bundle.
     """
-    allowed = sellable.filter(~pl.col("product_id").is_in(list(rules.excluded)))
+    price = dict(sellable.select("product_id", "price_cents").iter_rows())
+    too_cheap = [product for product, floor in rules.floor_cents.items() if price.get(product, floor) < floor]
+    allowed = sellable.filter(~pl.col("product_id").is_in([*rules.excluded, *too_cheap]))
     category = dict(allowed.select("product_id", pl.coalesce("category", "product_id")).iter_rows())
     known = pairs.filter(pl.col("product_a").is_in(list(category)), pl.col("product_b").is_in(list(category)))
     substitutes = set(known.filter(pl.col("relation") == "substitute").select("product_a", "product_b").iter_rows())

@@ -126,7 +126,9 @@ def judged_audience(past: Past, params: RunParams, draws: int) -> Iterator[Judge
     personal frequency of the day before, which needs no training, so that the rule is judged and not the ranker. The
     peer invites as many customers, those with the most baskets before the cut.
     """
-    first, last = past.through + timedelta(days=1), past.through + timedelta(days=params.promotion_days)
+    days_known = min(params.promotion_days, (past.last - past.through).days)
+    params = replace(params, promotion_days=days_known)  # a longer promotion would be judged on days without data
+    first, last = past.through + timedelta(days=1), past.through + timedelta(days=days_known)
     promoted = _promoted(past, params, first, last)
     known = past.baskets.filter(pl.col("customer_id").is_not_null(), pl.col("basket_on") <= past.through)
     if promoted.is_empty() or known.is_empty():

@@ -84,7 +84,9 @@ def test_a_triple_needs_all_its_products_among_the_candidates() -> None:
     assert found.expected[0] == 0 and found.missing[0].tolist() == [0, 2, 0]
 
 
-SELLABLE = pl.DataFrame({"product_id": ["jam", "rum", "tea"], "category": ["SPREAD", "DRINK", "DRINK"]})
+SELLABLE = pl.DataFrame(
+    {"product_id": ["jam", "rum", "tea"], "category": ["SPREAD", "DRINK", "DRINK"], "price_cents": [300, 900, 400]}
+)
 MADE = pl.DataFrame({"bundle_id": ["1", "2", "3"], "customer_id": ["ann", "bob", "eve"]})
 ITEMS = pl.DataFrame({"bundle_id": ["1", "1", "2", "2", "3", "3"], "product_id": ["jam", "tea"] * 2 + ["rum", "tea"]})
 

@@ -177,6 +177,12 @@ def test_no_product_is_paid_below_its_floor() -> None:
     assert {item["product_id"]: item["price_cents"] for item in ruled.items}["tea"] >= floor
 
 
+def test_a_product_whose_list_price_lies_below_its_floor_is_in_no_bundle() -> None:
+    ruled = plan_sale(world(), rules({"rule_kind": "price_floor", "product_id": "tea", "floor_cents": 100_000}))
+    assert ruled.items
+    assert "tea" not in {item["product_id"] for item in ruled.items}
+
+
 def test_costs_that_are_not_known_are_assumed_aloud_or_not_at_all() -> None:
     unknown = PRODUCTS.with_columns(cost_cents=pl.lit(None, pl.Int32))
     assert plan_sale(world(products=unknown), Rules()).unavailable == NEEDS_COST

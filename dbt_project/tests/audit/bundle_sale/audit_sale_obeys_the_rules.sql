@@ -40,7 +40,7 @@ from rules
 inner join items on rules.product_id = items.product_id
 where
     rules.kind = 'veto'
-    or (rules.kind = 'price_floor' and items.price_cents < least(rules.floor_cents, items.list_price_cents))
+    or (rules.kind = 'price_floor' and items.price_cents < rules.floor_cents)
 union all
 select
     rules.rule_id,
