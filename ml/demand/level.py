@@ -19,8 +19,6 @@ LEAST_ROWS = 500
 """Rows from which trees are grown at all."""
 PROMOTED_RATIO = 0.95
 """Price over usual price below which a day counts as one of an offer."""
-PROMOTED_RATIO = 0.95
-"""Price over usual price below which a day counts as one of an offer."""
 MODEL, MEAN = "demand_model", "recent_mean"
 LEAST_LEVEL, MOST_LEVEL = 0.25, 4.0
 """Of the recent mean: what lies beyond is not believed."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ml.demand.level import MEAN, MODEL
 from ml.scenarios.bundle_sale.candidates import Candidate, candidate_sets
 from ml.scenarios.bundle_sale.choice import Choice, choose
 from ml.scenarios.bundle_sale.joint import RECENT_DAYS, JointDemand
@@ -187,7 +188,7 @@ def _rows(rank: int, offer: Offer, choice: Choice, facts: Facts, world: World) -
         "margin_low_cents": priced.low,
         "margin_high_cents": priced.high,
         "elasticity_level": facts.level(offer.candidate),
-        "demand_source": str(facts_of[0]["source"]),
+        "demand_source": MEAN if any(row["source"] == MEAN for row in facts_of) else MODEL,
         "margin_note": f"cost of {', '.join(assumed)} assumed: {share:g} of the list price" if assumed else None,
         "reason": _reason(offer, [str(row["title"] or row["product_id"]) for row in facts_of], world.params.sale_days),
         "objective": choice.objective,
