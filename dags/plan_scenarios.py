@@ -6,7 +6,8 @@ they stand now.
 `ops.published`. The numbers by which it is judged stand in `marts.fct_scenario_metrics` and in MLflow, experiment
 `scenarios`.
 **Starts** when `bundles` were published for a day, or by hand with the form: any subset of the scenarios.
-**Ends** with each scenario published by itself: one that fails stops no other.
+**Ends** with each scenario published by itself: one that fails stops no other, but for personal bundles, which come
+first where they are chosen, since the others stand on them.
 
 | scenario | answers | mart |
 |---|---|---|
@@ -24,11 +25,11 @@ examples; that scenario's pointer has not moved.
 **Rerun** safe: a run replaces its own rows, and publishing is fenced.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, chain, dag
+from airflow.sdk import PartitionedAssetTimetable, dag
 
 from shared.assets import BUNDLES
 from shared.forms import form
-from shared.scenarios import ChooseScenarios, scenario_groups
+from shared.scenarios import scenario_groups
 from shared.stages import DAG_DEFAULTS
 
 FORM = form("plan_scenarios")
@@ -36,7 +37,7 @@ FORM = form("plan_scenarios")
 
 @dag(schedule=PartitionedAssetTimetable(assets=BUNDLES), params=FORM, doc_md=__doc__, **DAG_DEFAULTS)
 def plan_scenarios() -> None:
-    chain(ChooseScenarios(task_id="choose_scenarios"), scenario_groups(FORM))
+    scenario_groups(FORM)
 
 
 plan_scenarios()

@@ -17,6 +17,7 @@ from local.stack import server
 CHAIN = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios")
 DEMO_DAY = "2017-12-03"
 """Day 337 of Complete Journey: the four weeks after it stay untouched, as the test of the benchmarks."""
+SCENARIOS = {"cross_category", "bundle_sale", "replenishment", "launch", "customer_care"}
 CHAIN_SECONDS = 3600
 DAGS_SECONDS = 180
 SPEAK_SECONDS = 10
@@ -25,7 +26,7 @@ OVER = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 def demo(instance: Instance, console: Console, source: str = "complete_journey", as_of: str = DEMO_DAY) -> None:
-    """Run the chain for ``as_of`` unless its bundles are published already and nothing is at work, then report.
+    """Run what is missing of the chain for ``as_of``, wait for what is at work, then report.
 
     Raises
     ------
@@ -34,19 +35,22 @@ def demo(instance: Instance, console: Console, source: str = "complete_journey",
     """
     api = AirflowApi(instance)
     wait_for_dags(api)
-    if is_published(instance, as_of) and running_link(api, as_of) is None:
-        console.print(f"The bundles of {as_of} are published already.")
-    else:
+    published = published_scopes(instance, as_of)
+    if "personal" not in published:
         run_chain(api, console, {"source": source, "as_of": as_of})
+    elif running_link(api, as_of) or not published >= SCENARIOS:
+        run_chain(api, console, {"as_of": as_of}, "plan_scenarios")
+    else:
+        console.print(f"The bundles and scenarios of {as_of} are published already.")
     report = [sys.executable, "-m", "ml", "report"]
     if subprocess.run(report, env=environment(instance), cwd=REPOSITORY, check=False).returncode:
         raise LocalError("the report failed; its message stands above")
     console.print(addresses(instance), highlight=False, soft_wrap=True)
 
 
-def is_published(instance: Instance, as_of: str) -> bool:
-    """Tell whether the personal bundles of ``as_of`` or a later day are published."""
-    query = "select count(*) from ops.published where scope = 'personal' and as_of >= :'as_of'"
+def published_scopes(instance: Instance, as_of: str) -> set[str]:
+    """Return the scopes of which ``as_of`` or a later day is published."""
+    query = "select scope from ops.published where as_of >= :'as_of'"
     done = subprocess.run(
         [programs() / "psql", "-At", "-v", f"as_of={as_of}"],
         input=query,
@@ -55,11 +59,11 @@ def is_published(instance: Instance, as_of: str) -> bool:
         text=True,
         check=False,
     )
-    return done.stdout.strip() == "1"
+    return set(done.stdout.split())
 
 
-def run_chain(api: AirflowApi, console: Console, form: dict[str, Any]) -> None:
-    """Trigger ``load_shop``, or take up the chain an interrupted call left running, and wait until it has ended well.
+def run_chain(api: AirflowApi, console: Console, form: dict[str, Any], head: str = CHAIN[0]) -> None:
+    """Trigger ``head``, or take up the chain an interrupted call left running, and wait until it has ended well.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def run_chain(api: AirflowApi, console: Console, form: dict[str, Any]) -> None:
     """
     wait_for_dags(api)
     known = {dag_id: {run["dag_run_id"] for run in api.runs(dag_id)} for dag_id in CHAIN}
-    start, first = running_link(api, form["as_of"]) or ("load_shop", api.trigger("load_shop", form))
+    start, first = running_link(api, form["as_of"]) or (head, api.trigger(head, form))
     deadline = time.monotonic() + CHAIN_SECONDS
     columns = (TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:

@@ -147,7 +147,8 @@ def _shares(panel: pl.DataFrame, categories: int) -> tuple[Reals, Reals]:
     for i in range(2):
         for j in range(2):
             gram[:, i, j] = np.bincount(code, weight * columns[i] * columns[j], categories)
-    gram += np.eye(2) * RIDGE * gram.trace(axis1=1, axis2=2).mean()
+    # A hair more, as nothing at all may have moved.
+    gram += np.eye(2) * (RIDGE * gram.trace(axis1=1, axis2=2).mean() + 1e-9)
     bread = np.linalg.inv(gram)
     moment = np.stack([np.bincount(code, weight * column * rest, categories) for column in columns], axis=1)
     beta = np.einsum("cij,cj->ci", bread, moment)

@@ -4,12 +4,14 @@ Nothing is read before it is asked for, and then once.
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cached_property
 
 import polars as pl
 
 from ml.errors import DataError
 from ml.params import Context
+from ml.publishing.published import published_run
 from ml.scenarios.rules import Rules
 from ml.settings import Settings
 from ml.tables import (
@@ -125,21 +127,27 @@ class Ground:
     def rules(self) -> Rules:
         """Return the merchandiser's rules in force for the scenario."""
         written = self.warehouse.read(MERCH_RULES)
-        return Rules.of(written, self.products, self.context.as_of, self.context.params.scenario)
+        first, last = used_days(self.context)
+        return Rules.of(written, self.products, first, self.context.params.scenario, last)
 
     @cached_property
     def personal_run(self) -> int:
-        """Return the newest run of personal bundles of the day that passed its audit.
+        """Return the run of personal bundles of the day that people read, else the newest that passed its audit.
+
+        What was published and taken back is none of them.
 
         Raises
         ------
         DataError
             When there is none: preferences and associations of the day are its candidates.
         """
-        key = {"scope": PERSONAL, "as_of": self.context.as_of, "status": list(USABLE)}
-        runs = self.warehouse.read_view("ops.runs", key, ["run_id"], order_by=["run_id"])["run_id"]
+        shown, key = published_run(self.warehouse, PERSONAL), {"scope": PERSONAL, "as_of": self.context.as_of}
+        usable = {**key, "status": list(USABLE)}
+        runs = self.warehouse.read_view("ops.runs", usable, ["run_id"], order_by=["run_id"])["run_id"].to_list()
+        back = {"scope": PERSONAL, "action": "rollback"}
+        taken = set(self.warehouse.read_view("ops.publish_log", back, ["previous_run_id"])["previous_run_id"])
         # The rows of old runs are dropped; the number of a run stays.
-        for run_id in reversed(runs.to_list()):
+        for run_id in sorted((one for one in runs if one not in taken), key=lambda one: (one != shown, -one)):
             if self.warehouse.read_view(CANDIDATES.qualified, {"run_id": run_id}, ["run_id"], limit=1).height:
                 return int(run_id)
         raise DataError(f"no personal bundles of {self.context.as_of}: run recommend_bundles for that day first")
@@ -169,3 +177,14 @@ class Ground:
 
     def _of_run(self, table: Table) -> pl.DataFrame:
         return self.warehouse.read(table, {"run_id": self.personal_run}).drop("run_id")
+
+
+def used_days(context: Context) -> tuple[date, date]:
+    """Return the first and the last day on which a scenario's results are used, for which rules must hold."""
+    params, tomorrow = context.params, context.as_of + timedelta(days=1)
+    if params.scenario == "cross_category":
+        first = context.as_of + timedelta(days=params.promotion_starts_in_days)
+        return first, first + timedelta(days=params.promotion_days - 1)
+    if params.scenario == "bundle_sale":
+        return tomorrow, tomorrow + timedelta(days=params.sale_days - 1)
+    return tomorrow, tomorrow

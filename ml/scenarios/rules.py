@@ -69,8 +69,10 @@ class Rules:
     rules: tuple[Rule, ...] = ()
 
     @classmethod
-    def of(cls, written: pl.DataFrame, products: pl.DataFrame, as_of: date, scenario: str) -> "Rules":
-        """Return the rules in force for the scenario on the day after ``as_of``, when its results are used.
+    def of(
+        cls, written: pl.DataFrame, products: pl.DataFrame, first: date, scenario: str, last: date | None = None
+    ) -> "Rules":
+        """Return the rules in force for the scenario on a day from ``first`` to ``last``, when its results are used.
 
         A rule that cannot be obeyed stays, with its fault, and constrains nothing: an unknown product, a kind without
         what it needs, or a pin of what another rule forbids.
@@ -81,12 +83,14 @@ class Rules:
             Rows of ``features.ftr_merch_rules``.
         products
             Rows of ``features.ftr_products``.
+        last
+            None: the first day alone.
         """
-        used_on = pl.lit(as_of) + pl.duration(days=1)
+        last = last or first
         in_force = written.filter(
             pl.col("scenario").is_null() | (pl.col("scenario") == scenario),
-            pl.col("starts_on").is_null() | (pl.col("starts_on") <= used_on),
-            pl.col("ends_on").is_null() | (pl.col("ends_on") >= used_on),
+            pl.col("starts_on").is_null() | (pl.col("starts_on") <= last),
+            pl.col("ends_on").is_null() | (pl.col("ends_on") >= first),
         )
         found = [_resolved(row, products) for row in in_force.sort("rule_id").iter_rows(named=True)]
         forbidden = {product for rule in found if not rule.fault for product in rule.product_ids if _forbids(rule)}

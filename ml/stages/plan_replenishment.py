@@ -41,13 +41,15 @@ def run(settings: Settings, context: Context) -> Counts:
         log.warning("%s: %s", result, reason)
     warehouse = ground.warehouse
     stands_on = {"personal_run": ground.personal_run} if lines or not forecasts.is_empty() else {}
-    warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": stands_on})
+    left_out = {"products_without_answer": ground.products.height - products.height}
+    warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": {**stands_on, **left_out}})
     warehouse.replace_run(UNAVAILABLE, UNAVAILABLE.frame(reasons), lease)
     warehouse.replace_run(APPLIED_RULES, APPLIED_RULES.frame(ground.rules.rows()), lease)
     warehouse.replace_run(RULE_COSTS, RULE_COSTS.frame(costs), lease)
     return {
         "run_id": lease.run_id,
         "products": products.height,
+        **left_out,
         "demand_forecasts": warehouse.replace_run(DEMAND_FORECASTS, forecasts, lease),
         "replenishment": warehouse.replace_run(REPLENISHMENT, REPLENISHMENT.frame(lines), lease),
         "reorders": sum(line["action"] == "reorder" for line in lines),

@@ -29,6 +29,7 @@ from ml.preference.load import load_model
 from ml.publishing.lease import open_run
 from ml.publishing.published import published_bundles
 from ml.scenarios.given import beside, given_products, without_given
+from ml.scenarios.ground import used_days
 from ml.scenarios.live import Live
 from ml.scenarios.personal_rules import obeyed_beside
 from ml.scenarios.rules import Rules
@@ -119,7 +120,7 @@ def _rules(warehouse: Warehouse, context: Context, known: pl.DataFrame, offered:
     params = context.params
     if unknown := sorted(set(params.context_basket) - set(known["product_id"])):
         raise DataError(f"context_basket: unknown products: {', '.join(unknown)}; see dim_products")
-    in_force = Rules.of(warehouse.read(MERCH_RULES), known, context.as_of, params.scenario)
+    in_force = Rules.of(warehouse.read(MERCH_RULES), known, used_days(context)[0], params.scenario)
     return obeyed_beside(params, in_force, dict(offered.select("product_id", "price_cents").iter_rows()))
 
 

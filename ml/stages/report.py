@@ -148,7 +148,9 @@ def scenario_lines(
             continue
         found, missing = reasons[scope].null_count(), sorted(set(reasons[scope].drop_nulls()))
         shown = [] if missing and not found else [f"{mart}: {found} rows"]
-        own = judged.filter(pl.col("scenario") == scope, pl.col("variant") == "all").head(SHOWN_NUMBERS)
+        # Numbers beside those of a rule of today come first: alone they say little.
+        own = judged.filter(pl.col("scenario") == scope)
+        own = own.sort(pl.col("peer").is_null(), pl.col("variant") != "all", maintain_order=True).head(SHOWN_NUMBERS)
         run = f"run {published[scope]['run_id']} of {published[scope]['as_of']}"
         numbers = "; ".join(_judged(row) for row in own.iter_rows(named=True))
         lines.append((scope, run, "; ".join([*shown, *missing]), numbers))
@@ -158,7 +160,8 @@ def scenario_lines(
 def _judged(row: Mapping[str, Any]) -> str:
     interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
     peer = f", {row['peer']} {row['peer_value']:.4g}" if row["peer_value"] is not None else ""
-    return f"{row['kpi']} {row['value']:.4g} {row['unit']}{interval}{peer}"
+    about = "" if row["variant"] == "all" else f" ({row['variant']})"
+    return f"{row['kpi']}{about} {row['value']:.4g} {row['unit']}{interval}{peer}"
 
 
 def _scenario_table(lines: list[tuple[str, str, str, str]]) -> Table:

@@ -141,18 +141,32 @@ def test_each_scenario_is_planned_judged_audited_and_published_for_itself(bag: A
         assert task.downstream_task_ids == ({f"{scenario}.{following}"} if following else set())
 
 
-def test_a_run_starts_what_its_form_names_and_refuses_to_do_nothing(bag: Any) -> None:
+def test_personal_bundles_come_before_what_stands_on_them(bag: Any) -> None:
+    dag = bag.dags["plan_scenarios"]
+    assert dag.get_task("choose_personal").downstream_task_ids == {"personal.propose_candidates", "choose_scenarios"}
+    others = dag.get_task("choose_scenarios")
+    assert others.upstream_task_ids == {"choose_personal", "personal.publish_bundles"}
+    assert others.trigger_rule == "none_failed"
+    assert others.downstream_task_ids == {f"{scenario}.plan_{scenario}" for scenario in PLANNED}
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "then"),
+    [
+        (["launch", "personal", "launch"], ["personal.propose_candidates"], ["launch.plan_launch"]),
+        (["launch"], ["choose_scenarios"], ["launch.plan_launch"]),
+        (["personal"], ["personal.propose_candidates"], []),
+    ],
+)
+def test_a_run_starts_what_its_form_names(bag: Any, asked: list[str], first: list[str], then: list[str]) -> None:
+    dag = bag.dags["plan_scenarios"]
+    for name, starts in (("choose_personal", first), ("choose_scenarios", then)):
+        assert dag.get_task(name).choose_branch({"params": {"scenarios": asked}}) == starts
+
+
+@pytest.mark.parametrize("nothing", [[], None, [""]])
+def test_a_run_that_names_no_scenario_is_refused(bag: Any, nothing: list[str] | None) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    choose = bag.dags["plan_scenarios"].get_task("choose_scenarios")
-    assert choose.choose_branch({"params": {"scenarios": ["launch", "personal", "launch"]}}) == [
-        "launch.plan_launch",
-        "personal.propose_candidates",
-    ]
-    assert choose.downstream_task_ids == {
-        "personal.propose_candidates",
-        *(f"{scenario}.plan_{scenario}" for scenario in PLANNED),
-    }
-    for nothing in ([], None, [""]):
-        with pytest.raises(AirflowFailException, match="at least one"):
-            choose.choose_branch({"params": {"scenarios": nothing}})
+    with pytest.raises(AirflowFailException, match="at least one"):
+        bag.dags["plan_scenarios"].get_task("choose_personal").choose_branch({"params": {"scenarios": nothing}})

@@ -125,23 +125,31 @@ def test_a_dag_file_that_does_not_import_is_named(monkeypatch: pytest.MonkeyPatc
         follow(api, monkeypatch)
 
 
-@pytest.mark.parametrize(("state", "followed"), [("running", ["plan_scenarios"]), ("success", [])])
-def test_scenarios_still_at_work_are_waited_for_though_bundles_are_published(
-    monkeypatch: pytest.MonkeyPatch, state: str, followed: list[str]
+@pytest.mark.parametrize(
+    ("published", "state", "triggered", "is_done"),
+    [
+        ({"personal", *demo.SCENARIOS}, "success", [], True),
+        ({"personal"}, "running", [], False),
+        ({"personal", "launch"}, "success", ["plan_scenarios"], False),
+        (set(), "success", ["load_shop"], False),
+    ],
+)
+def test_what_is_missing_is_made_and_what_is_at_work_waited_for(
+    monkeypatch: pytest.MonkeyPatch, published: set[str], state: str, triggered: list[str], is_done: bool
 ) -> None:
     api = ScriptedAirflow(plan_scenarios=[run("earlier", state, partition_key=DAY)])
     done = type("Done", (), {"returncode": 0})()
-    for name, stub in {
+    for name, double in {
         "AirflowApi": lambda instance: api,
-        "is_published": lambda instance, as_of: True,
+        "published_scopes": lambda instance, as_of: published,
         "environment": lambda instance: {},
         "addresses": lambda instance: "",
     }.items():
-        monkeypatch.setattr(demo, name, stub)
+        monkeypatch.setattr(demo, name, double)
     monkeypatch.setattr(demo.subprocess, "run", lambda *words, **how: done)
     monkeypatch.setattr(demo.time, "sleep", lambda seconds: finish(api))
     said = io.StringIO()
     demo.demo(None, Console(file=said, width=120))  # type: ignore[arg-type]
-    assert ("plan_scenarios" in said.getvalue()) == bool(followed)
-    assert ("published already" in said.getvalue()) == (not followed)
-    assert api.triggered == []
+    assert ("published already" in said.getvalue()) == is_done
+    assert api.triggered == triggered
+    assert "running" not in {one["state"] for one in api.runs("plan_scenarios")}

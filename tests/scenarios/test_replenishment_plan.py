@@ -19,6 +19,7 @@ from ml.scenarios.rules import Rules
 from ml.tables import DEMAND_FORECASTS, MERCH_RULES, REPLENISHMENT, RULE_COSTS
 
 AS_OF = date(2024, 3, 31)
+USED_ON = AS_OF + timedelta(days=1)
 PARAMS = ReplenishmentParams(
     service_level=0.95, review_days=7, default_lead_days=None, slow_mover_days=60, assumed_cost_share=None
 )
@@ -68,7 +69,7 @@ def products(*available: int, costs: tuple[int | None, ...] = (60, 60, 60)) -> p
 
 def rules(known: pl.DataFrame, *written: dict[str, Any]) -> Rules:
     whole = [dict.fromkeys(MERCH_RULES.columns) | {"rule_author": "mia", "rule_reason": "why"} | row for row in written]
-    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), known, AS_OF, "replenishment")
+    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), known, USED_ON, "replenishment")
 
 
 def plan(
@@ -231,7 +232,7 @@ def test_each_product_is_forecast_over_its_own_days() -> None:
     rows = known.forecast_rows(AS_OF)
     DEMAND_FORECASTS.conform(rows.with_columns(run_id=1))
     assert dict(rows.group_by("product_id").len().iter_rows()) == {"jam": 10, "rum": LONGEST_DAYS, "tea": 7}
-    assert rows["forecast_on"].min() == AS_OF + timedelta(days=1)
+    assert rows["forecast_on"].min() == USED_ON
     assert rows.filter(pl.col("q10_units") > pl.col("q50_units")).is_empty()
     tea = rows.filter(pl.col("product_id") == "tea")
     assert tea["bundle_units"].unique().to_list() == [0.25] and tea["base_units"].unique().to_list() == [0.5]

@@ -10,6 +10,7 @@ from ml.scenarios.rules import Rules, rule_costs
 from ml.tables import APPLIED_RULES, MERCH_RULES, RULE_COSTS
 
 AS_OF = date(2024, 3, 31)
+USED_ON = AS_OF + timedelta(days=1)
 PRODUCTS = pl.DataFrame(
     {
         "product_id": ["bread", "jam", "tea", "wine"],
@@ -23,7 +24,7 @@ PRODUCTS = pl.DataFrame(
 def rules(*written: dict[str, Any], scenario: str = "launch") -> Rules:
     """Return rules in force on the usual day, each with an author and a reason."""
     whole = [dict.fromkeys(MERCH_RULES.columns) | {"rule_author": "mia", "rule_reason": "why"} | row for row in written]
-    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, AS_OF, scenario)
+    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, USED_ON, scenario)
 
 
 def test_each_kind_comes_to_its_products() -> None:
@@ -58,6 +59,21 @@ def test_a_rule_holds_from_its_first_day_to_its_last(
     }
     found = rules({"rule_id": "a", "rule_kind": "veto", "product_id": "tea", **days})
     assert found.excluded == (("tea",) if is_in_force else ())
+
+
+@pytest.mark.parametrize(("starts_in", "ends_in", "binds"), [(10, None, True), (17, None, False), (None, 9, False)])
+def test_a_rule_binds_what_is_used_later_by_the_days_of_its_use(
+    starts_in: int | None, ends_in: int | None, binds: bool
+) -> None:
+    first, last = AS_OF + timedelta(days=10), AS_OF + timedelta(days=16)
+    days = {
+        name: None if n is None else AS_OF + timedelta(days=n)
+        for name, n in (("starts_on", starts_in), ("ends_on", ends_in))
+    }
+    row = dict.fromkeys(MERCH_RULES.columns) | {"rule_author": "mia", "rule_reason": "why"}
+    row |= {"rule_id": "a", "rule_kind": "veto", "product_id": "tea", **days}
+    written = pl.DataFrame([row], schema=dict(MERCH_RULES.columns))
+    assert bool(Rules.of(written, PRODUCTS, first, "cross_category", last).rules) == binds
 
 
 def test_a_rule_for_another_scenario_is_not_in_force() -> None:

@@ -36,7 +36,7 @@ class HeldOut:
         The chosen forecast.
     naive
         Seasonal naive by level of its quantiles; .5 is its point forecast.
-    library_model, library
+    single_model, single
         The one model of the library that did best on the past over all products, used for all of them.
     came
         (P, 28) units sold; NaN where unknown.
@@ -48,8 +48,8 @@ class HeldOut:
 
     ours: Forecast
     naive: dict[float, Reals]
-    library_model: str
-    library: Forecast
+    single_model: str
+    single: Forecast
     came: Reals
     scales: Reals
     usual: Reals
@@ -134,31 +134,31 @@ def forecast_judged(weeks: list[HeldOut], terms: Terms) -> Iterator[Judged]:
     weeks
         Stretches of the same products; a product counts once, with its mean over them.
     """
-    library_model = weeks[-1].library_model
+    single_model = weeks[-1].single_model
     unit = "of the week-to-week difference"
     ours = mean_known([scaled_errors(one.ours.quantiles(0.5), one.came, one.scales) for one in weeks])
     naive = mean_known([scaled_errors(one.naive[0.5], one.came, one.scales) for one in weeks])
-    single = mean_known([scaled_errors(one.library.quantiles(0.5), one.came, one.scales) for one in weeks])
+    single = mean_known([scaled_errors(one.single.quantiles(0.5), one.came, one.scales) for one in weeks])
     yield from terms.paired("mase", ours, library.SEASONAL_NAIVE, naive, unit)
-    yield from terms.paired("mase", ours, library_model, single, unit, "beside_library")
+    yield from terms.paired("mase", ours, single_model, single, unit, "beside_library")
     classes = weeks[-1].ours.classes
     for kind in CLASSES:
         own = classes == kind
         if own.sum() >= LEAST_CASES:
             yield from terms.paired("mase", ours[own], library.SEASONAL_NAIVE, naive[own], unit, kind)
     mean = mean_known([scaled_errors(one.ours.mean, one.came, one.scales) for one in weeks])
-    single = mean_known([scaled_errors(one.library.mean, one.came, one.scales) for one in weeks])
+    single = mean_known([scaled_errors(one.single.mean, one.came, one.scales) for one in weeks])
     yield from terms.paired("mase_of_mean", mean, library.SEASONAL_NAIVE, naive, unit)
-    yield from terms.paired("mase_of_mean", mean, library_model, single, unit, "beside_library")
+    yield from terms.paired("mase_of_mean", mean, single_model, single, unit, "beside_library")
     for level in sorted({*LEVELS, terms.service_level}):
         kpi = f"pinball_{100 * level:g}".replace(".", "_")
-        stated = [(one, (one.ours.quantiles(level), one.naive[level], one.library.quantiles(level))) for one in weeks]
+        stated = [(one, (one.ours.quantiles(level), one.naive[level], one.single.quantiles(level))) for one in weeks]
         ours, naive, single = (
             mean_known([scaled_pinball(states[who], one.came, level, one.scales) for one, states in stated])
             for who in range(3)
         )
         yield from terms.paired(kpi, ours, library.SEASONAL_NAIVE, naive, unit)
-        yield from terms.paired(kpi, ours, library_model, single, unit, "beside_library")
+        yield from terms.paired(kpi, ours, single_model, single, unit, "beside_library")
 
 
 def reorder_judged(weeks: list[HeldOut], lead_days: NDArray[np.int64], terms: Terms) -> Iterator[Judged]:

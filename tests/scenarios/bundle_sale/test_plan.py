@@ -16,6 +16,7 @@ from ml.scenarios.rules import Rules
 from ml.tables import BUNDLE_PRICE_ITEMS, BUNDLE_PRICES, MERCH_RULES
 
 AS_OF = date(2024, 3, 31)
+USED_ON = AS_OF + timedelta(days=1)
 PAIRS = [("bread", "jam"), ("milk", "tea"), ("oil", "salt")]
 NAMES = [name for pair in PAIRS for name in pair]
 PRODUCTS = pl.DataFrame(
@@ -99,7 +100,7 @@ def rules(*written: dict[str, Any]) -> Rules:
         dict.fromkeys(MERCH_RULES.columns) | {"rule_id": f"r{n}", "rule_author": "mia", "rule_reason": "why"} | row
         for n, row in enumerate(written)
     ]
-    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, AS_OF, "bundle_sale")
+    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, USED_ON, "bundle_sale")
 
 
 def sets(sale: Sale) -> set[tuple[str, ...]]:

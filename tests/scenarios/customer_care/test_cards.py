@@ -20,6 +20,7 @@ from ml.tables import CARE_ALERTS, CUSTOMER_CARDS, DUE_REPURCHASES, MERCH_RULES
 from tests.demand.test_lapse import world
 
 AS_OF = date(2024, 6, 30)
+USED_ON = AS_OF + timedelta(days=1)
 LISTED = pl.DataFrame({"match_value": ["%wine%", "baby care"]})
 PRODUCTS = pl.DataFrame(
     [
@@ -84,7 +85,7 @@ def facts(lapse_world: bool = False, **changes: object) -> CareFacts:
 
 def rules(*written: dict[str, Any]) -> Rules:
     whole = [dict.fromkeys(MERCH_RULES.columns) | {"rule_author": "mia", "rule_reason": "why"} | row for row in written]
-    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, AS_OF, "customer_care")
+    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, USED_ON, "customer_care")
 
 
 def card(made: Cards, who: str) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def test_due_is_what_is_likely_first_the_likeliest() -> None:
     assert due_products(sold, PRODUCTS, ALWAYS, AS_OF, 1).height == 2, "one for each"
     assert due_products(sold, PRODUCTS, None, AS_OF, 9).is_empty()
     late = due_products(sold, PRODUCTS, ALWAYS, AS_OF, 9).filter(pl.col("customer_id") == "bob")
-    assert set(late["due_on"]) == {AS_OF + timedelta(days=1)}, "overdue: the next day"
+    assert set(late["due_on"]) == {USED_ON}, "overdue: the next day"
 
 
 def test_an_interest_is_told_from_the_customers_own_past() -> None:

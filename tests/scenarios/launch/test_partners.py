@@ -20,6 +20,7 @@ from ml.tables import MERCH_RULES
 from tests.association.test_backoff import BASKETS, PLAIN, SOLD, catalogue
 
 AS_OF = date(2024, 3, 31)
+USED_ON = AS_OF + timedelta(days=1)
 PRICES = pl.DataFrame({"product_id": ["a", "b", "c", "d"], "price_cents": [100, 200, 300, 400]})
 
 
@@ -27,7 +28,7 @@ def rules(*written: dict[str, Any]) -> Rules:
     whole = [dict.fromkeys(MERCH_RULES.columns) | {"rule_author": "mia", "rule_reason": "why"} | row for row in written]
     frame = pl.DataFrame(whole, schema=dict(MERCH_RULES.columns))
     groups = [pl.col("product_id").alias(name) for name in ("category", "department", "category_path")]
-    return Rules.of(frame, PRICES.with_columns(groups), AS_OF, "launch")
+    return Rules.of(frame, PRICES.with_columns(groups), USED_ON, "launch")
 
 
 def pool(*rows: tuple[str, float, float]) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """A day's launch: rules are obeyed, expectations add up, and a rule costs what planning again without it gains."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ml.scenarios.rules import Rules, rule_costs
 from ml.tables import LAUNCH_AUDIENCE, LAUNCH_PARTNERS, LAUNCHES, MERCH_RULES
 
 AS_OF = date(2024, 3, 31)
+USED_ON = AS_OF + timedelta(days=1)
 PARAMS = LaunchParams(2, BudgetParams(3, 2, 2, seed=1))
 PRODUCTS = pl.DataFrame(
     [("n1", 100, 40, True), ("n2", 200, 90, True), ("a", 300, 100, False), ("b", 400, 150, False)],
@@ -48,7 +49,7 @@ def facts(
 
 def rules(*written: dict[str, Any]) -> Rules:
     whole = [dict.fromkeys(MERCH_RULES.columns) | {"rule_author": "mia", "rule_reason": "why"} | row for row in written]
-    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, AS_OF, "launch")
+    return Rules.of(pl.DataFrame(whole, schema=dict(MERCH_RULES.columns)), PRODUCTS, USED_ON, "launch")
 
 
 def rule(kind: str, product: str | None = None, **more: object) -> dict[str, Any]:
