@@ -10,6 +10,8 @@ DEEP ?= yes
 TORCH_OPTIONS ?=
 # What an installation takes, with the largest build of torch; the stack checks for its own need when it starts.
 FREE_GB := $(if $(filter no,$(DEEP)),4,10)
+# How many processes share the tests; each has a Postgres of its own.
+WORKERS ?= 2
 export PYTHONPATH := $(CURDIR)
 
 deep := $(if $(filter no,$(DEEP)),,.venv/deep)
@@ -22,7 +24,7 @@ run: .venv/runtime $(deep)  ## set up everything and run the main job on real da
 	@$(BIN)/python -m local demo
 
 test: .venv/development $(deep)  ## run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 up: .venv/runtime  ## start Postgres, MLflow and Airflow
 	@$(BIN)/python -m local up

@@ -1,4 +1,4 @@
-"""One throw-away Postgres a session; each test module works in a fresh copy of the migrated database."""
+"""One throw-away Postgres for each process of tests; each module works in a fresh copy of the migrated database."""
 
 import os
 from collections.abc import Iterator
@@ -92,6 +92,15 @@ def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.conne
     """A connection of the owner role to the module's database."""
     with closing(owner_of(postgres, database)) as connection:
         yield connection
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a module in one process, which builds its fixtures once; begin with the stack, which takes longest."""
+    for item in items:
+        group = "stack" if item.get_closest_marker("stack") else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
 
 
 @pytest.hookimpl(hookwrapper=True)

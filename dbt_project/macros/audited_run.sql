@@ -27,3 +27,27 @@
   where items.run_id = {{ audited_run() }} and bundles.status <> 'abstained'
   group by items.product_id
 {%- endmacro %}
+
+
+{# Products that an obeyed rule of the audited run keeps out: a veto, an excluded category, or a floor that the list
+   price does not reach; the body of a CTE. #}
+{% macro kept_out_by_rules() -%}
+  select
+      products.product_id,
+      rules.rule_id,
+      rules.kind
+  from {{ ref('ftr_products') }} as products
+  inner join {{ source('ml', 'applied_rules') }} as rules
+      on
+          (rules.kind = 'veto' and products.product_id = rules.product_id)
+          or (
+              rules.kind = 'exclude_category'
+              and rules.category in (products.category, products.department, products.category_path)
+          )
+          or (
+              rules.kind = 'price_floor'
+              and products.product_id = rules.product_id
+              and products.price_cents < rules.floor_cents
+          )
+  where products.as_of = {{ audited_as_of() }} and rules.run_id = {{ audited_run() }} and rules.is_applied
+{%- endmacro %}

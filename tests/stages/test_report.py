@@ -39,7 +39,8 @@ def test_every_scenario_has_its_line() -> None:
     assert lines["launch"][1] == "not available: needs new products"
     assert lines["replenishment"][1:] == (
         "fct_replenishment: 1 rows; not available: needs stock_levels",
-        "mase 0.8123 ratio [0.7, 0.9], seasonal_naive 1; pinball 1.5 units",
+        "mase 0.8123 ratio [0.7, 0.9], seasonal_naive 1; mase (slow movers) 0.9 ratio [0.8, 1], seasonal_naive 1;"
+        " pinball 1.5 units",
     )
     assert lines["customer_care"] == ("not published yet", "", "")
 

@@ -17,29 +17,12 @@ offered as (
 
 ),
 
-rules as (
+kept_out as (
 
-    select * from {{ source('ml', 'applied_rules') }}
-    where run_id = {{ audited_run() }} and is_applied
+    {{ kept_out_by_rules() }}
 
 )
 
-select
-    products.product_id,
-    rules.rule_id,
-    rules.kind
+select kept_out.*
 from offered
-inner join {{ ref('ftr_products') }} as products
-    on offered.product_id = products.product_id and products.as_of = {{ audited_as_of() }}
-inner join rules
-    on
-        (rules.kind = 'veto' and products.product_id = rules.product_id)
-        or (
-            rules.kind = 'exclude_category'
-            and rules.category in (products.category, products.department, products.category_path)
-        )
-        or (
-            rules.kind = 'price_floor'
-            and products.product_id = rules.product_id
-            and products.price_cents < rules.floor_cents
-        )
+inner join kept_out on offered.product_id = kept_out.product_id

@@ -20,36 +20,15 @@ held as (
 
 ),
 
-products as (
+kept_out as (
 
-    select
-        ftr.product_id,
-        ftr.category,
-        ftr.department,
-        ftr.category_path,
-        ftr.price_cents
-    from {{ ref('ftr_products') }} as ftr
-    inner join {{ source('ops', 'runs') }} as runs on ftr.as_of = runs.as_of
-    where runs.run_id = {{ audited_run() }}
+    {{ kept_out_by_rules() }}
 
 )
 
 select
     held.bundle_name,
     held.product_id,
-    rules.rule_id
+    kept_out.rule_id
 from held
-inner join products on held.product_id = products.product_id
-inner join {{ source('ml', 'applied_rules') }} as rules
-    on
-        (rules.kind = 'veto' and products.product_id = rules.product_id)
-        or (
-            rules.kind = 'exclude_category'
-            and rules.category in (products.category, products.department, products.category_path)
-        )
-        or (
-            rules.kind = 'price_floor'
-            and products.product_id = rules.product_id
-            and products.price_cents < rules.floor_cents
-        )
-where rules.run_id = {{ audited_run() }} and rules.is_applied
+inner join kept_out on held.product_id = kept_out.product_id
