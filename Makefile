@@ -24,7 +24,7 @@ run: .venv/runtime $(deep)  ## set up everything and run the main job on real da
 	@$(BIN)/python -m local demo
 
 test: .venv/development $(deep)  ## run all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 up: .venv/runtime  ## start Postgres, MLflow and Airflow
 	@$(BIN)/python -m local up

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from local.instance import Instance, choose_port
 from local.postgres import Server
 from ml.settings import Settings, WarehouseSettings
 from tests.stack import stack  # noqa: F401 - a fixture for the whole session
 
+ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
 
 
@@ -94,12 +97,22 @@ def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.conne
         yield connection
 
 
-@pytest.hookimpl(tryfirst=True)
+class ByModule(LoadScopeScheduling):
+    """Keeps a module in one process, which builds its fixtures once, and all that shares the stack in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.split("::", 1)[0]
+        return "stack" if "pytest.mark.stack" in (ROOT / module).read_text("utf-8") else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    """Deal tests out to the processes of ``pytest -n``."""
+    return ByModule(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a module in one process, which builds its fixtures once; begin with the stack, which takes longest."""
-    for item in items:
-        group = "stack" if item.get_closest_marker("stack") else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Begin with what needs the stack: it takes longest."""
     items.sort(key=lambda item: item.get_closest_marker("stack") is None)
 
 
@@ -116,7 +129,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository."""
-    return Path(__file__).resolve().parent.parent
+    return ROOT
 
 
 def _as_superuser(server: Server, *statements: str) -> None:
