@@ -49,7 +49,7 @@ check: .venv/development  ## formats, types, SQL style, import rules
 bench: .venv/development $(deep)  ## run the benchmarks (QUICK=--quick for a small round)
 	@mkdir -p benchmarks/results
 	@for name in association substitutes pair_counting bundles scenarios preference ablation scoring optimizer stock pipeline serving \
-		own_data $(if $(deep),compression events); do \
+		own_data off_policy $(if $(deep),compression events); do \
 		$(BIN)/python -m benchmarks.$$name $(QUICK) --json benchmarks/results/$$name.json || exit 1; done
 
 lock:  ## resolve requirements*.in anew (needs uv)

@@ -15,6 +15,8 @@ BROWSE_RATE = 0.05
 """Visits without an order, per customer and day, at a web share of one."""
 REVIEWED, REVIEW_AFTER_DAYS = 0.02, (2, 14)
 SEARCHED, COMPARED = 0.4, 0.6
+CLICKED, CLICKED_BY_PULL = 0.02, 0.3
+"""Probability of a click on a bundle that nothing draws the customer to, and what is added at a pull of one."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,8 @@ def reactions(rng: np.random.Generator, truth: Truth, sales: DayOfSales, seen: V
     visit holds two of its products.
     """
     shown = rng.integers(0, len(bundles), len(seen.customer))
-    needs = np.zeros((len(bundles), truth.missions.shape[1]), dtype=np.bool_)
-    for row, products in zip(needs, bundles, strict=True):
-        row[truth.need_of[products]] = True
-    fit = (needs.astype(float) @ truth.missions.T.astype(float)) / truth.missions.sum(axis=1)
-    pull = (truth.mission_taste[seen.customer] * fit[shown]).sum(axis=1)
-    is_clicked = rng.random(len(shown)) < 0.02 + 0.3 * pull
+    pull = (truth.mission_taste[seen.customer] * _fit(truth, bundles)[shown]).sum(axis=1)
+    is_clicked = rng.random(len(shown)) < CLICKED + CLICKED_BY_PULL * pull
     is_added = is_clicked & (rng.random(len(shown)) < 0.4)
     held = np.zeros(len(sales.customer) + 1, dtype=np.int64)
     bundle_of_order = np.full(len(sales.customer), -1)
@@ -169,3 +167,18 @@ def reactions(rng: np.random.Generator, truth: Truth, sales: DayOfSales, seen: V
     kind = np.repeat(np.arange(len(masks)), [int(mask.sum()) for mask in masks])
     share = np.array([0.1, 0.2, 0.3, 1.0])[kind]
     return Reactions(visit, shown[visit], kind, seen.begin[visit] + (seen.end[visit] - seen.begin[visit]) * share)
+
+
+def click_chances(truth: Truth, bundles: Flags) -> Floats:
+    """Return (C, B): the probability that a customer clicks on a bundle for its own sake, that of :func:`reactions`."""
+    chances: Floats = CLICKED + CLICKED_BY_PULL * truth.mission_taste @ _fit(truth, bundles).T
+    return chances
+
+
+def _fit(truth: Truth, bundles: Flags) -> Floats:
+    """Return (B, M): the share of each mission's needs that a bundle serves."""
+    needs = np.zeros((len(bundles), truth.missions.shape[1]), dtype=np.bool_)
+    for row, products in zip(needs, bundles, strict=True):
+        row[truth.need_of[products]] = True
+    fit: Floats = (needs.astype(float) @ truth.missions.T.astype(float)) / truth.missions.sum(axis=1)
+    return fit
