@@ -1,7 +1,7 @@
 """Audits of a run as dbt compiles them, each sent to Postgres by itself.
 
-Starting dbt for each planted fault would take longer than all other tests; by dbt they run in ``tests/test_transform.py``
-and in the tests of the stages.
+Starting dbt for each planted fault would take longer than all other tests; by dbt they run in
+``tests/test_transform.py`` and in the tests of the stages.
 """
 
 from contextlib import closing
