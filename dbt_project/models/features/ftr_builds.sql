@@ -14,6 +14,7 @@
 -- depends_on: {{ ref('ftr_product_days') }}
 -- depends_on: {{ ref('ftr_events') }}
 -- depends_on: {{ ref('ftr_given_bundles') }}
+-- depends_on: {{ ref('ftr_bundle_reactions') }}
 -- depends_on: {{ ref('ftr_lead_times') }}
 -- depends_on: {{ ref('ftr_market_signals') }}
 -- depends_on: {{ ref('ftr_stock_outs') }}
