@@ -9,10 +9,10 @@ from benchmarks.sale_market import History
 from benchmarks.simulated import as_features
 from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import CooccurrenceParams, fit_cooccurrence
-from ml.demand.displacement import displacement
 from ml.demand.level import usual_level
 from ml.demand.price_response import elasticities
-from ml.demand.quantity import quantity_share
+from ml.demand.quantity import quantity_response
+from ml.demand.side_effects import UNTOLD, side_effects
 from ml.optimizer.solve import solve_slate
 from ml.params import RunParams
 from ml.policies.named import OURS, POLICIES, limits_of, search_of
@@ -41,11 +41,11 @@ def world_of(past: History, params: RunParams) -> World:
     preferences = _preferences(baskets)
     bundles, items = _bundles(products, pairs, preferences, params)
     elastic = elasticities(days, products, FIRST_AS_OF)
-    displaced = displacement(days, products, elastic, FIRST_AS_OF)
+    effects = side_effects(days, products, None, FIRST_AS_OF) or UNTOLD
     level = usual_level(days, products, FIRST_AS_OF, params.sale_days)
     return World(
         FIRST_AS_OF, params, counts.params, products, bundles, items, preferences, pairs, baskets, days, elastic,
-        displaced, level, quantity_share(days, baskets, products, elastic, FIRST_AS_OF),
+        effects, level, quantity_response(days, baskets, products, FIRST_AS_OF),
     )  # fmt: skip
 
 

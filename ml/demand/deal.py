@@ -29,11 +29,14 @@ class Deal:
         Share of the list price that is paid at a usual discount.
     least_off
         Smallest discount for which it is believed, as a share of the list price: below it nothing was seen.
+    response
+        Log of the units at a usual discount over usual units, >= 0.
     """
 
     share: float
     usual_share: float
     least_off: float
+    response: float = 0.0
 
     def felt(self, paid_share: Reals) -> Reals:
         """Return the share of the list price at which an elasticity gives the units that ``paid_share`` sells.
@@ -80,4 +83,4 @@ def deal_effect(events: Sequence[Event]) -> Deal:
     effect, slope = max(float(found[0]), 0.0), max(float(found[1] * middle), 0.0)
     share = effect / (effect + slope) if effect > 0 else 0.0
     least = float(np.quantile(1 - np.exp(price), SEEN_SHARE))
-    return Deal(share, float(np.exp(middle)), max(least, 1 - DISCOUNTED))
+    return Deal(share, float(np.exp(middle)), max(least, 1 - DISCOUNTED), effect + slope)

@@ -83,10 +83,25 @@ class SideEffects:
 
 
 NOTHING = Share(0.0, 0.0)
+UNTOLD = SideEffects(Share(0.0, 1.0), Share(0.0, 1.0), NOTHING, 0)
+"""Where too few discounts tell anything: any share is as likely as another, give or take."""
+
+
+def rival_margin(margin: pl.Expr, units: pl.Expr) -> pl.Expr:
+    """Return what a unit of the other products earns on average, weighted by their units; 0 where none sells.
+
+    To be taken over the products of a category, ``.over("category")``.
+    """
+    others = units.sum() - units
+    return pl.when(others > 1e-9).then(((margin * units).sum() - margin * units) / others).otherwise(0.0)
 
 
 def side_effects(
-    product_days: pl.DataFrame, products: pl.DataFrame, complements: pl.DataFrame, through: date, least_weeks: int = 20
+    product_days: pl.DataFrame,
+    products: pl.DataFrame,
+    complements: pl.DataFrame | None,
+    through: date,
+    least_weeks: int = 20,
 ) -> SideEffects | None:
     """Return the shares, or None where too few product-weeks had a discount.
 
@@ -98,7 +113,7 @@ def side_effects(
         ``product_id``, ``category`` and, where there are, the lists of promotions of ``features.ftr_products``.
     complements
         ``product_id``, ``complement_id``, ``added_units``: units of the complement that an extra unit of the product
-        would bring if association were all.
+        would bring if association were all; None: the halo is not asked for.
     through
         Last day that may be used.
     least_weeks
@@ -114,7 +129,8 @@ def side_effects(
         return None
     taken = _ratios([_taken(weeks, event) for event in events])
     pulled = _ratios([_pulled(weeks, event) for event in events])
-    return SideEffects(taken, pulled, _ratios(_halo(weeks, events, complements)), count, deal_effect(events))
+    halo = NOTHING if complements is None else _ratios(_halo(weeks, events, complements))
+    return SideEffects(taken, pulled, halo, count, deal_effect(events))
 
 
 Sums = tuple[float, float]

@@ -2,10 +2,10 @@
 
 from ml.association.cooccurrence import CooccurrenceParams
 from ml.demand.demand_model import DemandParams
-from ml.demand.displacement import displacement
 from ml.demand.level import usual_level
 from ml.demand.price_response import elasticities
-from ml.demand.quantity import quantity_share
+from ml.demand.quantity import quantity_response
+from ml.demand.side_effects import UNTOLD, side_effects
 from ml.scenarios.bundle_sale.world import World
 from ml.scenarios.ground import Ground
 
@@ -28,7 +28,7 @@ def world_of(ground: Ground) -> World:
         ground.baskets,
         days,
         elastic,
-        displacement(days, products, elastic, as_of),
+        side_effects(days, products, None, as_of) or UNTOLD,
         usual_level(days, products, as_of, params.sale_days, demand, ground.market_signals),
-        quantity_share(days, ground.baskets, products, elastic, as_of),
+        quantity_response(days, ground.baskets, products, as_of),
     )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.demand.price_response import units_ratio
+from ml.demand.price_response import MOST_UNITS_RATIO, units_ratio
+from ml.demand.quantity import Quantity
+from ml.scenarios.bundle_sale.sets import mean_sets, sets_growth
 
 Reals = NDArray[np.float64]
 Cents = NDArray[np.int64]
@@ -37,8 +39,10 @@ class Parts:
         What a unit of those earns on average.
     pulled_share, pulled_error
         Of its extra units, those bought earlier than otherwise.
-    quantity_share
-        Of the elasticity, what buyers do by taking more at once.
+    units_per_basket
+        That a basket with the part holds of it, >= 1.
+    quantity
+        What of the response buyers make by taking more at once.
     """
 
     list_cents: Cents
@@ -52,7 +56,8 @@ class Parts:
     rival_margin_cents: Reals
     pulled_share: Reals
     pulled_error: Reals
-    quantity_share: float = 0.0
+    units_per_basket: Reals
+    quantity: Quantity
 
 
 @dataclass(frozen=True)
@@ -131,9 +136,10 @@ def outcomes(parts: Parts, demand: Demand, prices: Cents, seed: Sequence[int]) -
 
     Whoever buys all parts anyway pays less: a loss. Whoever would buy all but one pays, for that one, its list price
     less the whole discount; the elasticity of its buyers says how many more take it. All who take the bundle take more
-    of it at once, as the elasticity of the quantity of the least responsive part says. Of these extra units some are
-    taken from rivals of the category, which lose their margin, and some from later weeks, which lose the margin at the
-    list price. Extra buyers of two parts or more at once are not counted on.
+    units of each part, as a discounted bundle is an offer like any other: what goes into whole bundles is paid at their
+    price, what is left over at the list price. Of these extra units some are taken from rivals of the category, which
+    lose their margin, and some from later weeks, which lose the margin at the list price. Extra buyers of two parts or
+    more at once are not counted on.
 
     Parameters
     ----------
@@ -148,34 +154,38 @@ def outcomes(parts: Parts, demand: Demand, prices: Cents, seed: Sequence[int]) -
     can still be bought alone.
     """
     rng = np.random.default_rng(list(seed))
-    count = len(parts.list_cents)
+    count, of = len(parts.list_cents), parts.quantity
     elasticity = np.minimum(parts.elasticity + parts.elasticity_error * rng.standard_normal((DRAWS, count)), 0.0)
     pulled = (parts.pulled_share + parts.pulled_error * rng.standard_normal((DRAWS, count))).clip(0.0, 1.0)
     diverted = (parts.diverted_share + parts.diverted_error * rng.standard_normal((DRAWS, count))).clip(0.0, 1.0)
-    own = _apart(diverted, pulled, parts.quantity_share)
+    own = _apart(diverted, pulled, of.share)
     joint = rng.gamma(demand.shape, demand.mean / demand.shape, (DRAWS, 1))
     missing = parts.missing_units
     discount = parts.list_cents.sum() - prices.astype(np.float64)
     paid = parts.list_cents - discount[:, None, None]
     ratio = np.maximum(paid / parts.list_cents, CHEAPEST_RATIO)
-    buyers, quantity = elasticity * (1 - parts.quantity_share), (elasticity * parts.quantity_share).max(axis=1)
-    extra = np.minimum(joint * (units_ratio(buyers, ratio) - 1.0), missing)
+    extra = np.minimum(joint * (units_ratio(elasticity * (1 - of.share), of.buyers_deal.felt(ratio)) - 1.0), missing)
     first = joint[:, 0] + extra.sum(axis=2)
-    more = first * (units_ratio(quantity, (prices / parts.list_cents.sum())[:, None]) - 1.0)
+    felt = of.deal.felt(prices / parts.list_cents.sum())[:, None, None]
+    taken = units_ratio(elasticity * of.share, felt)
+    # Whole bundles grow as the part that grows least.
+    more = first * (sets_growth(parts.units_per_basket, taken.min(axis=2), MOST_UNITS_RATIO) - 1.0)
+    a_set = parts.units_per_basket / mean_sets(parts.units_per_basket[None, :])
+    loose = np.maximum(first[:, :, None] * a_set * (taken - 1.0) - more[:, :, None], 0.0)
     later = parts.list_cents - parts.cost_cents
     lost = own.diverted * parts.rival_margin_cents + own.pulled_buyers * later
     gain = (extra * (paid - parts.cost_cents - lost)).sum(axis=2) - joint[:, 0] * discount[:, None]
     gain += more * (prices[:, None] - parts.cost_cents.sum() - (own.pulled_quantity * later).sum(axis=1))
+    gain += (loose * (1.0 - own.pulled_quantity) * later).sum(axis=2)
     low, high = np.quantile(gain, [0.025, 0.975], axis=1)
     at_list = float(joint.mean())
     baskets = first.mean(axis=1)
     near = at_list + float(missing.sum())
+    early = (extra * own.pulled_buyers).sum(axis=2) + more * own.pulled_quantity.mean(axis=1)
     columns = {
         "units": (first + more).mean(axis=1),
         "diverted_units": (extra * own.diverted).sum(axis=2).mean(axis=1),
-        "pulled_units": ((extra * own.pulled_buyers).sum(axis=2) + more * own.pulled_quantity.mean(axis=1)).mean(
-            axis=1
-        ),
+        "pulled_units": early.mean(axis=1),
         "margin_cents": gain.mean(axis=1),
         "low": low,
         "high": high,

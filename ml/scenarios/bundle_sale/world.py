@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from ml.association.cooccurrence import CooccurrenceParams
-from ml.demand.displacement import Displacement
+from ml.demand.quantity import Quantity
+from ml.demand.side_effects import SideEffects, rival_margin
 from ml.params import RunParams
 from ml.scenarios.bundle_sale.candidates import Candidate
 from ml.scenarios.bundle_sale.joint import PRIOR_BASKETS, RECENT_DAYS, JointDemand, joint_demand, price_sensitive
@@ -38,12 +39,12 @@ class World:
         Rows of ``features.ftr_baskets`` and ``features.ftr_product_days``.
     elasticity
         From :func:`ml.demand.price_response.elasticities`.
-    displaced
-        From :func:`ml.demand.displacement.displacement`.
+    effects
+        From :func:`ml.demand.side_effects.side_effects`; ``UNTOLD`` where the shop's discounts tell nothing.
     level
         From :func:`ml.demand.level.usual_level`.
-    quantity_share
-        From :func:`ml.demand.quantity.quantity_share`.
+    quantity
+        From :func:`ml.demand.quantity.quantity_response`.
     """
 
     as_of: date
@@ -57,9 +58,9 @@ class World:
     baskets: pl.DataFrame
     product_days: pl.DataFrame
     elasticity: pl.DataFrame
-    displaced: Displacement
+    effects: SideEffects
     level: pl.DataFrame
-    quantity_share: float
+    quantity: Quantity
 
     def joint(self, candidates: Sequence[Candidate]) -> JointDemand:
         """Return the joint demand of the candidates without a sale."""
@@ -92,17 +93,18 @@ class Facts:
     Attributes
     ----------
     row
-        Columns of :func:`with_costs` with ``elasticity``, ``elasticity_error``, ``level``, the shares of
-        :class:`ml.demand.displacement.Displacement`, ``rival_margin_cents``, ``level_ratio`` and ``source``.
+        Columns of :func:`with_costs` with ``elasticity``, ``elasticity_error``, ``level``, ``rival_margin_cents``,
+        ``units_per_basket``, ``level_ratio`` and ``source``.
     floor_cents
         Of the rules.
-    quantity_share
+    effects, quantity
         Of the shop.
     """
 
     row: dict[str, dict[str, object]]
     floor_cents: dict[str, int]
-    quantity_share: float
+    effects: SideEffects
+    quantity: Quantity
 
     @classmethod
     def of(cls, world: World, sellable: pl.DataFrame, rules: Rules) -> "Facts":
@@ -110,29 +112,25 @@ class Facts:
         error = ((pl.col("high") - pl.col("low")) / (2 * NORMAL_95)).alias("elasticity_error")
         units = world.product_days.group_by("product_id").agg(pl.col("units").sum())
         margin = pl.col("price_cents") - pl.col("cost_cents")
-        weighed = pl.col("units").fill_null(0) * margin
         rivals = (
             sellable.join(units, on="product_id", how="left")
-            .with_columns(category=pl.coalesce("category", "product_id"))
-            .with_columns(
-                rival_margin_cents=(
-                    (weighed.sum().over("category") - weighed)
-                    / (pl.col("units").fill_null(0).sum().over("category") - pl.col("units").fill_null(0))
-                )
-            )
-            .select("product_id", pl.col("rival_margin_cents").fill_nan(None).fill_null(0.0))
+            .with_columns(group=pl.coalesce("category", "product_id"), units=pl.col("units").fill_null(0))
+            .select("product_id", rival_margin_cents=rival_margin(margin, pl.col("units")).over("group"))
         )
         rows = (
             sellable.join(world.elasticity.select("product_id", "elasticity", error, "level"), on="product_id")
-            .join(world.displaced.of(sellable), on="product_id")
             .join(rivals, on="product_id")
+            .join(units_per_basket(world.baskets), on="product_id", how="left")
             .join(world.level, on="product_id", how="left")
-            .with_columns(pl.col("level_ratio").fill_null(1.0), pl.col("source").fill_null("recent_mean"))
+            .with_columns(
+                pl.col("level_ratio", "units_per_basket").fill_null(1.0), pl.col("source").fill_null("recent_mean")
+            )
         )
         return cls(
             {str(row["product_id"]): row for row in rows.iter_rows(named=True)},
             dict(rules.floor_cents),
-            world.quantity_share,
+            world.effects,
+            world.quantity,
         )
 
     def parts(self, candidate: Candidate, missing_units: np.ndarray) -> Parts:
@@ -141,6 +139,8 @@ class Facts:
         def column(name: str) -> np.ndarray:
             return np.array([self.row[product][name] for product in candidate.product_ids], np.float64)
 
+        taken, pulled, _ = self.effects.believed()
+        alike = np.ones(len(candidate.product_ids))
         floors = np.array([self.floor_cents.get(product, 0) for product in candidate.product_ids], np.int64)
         return Parts(
             column("price_cents").astype(np.int64),
@@ -149,12 +149,13 @@ class Facts:
             missing_units,
             column("elasticity"),
             column("elasticity_error"),
-            column("diverted_share"),
-            column("diverted_error"),
+            taken * alike,
+            self.effects.taken.spread * alike,
             column("rival_margin_cents"),
-            column("pulled_share"),
-            column("pulled_error"),
-            self.quantity_share,
+            pulled * alike,
+            self.effects.pulled.spread * alike,
+            column("units_per_basket"),
+            self.quantity,
         )
 
     def stock(self, candidate: Candidate, reserve_units: int) -> float:
@@ -171,6 +172,13 @@ class Facts:
         """Return the geometric mean of what the products sell in the days to come over what they sold of late."""
         ratios = [float(self.row[product]["level_ratio"]) for product in candidate.product_ids]  # type: ignore[arg-type]
         return float(np.exp(np.mean(np.log(ratios))))
+
+
+def units_per_basket(baskets: pl.DataFrame) -> pl.DataFrame:
+    """Return ``product_id`` and ``units_per_basket``, the mean units in a basket that holds the product, >= 1."""
+    lines = baskets.filter(~pl.col("is_giant")).select("quantities", product_id="product_ids")
+    held = lines.explode("product_id", "quantities").group_by("product_id")
+    return held.agg(units_per_basket=pl.col("quantities").mean().clip(lower_bound=1.0))
 
 
 def demand_of(expected: float, seen: float, sets: float, level_ratio: float, days: int, stock_units: float) -> Demand:

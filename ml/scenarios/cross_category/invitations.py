@@ -8,33 +8,14 @@ import numpy as np
 import polars as pl
 
 from ml.demand.price_response import units_ratio
+from ml.demand.visits import expected_visits
 from ml.params import RunParams
 
 MENTIONED = 3
 """Products an invitation names at most."""
 
 
-def visits(customers: pl.DataFrame, days: int) -> pl.DataFrame:
-    """Return ``customer_id`` and ``visits``, the baskets expected of each customer in so many days.
-
-    Days over the customer's usual gap, or over the days since the last basket where these are more: who has not come
-    for long comes less often than before. Customers without a gap of their own have the usual one of all.
-
-    Parameters
-    ----------
-    customers
-        Rows of ``features.ftr_customers``.
-    """
-    usual = customers["mean_gap_days"].median()
-    gap = pl.max_horizontal(
-        pl.col("mean_gap_days").fill_null(usual if isinstance(usual, float) else float(days)),
-        pl.col("days_since_last").fill_null(0).cast(pl.Float64),
-        pl.lit(1.0),
-    )
-    return customers.select("customer_id", visits=days / gap)
-
-
-def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: pl.DataFrame) -> pl.DataFrame:
+def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     """Return what is expected of each customer and promoted product among the customer's candidates.
 
     Baskets of the period are taken as independent, each with the product with probability P. The margin reckons with P
@@ -48,6 +29,8 @@ def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: p
         ``customer_id``, ``product_id``, ``preference``.
     promoted
         Rows of :func:`ml.scenarios.cross_category.choice.options`.
+    visits
+        Of :func:`ml.demand.visits.expected_visits`.
 
     Returns
     -------
@@ -56,7 +39,7 @@ def chances(candidates: pl.DataFrame, promoted: pl.DataFrame, expected_visits: p
         adds by it.
     """
     found = candidates.select("customer_id", "product_id", "preference").join(promoted, on="product_id")
-    found = found.join(expected_visits, on="customer_id")
+    found = found.join(visits, on="customer_id")
     ratio = units_ratio(found["elasticity"].to_numpy(), found["felt_share"].to_numpy())
     usual = found["preference"].to_numpy()
     now = np.minimum(usual * ratio, 1.0)
@@ -80,7 +63,7 @@ def invitations(
     candidates: pl.DataFrame, promoted: pl.DataFrame, customers: pl.DataFrame, params: RunParams
 ) -> pl.DataFrame:
     """Return the rows of ``ml.promotion_invitations``, without the run: at most ``promotion_audience``, best first."""
-    expected = chances(candidates, promoted, visits(customers, params.promotion_days))
+    expected = chances(candidates, promoted, expected_visits(customers, params.promotion_days))
     worth = expected.filter(pl.col("margin_cents") > 0)
     mentioned = worth.sort("customer_id", "margin_cents", "product_id", descending=[False, True, False])
     mentioned = mentioned.group_by("customer_id", maintain_order=True).head(MENTIONED)

@@ -8,7 +8,7 @@ import polars as pl
 
 from ml.demand.deal import Deal
 from ml.demand.price_response import units_ratio
-from ml.demand.side_effects import SideEffects
+from ml.demand.side_effects import SideEffects, rival_margin
 from ml.params import RunParams
 from ml.scenarios.rules import Rules
 
@@ -156,9 +156,7 @@ def responses(facts: Facts, params: RunParams) -> pl.DataFrame:
     )
     margin = pl.col("price_cents") - pl.col("cost")
     weighed, whole = (margin * pl.col("daily_units")).sum(), pl.col("daily_units").sum()
-    own, own_units = margin * pl.col("daily_units"), pl.col("daily_units")
-    others = whole.over("category") - own_units
-    rest = pl.when(others > 1e-9).then((weighed.over("category") - own) / others).otherwise(0.0)
+    rest = rival_margin(margin, pl.col("daily_units")).over("category")
     alike = pl.col("category").is_not_null()
     halo = _halo_cents(facts, known.select("product_id", margin=margin))
     taken, pulled, halo_share = facts.effects.believed()

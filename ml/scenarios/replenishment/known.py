@@ -5,6 +5,7 @@ from datetime import timedelta
 import polars as pl
 
 from ml.demand.sales import NEW_DAYS, Sales, sales_of
+from ml.demand.visits import expected_visits
 from ml.scenarios.ground import Ground
 
 SLOW_PARTNERS = 3
@@ -31,10 +32,9 @@ def induced_units(bundles: pl.DataFrame, items: pl.DataFrame, customers: pl.Data
 
     A customer takes a bundle at the next visit with its joint probability J. In the share P of these cases, P being the
     customer's preference for the product, the product would have been bought anyway: J (1 - P) is on top. Of several
-    bundles with the product a customer counts only the one that brings most. Divided by the days between the customer's
-    baskets, or the days since the last one where these are more: who has gone quiet brings little. Customers without a
-    basket bring nothing. It is careful in one more way: an offer is taken for no more persuasive than habit, since only
-    an experiment can tell; and it assumes that offers like today's stand on each day.
+    bundles with the product a customer counts only the one that brings most, times the visits expected a day. Customers
+    without a basket bring nothing. It is careful in one more way: an offer is taken for no more persuasive than habit,
+    since only an experiment can tell; and it assumes that offers like today's stand on each day.
 
     Parameters
     ----------
@@ -49,9 +49,7 @@ def induced_units(bundles: pl.DataFrame, items: pl.DataFrame, customers: pl.Data
     -------
     ``product_id``, ``bundle_units_per_day`` > 0.
     """
-    gaps = customers.select(
-        "customer_id", gap_days=pl.max_horizontal("mean_gap_days", "days_since_last", pl.lit(1.0))
-    ).filter(customers["days_since_last"].is_not_null() | customers["mean_gap_days"].is_not_null())
+    known = customers.filter(customers["days_since_last"].is_not_null() | customers["mean_gap_days"].is_not_null())
     on_top = (
         bundles.select("bundle_id", "customer_id", "joint_probability")
         .join(items.select("bundle_id", "product_id", "preference"), on="bundle_id")
@@ -60,10 +58,10 @@ def induced_units(bundles: pl.DataFrame, items: pl.DataFrame, customers: pl.Data
         .agg(pl.col("units").max())
     )
     return (
-        on_top.join(gaps, on="customer_id")
+        on_top.join(expected_visits(known, 1), on="customer_id")
         .sort("product_id", "customer_id")
         .group_by("product_id", maintain_order=True)
-        .agg(bundle_units_per_day=(pl.col("units") / pl.col("gap_days")).sum())
+        .agg(bundle_units_per_day=(pl.col("units") * pl.col("visits")).sum())
         .filter(pl.col("bundle_units_per_day") > 0)
     )
 

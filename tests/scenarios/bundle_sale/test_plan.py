@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from ml.association.cooccurrence import CooccurrenceParams
-from ml.demand.displacement import Displacement
+from ml.demand.quantity import Quantity
+from ml.demand.side_effects import NOTHING, Share, SideEffects
 from ml.params import RunParams
 from ml.scenarios.bundle_sale.plan import NEEDS_COST, NEEDS_PRICES, Sale, bundle_key, plan_sale
 from ml.scenarios.bundle_sale.world import World, demand_of
@@ -80,17 +81,11 @@ def world(**changed: Any) -> World:
         "elasticity": pl.DataFrame(
             {"product_id": NAMES, "elasticity": -2.5, "low": -3.0, "high": -2.0, "level": "product"}
         ),
-        "displaced": Displacement(
-            pl.DataFrame(
-                schema={"category": pl.String}
-                | dict.fromkeys(("diverted_share", "diverted_error", "pulled_share", "pulled_error"), pl.Float64)
-            ),
-            0.1, 0.05, 0.1, 0.05,
-        ),
+        "effects": SideEffects(Share(0.1, 0.05), Share(0.1, 0.05), NOTHING, 50),
         "level": pl.DataFrame(
             schema={"product_id": pl.String, "level_ratio": pl.Float64, "source": pl.String}
         ),
-        "quantity_share": 0.1,
+        "quantity": Quantity(0.1),
     }  # fmt: skip
     return World(**(own | changed))
 

@@ -1,13 +1,17 @@
 """What a discount brings, against a case worked out by hand, and the prices that may be asked."""
 
 from dataclasses import replace
+from math import e, factorial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml.demand.deal import Deal
+from ml.demand.quantity import Quantity
 from ml.scenarios.bundle_sale.pricing import MOST_PRICES, Demand, Parts, best_price, outcomes, price_grid
+from ml.scenarios.bundle_sale.sets import mean_sets, sets_growth
 
 CERTAIN = Parts(
     list_cents=np.array([200, 200]),
@@ -21,6 +25,8 @@ CERTAIN = Parts(
     rival_margin_cents=np.zeros(2),
     pulled_share=np.zeros(2),
     pulled_error=np.zeros(2),
+    units_per_basket=np.ones(2),
+    quantity=Quantity(0.0),
 )
 SURE = Demand(shape=1e9, mean=10.0, stock_units=np.inf)
 """Ten bundles without any sale, all but certain."""
@@ -52,6 +58,44 @@ def test_what_rivals_and_later_weeks_lose_is_subtracted() -> None:
     assert found.diverted_units == pytest.approx(5.625, rel=1e-2)
     assert found.pulled_units == pytest.approx(2.8125, rel=1e-2)
     assert found.margin_cents == pytest.approx(2 * 5.625 * (80 - 30 - 30) - 10 * 40, rel=1e-2)
+
+
+def test_buyers_who_take_more_pay_the_list_price_for_what_is_no_whole_bundle() -> None:
+    # All response is quantity, .75 felt as .5: each of the ten baskets holds 2 of each part, 1 + Poisson(1) of them.
+    # Whole bundles a basket: P(both >= 1) + P(both >= 2) + ... = 1 + (1 - 1/e)^2 + (1 - 2/e)^2 + (1 - 2.5/e)^2 + ...
+    deal = Deal(1.0, 0.5, 0.1)
+    parts = replace(CERTAIN, elasticity=np.full(2, -1.0), quantity=Quantity(1.0, deal))
+    sets = sum((1 - sum(1 / factorial(n) for n in range(j)) / e) ** 2 for j in range(1, 12))
+    found = priced(parts, 300)
+    assert found.units == pytest.approx(10 * (1 + sets), rel=1e-2)
+    loose = 10 * 2 * (1 - sets)
+    assert found.margin_cents == pytest.approx(10 * sets * (300 - 160) + loose * 120 - 10 * 100, rel=1e-2)
+
+
+def test_a_deal_is_not_believed_below_the_smallest_discount_seen() -> None:
+    parts = replace(CERTAIN, elasticity=np.full(2, -1.0), quantity=Quantity(1.0, Deal(1.0, 0.5, 0.1)))
+    assert priced(parts, 364).units < 10.7
+    assert priced(parts, 360).units == pytest.approx(priced(parts, 300).units, rel=1e-6)
+
+
+def test_what_later_weeks_lose_is_first_of_all_what_buyers_took_more() -> None:
+    usual = replace(CERTAIN, elasticity=np.full(2, -1.0), quantity=Quantity(1.0, Deal(1.0, 0.5, 0.1)))
+    free, pulled = priced(usual, 300), priced(replace(usual, pulled_share=np.full(2, 0.25)), 300)
+    # Twenty units more, a quarter of which would have earned 120 later.
+    assert free.margin_cents - pulled.margin_cents == pytest.approx(20 * 0.25 * 120, rel=1e-2)
+
+
+@given(
+    st.lists(st.floats(1, 4), min_size=2, max_size=4),
+    st.lists(st.floats(1, 4), min_size=1, max_size=3),
+)
+def test_whole_bundles_grow_with_units_and_are_those_of_drawn_baskets(units: list[float], ratios: list[float]) -> None:
+    own, ratio = np.array(units), np.sort(np.array(ratios))
+    growth = sets_growth(own, ratio, 4.0)
+    assert (np.diff(growth) >= -1e-9).all() and growth[0] >= 1 - 1e-9
+    assert mean_sets(own[None, :])[0] <= own.min() + 1e-9
+    drawn = 1 + np.random.default_rng(0).poisson(own - 1, (20_000, len(own)))
+    assert mean_sets(own[None, :])[0] == pytest.approx(drawn.min(axis=1).mean(), rel=0.03)
 
 
 def test_no_more_take_a_part_than_lack_it() -> None:

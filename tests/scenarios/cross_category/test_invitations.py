@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from ml.demand.deal import NO_DEAL
+from ml.demand.visits import expected_visits
 from ml.scenarios.cross_category.choice import options
-from ml.scenarios.cross_category.invitations import chances, invitations, visits
+from ml.scenarios.cross_category.invitations import chances, invitations
 from ml.scenarios.rules import Rules
 from ml.tables import CUSTOMERS
 from tests.scenarios.cross_category.situations import AS_OF, known, params, response
@@ -32,12 +33,14 @@ def liked(*rows: tuple[str, str, float]) -> pl.DataFrame:
 
 
 def test_who_has_not_come_for_long_is_expected_less() -> None:
-    found = visits(people(ann=(7.0, 1), bob=(7.0, 70), eve=(None, None), joe=(0.5, 0)), 14)
+    found = expected_visits(people(ann=(7.0, 1), bob=(7.0, 70), eve=(None, None), joe=(0.5, 0)), 14)
     assert dict(found.iter_rows()) == pytest.approx({"ann": 2.0, "bob": 0.2, "eve": 2.0, "joe": 14.0})
 
 
 def test_chance_and_margin_follow_from_preference_price_and_visits() -> None:
-    found = chances(liked(("ann", "tea", 0.2), ("ann", "salt", 0.9)), promoted(), visits(people(ann=(7.0, 1)), 14))
+    found = chances(
+        liked(("ann", "tea", 0.2), ("ann", "salt", 0.9)), promoted(), expected_visits(people(ann=(7.0, 1)), 14)
+    )
     (row,) = found.iter_rows(named=True)
     assert row["product_id"] == "tea", "salt is not promoted"
     # Half price doubles P to .4, over two visits; two units each: .4 more at 5.00 less 2.00, .4 as usual at 5.00 less.
@@ -46,7 +49,7 @@ def test_chance_and_margin_follow_from_preference_price_and_visits() -> None:
 
 
 def test_a_price_cannot_make_sure_buyers_surer() -> None:
-    found = chances(liked(("ann", "tea", 0.9)), promoted(-2.0), visits(people(ann=(7.0, 1)), 7))
+    found = chances(liked(("ann", "tea", 0.9)), promoted(-2.0), expected_visits(people(ann=(7.0, 1)), 7))
     assert found["margin_cents"].item() == pytest.approx(2 * (0.1 * 300 - 0.9 * 500))
 
 

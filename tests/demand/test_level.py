@@ -1,4 +1,4 @@
-"""What rivals and later weeks lose of the extra units, against planted shares; and the level at the usual price."""
+"""The level at the usual price, and whether prices pay on weeks not seen; and side effects planted amid chance."""
 
 from datetime import timedelta
 
@@ -6,9 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.demand.displacement import displacement
 from ml.demand.level import held_out, usual_level
-from ml.demand.price_response import elasticities
+from ml.demand.side_effects import NOTHING, side_effects
 from tests.demand.shop import THROUGH, catalogue
 
 
@@ -40,25 +39,10 @@ def planted(
 @pytest.mark.parametrize(("diverted", "pulled"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.4, 0.4)])
 def test_planted_shares_are_found(diverted: float, pulled: float) -> None:
     days, products = planted(diverted, pulled)
-    found = displacement(days, products, elasticities(days, products, THROUGH), THROUGH)
-    assert found.diverted_share == pytest.approx(diverted, abs=0.15)
-    assert found.pulled_share == pytest.approx(pulled, abs=0.2)
-
-
-def test_a_category_without_weeks_gets_what_the_shop_shows() -> None:
-    days, products = planted(0.5, 0.0, categories=4)
-    found = displacement(days, products, elasticities(days, products, THROUGH), THROUGH)
-    asked = pl.DataFrame({"product_id": ["new", "c0p0"], "category": ["NONE", "C0"]})
-    rows = found.of(asked)
-    assert rows["product_id"].to_list() == ["new", "c0p0"]
-    assert rows["diverted_share"][0] == found.diverted_share
-    assert rows["diverted_error"][0] >= rows["diverted_error"][1] - 1e-9
-
-
-def test_nothing_sold_is_nothing_known() -> None:
-    days, products = planted(0.0, 0.0, categories=1, weeks=20)
-    none = displacement(days.clear(), products, elasticities(days, products, THROUGH), THROUGH)
-    assert none.categories.is_empty() and none.pulled_error == 1.0
+    found = side_effects(days, products, None, THROUGH)
+    assert found is not None and found.halo == NOTHING
+    assert found.taken.value == pytest.approx(diverted, abs=0.15)
+    assert found.pulled.value == pytest.approx(pulled, abs=0.2)
 
 
 def test_the_level_says_what_it_rests_on() -> None:
