@@ -74,6 +74,13 @@ class RunParams:
     launch_audience: int = DECLARATION["launch_audience"]["default"]
     launch_impressions: int = DECLARATION["launch_impressions"]["default"]
     alerts_per_day: int = DECLARATION["alerts_per_day"]["default"]
+    experiment_control: str = DECLARATION["experiment_control"]["default"]
+    experiment_arms: tuple[str, ...] = tuple(DECLARATION["experiment_arms"]["default"])
+    experiment_pre_days: int = DECLARATION["experiment_pre_days"]["default"]
+    feedback_days: int = DECLARATION["feedback_days"]["default"]
+    min_effective_impressions: int = DECLARATION["min_effective_impressions"]["default"]
+    drift_days: int = DECLARATION["drift_days"]["default"]
+    drift_psi_limit: float = DECLARATION["drift_psi_limit"]["default"]
     seed: int = DECLARATION["seed"]["default"]
 
     def __post_init__(self) -> None:

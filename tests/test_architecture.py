@@ -14,7 +14,7 @@ FLOOR_1 = {"settings", "tables", "params", "landing", "versions", "influence", "
 PURE = {"preference", "association", "demand", "candidates", "optimizer", "evaluation", "responsible", "reasons"}
 DOORS = {"warehouse", "tracking", "sources", "transform"}
 FLOOR_3 = {"policies", "publishing", "training"}
-FLOOR_4 = {"scenarios", "trials", "contest"}
+FLOOR_4 = {"scenarios", "trials", "contest", "measurement"}
 FLOOR_5 = {"stages"}
 FLOOR = (
     {"errors": 0}

@@ -16,8 +16,9 @@ BACKFILLED = [(date.fromisoformat(AS_OF) + timedelta(days=n)).isoformat() for n 
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_more_scenarios(stack: Stack) -> None:
-    """The days published here need no scenarios; theirs would take the cores."""
+    """The days published here need neither scenarios nor measurements; theirs would take the cores."""
     stack.pause("plan_scenarios")
+    stack.pause("measure_bundles")
 
 
 def test_one_trigger_leads_to_published_bundles(stack: Stack) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ml.errors import ConfigError
 from ml.params import DECLARATION, RunParams
 
-LISTS = ("must_include", "pinned", "exclude", "context_basket", "promotion_categories")
+LISTS = ("must_include", "pinned", "exclude", "context_basket", "promotion_categories", "experiment_arms")
 
 
 def test_defaults_are_those_of_the_declaration() -> None:

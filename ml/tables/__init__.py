@@ -10,6 +10,7 @@ from ml.tables.features import (
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
     EVENTS,
+    FEEDBACK,
     GIVEN_BUNDLES,
     LEAD_TIMES,
     MARKET_SIGNALS,
@@ -21,6 +22,7 @@ from ml.tables.features import (
     SENSITIVE_CATEGORIES,
     STOCK_OUTS,
 )
+from ml.tables.measurements import DRIFT_CHECKS, EXPERIMENT_READOUTS, OFF_POLICY_VALUES
 from ml.tables.results import (
     ASSOCIATIONS,
     BUNDLE_ITEMS,
@@ -70,9 +72,12 @@ __all__ = [
     "CUSTOMER_CARDS",
     "CUSTOMER_PRODUCTS",
     "DEMAND_FORECASTS",
+    "DRIFT_CHECKS",
     "DUE_REPURCHASES",
     "ELASTICITIES",
     "EVENTS",
+    "EXPERIMENT_READOUTS",
+    "FEEDBACK",
     "GIVEN_BUNDLES",
     "GIVEN_BUNDLE_RANKS",
     "GIVEN_CANDIDATES",
@@ -82,6 +87,7 @@ __all__ = [
     "LEAD_TIMES",
     "MARKET_SIGNALS",
     "MERCH_RULES",
+    "OFF_POLICY_VALUES",
     "POLICY_METRICS",
     "PRODUCTS",
     "PRODUCT_DAYS",

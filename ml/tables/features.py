@@ -101,6 +101,18 @@ EVENTS = of_features(
     },
     "product_id",
 )
+FEEDBACK = of_features(
+    "ftr_feedback",
+    ("feedback_id",),
+    {
+        **dict.fromkeys(("feedback_id", "customer_id", "bundle_id", "kind"), TEXT),
+        "occurred_on": DAY,
+        "policy": TEXT,
+        "propensity": REAL,
+        **dict.fromkeys(("variant", "order_id"), TEXT),
+    },
+    "policy propensity variant order_id",
+)
 GIVEN_BUNDLES = of_features(
     "ftr_given_bundles",
     ("given_bundle_id",),

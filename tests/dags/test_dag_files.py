@@ -15,7 +15,15 @@ LINE = [
     (["recommend_bundles"], ["propose_candidates", "optimise_bundles", "audit_bundles", "publish_bundles"]),
 ]
 PLANNED = ("cross_category", "bundle_sale", "replenishment", "launch", "customer_care")
-DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios")
+DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios", "measure_bundles")
+MEASURED = (
+    "measure_experiment",
+    "measure_off_policy",
+    "measure_drift",
+    "report_measurements",
+    "audit_scenario",
+    "publish_bundles",
+)
 STAGES = [(dag_id, stage) for (dag_id,), stages in LINE for stage in stages]
 
 
@@ -54,6 +62,7 @@ def test_each_link_waits_for_the_asset_of_the_one_before(bag: Any) -> None:
         "train_models": "features",
         "recommend_bundles": "models",
         "plan_scenarios": "bundles",
+        "measure_bundles": "bundles",
     }
     speaks = {task.outlets[0].name: task.task_id for dag in bag.dags.values() for task in dag.tasks if task.outlets}
     assert speaks == {
@@ -139,6 +148,17 @@ def test_each_scenario_is_planned_judged_audited_and_published_for_itself(bag: A
         assert task.argv[3] == name
         assert task.argv[8:10] == ["--scenario", scenario]
         assert task.downstream_task_ids == ({f"{scenario}.{following}"} if following else set())
+
+
+def test_measurements_are_made_one_by_one_audited_and_published_for_themselves(bag: Any) -> None:
+    dag = bag.dags["measure_bundles"]
+    assert set(dag.task_ids) == set(MEASURED)
+    asked = {f"--{name.replace('_', '-')}" for name in set(dag.params) - {"as_of"}}
+    for name, following in zip(MEASURED, (*MEASURED[1:], None), strict=True):
+        task = dag.get_task(name)
+        assert task.argv[3] == name and task.argv[8:10] == ["--scenario", "measurements"]
+        assert {word for word in task.argv[10:] if word.startswith("--")} == asked
+        assert task.downstream_task_ids == ({following} if following else set())
 
 
 def test_personal_bundles_come_before_what_stands_on_them(bag: Any) -> None:

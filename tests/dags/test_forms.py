@@ -10,7 +10,7 @@ from ml.params import RunParams
 from shared.forms import form, stage_arguments
 from shared.stages import StageOperator
 
-DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios")
+DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios", "measure_bundles")
 DECLARATION = json.loads((Path(__file__).resolve().parents[2] / "ml" / "parameters.json").read_text())
 
 
@@ -59,6 +59,11 @@ def test_every_parameter_but_the_scenario_of_a_task_is_asked_for_by_some_dag() -
         ("plan_scenarios", "promotion_budget_cents", -1),
         ("plan_scenarios", "service_level", 1),
         ("plan_scenarios", "assumed_cost_share", 1.5),
+        ("measure_bundles", "experiment_control", ""),
+        ("measure_bundles", "experiment_arms", "control=0.5"),
+        ("measure_bundles", "drift_days", 6),
+        ("measure_bundles", "drift_psi_limit", 0),
+        ("measure_bundles", "min_effective_impressions", 19),
     ],
 )
 def test_a_bad_value_is_refused(dag_id: str, name: str, value: object) -> None:

@@ -9,13 +9,13 @@ import pytest
 from ml import tables
 from ml.settings import Settings
 from ml.sources.contract import TABLES
-from ml.tables import contract, results, scenarios
+from ml.tables import contract, measurements, results, scenarios
 from ml.warehouse import Lease, Warehouse
 
 Connection = psycopg2.extensions.connection
 RESULTS = {
     t.name: t
-    for room in (results, scenarios)
+    for room in (measurements, results, scenarios)
     for t in vars(room).values()
     if isinstance(t, contract.Table) and t.schema == "ml"
 }

@@ -13,6 +13,7 @@ from ml.tables import (
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
     EVENTS,
+    FEEDBACK,
     GIVEN_BUNDLES,
     LEAD_TIMES,
     MARKET_SIGNALS,
@@ -160,6 +161,7 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     given = {"given_bundle_id": [*bundles], "product_ids": [*bundles.values()], "bundle_size": sizes}
     _create(settings, GIVEN_BUNDLES, _filled(GIVEN_BUNDLES, given))
     _create(settings, EVENTS, events(sold))
+    _create(settings, FEEDBACK, FEEDBACK.frame([]))
     _create(settings, PRODUCT_DAYS, product_days(sold))
     _create(settings, MERCH_RULES, MERCH_RULES.frame([]))
     sensitive = pl.DataFrame({"match_value": ["category 7", "%unmentionable%"], "reason": ["private"] * 2})
@@ -223,6 +225,13 @@ def rule(settings: Settings, *rules: dict[str, object]) -> None:
     whole = [{"rule_author": "mia", "rule_reason": "as planned", **one} for one in rules]
     frame = MERCH_RULES.frame([{**dict.fromkeys(MERCH_RULES.columns), **one} for one in whole])
     _ingest(settings, MERCH_RULES.name, frame, mode="append")
+
+
+def feedback(settings: Settings, rows: pl.DataFrame) -> None:
+    """Let this be the feedback of the day, columns of ``features.ftr_feedback``; what is not given is null."""
+    _execute(settings, "delete from features.ftr_feedback")
+    if rows.height:
+        _ingest(settings, FEEDBACK.name, _filled(FEEDBACK, rows.to_dict(as_series=False)), mode="append")
 
 
 def _execute(settings: Settings, statement: str) -> None:

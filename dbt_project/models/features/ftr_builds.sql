@@ -13,6 +13,7 @@
 -- depends_on: {{ ref('ftr_customers') }}
 -- depends_on: {{ ref('ftr_product_days') }}
 -- depends_on: {{ ref('ftr_events') }}
+-- depends_on: {{ ref('ftr_feedback') }}
 -- depends_on: {{ ref('ftr_given_bundles') }}
 -- depends_on: {{ ref('ftr_bundle_reactions') }}
 -- depends_on: {{ ref('ftr_lead_times') }}

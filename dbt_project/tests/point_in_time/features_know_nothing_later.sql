@@ -44,3 +44,11 @@ select
     product_id || ' ' || out_from_on as row_key
 from {{ ref('ftr_stock_outs') }}
 where as_of = {{ as_of() }} and out_through_on > as_of
+
+union all
+
+select
+    'ftr_feedback' as feature_table,
+    feedback_id as row_key
+from {{ ref('ftr_feedback') }}
+where as_of = {{ as_of() }} and occurred_on > as_of
