@@ -9,6 +9,7 @@ finds a version that passed and has no row, and writes the row.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from ml.params import Context
@@ -97,11 +98,13 @@ class Promotions:
 
     def is_due(self, champion: Version, every_days: int) -> bool:
         """Return whether the newest data that were judged are ``every_days`` old, whoever won then."""
-        as_of = self._context.as_of
+        return (self._context.as_of - self.newest_judged(champion)).days >= every_days
+
+    def newest_judged(self, champion: Version) -> date:
+        """Return the data cut-off of the newest version that was judged, whoever won then."""
         recorded = self._recorded()
         judged = [v.data_cut_off for v in self._tracking.versions(self._model) if v.run_id in recorded]
-        newest = max([champion.data_cut_off, *(day for day in judged if day <= as_of)])
-        return (as_of - newest).days >= every_days
+        return max([champion.data_cut_off, *(day for day in judged if day <= self._context.as_of)])
 
     def decide(self, version: Version, kind: Kind, passed: bool, reason: str, metrics: Mapping[str, float]) -> Decision:
         """Judge a version whose run is complete, and write down verdict and reason.

@@ -1,5 +1,6 @@
 """Count pairs when it is due, compare on held-out baskets, register the association model behind a gate."""
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from ml.evaluation.gate import Verdict
 from ml.evaluation.pair_metrics import Reading
 from ml.influence import influence, summary
 from ml.params import Context, Counts
+from ml.publishing.due import why_train
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
 from ml.tables import BASKETS, PRODUCTS
@@ -43,6 +45,8 @@ LIMITS = (
     "It is symmetric, and says nothing about which of two products calls for the other.",
     "The registered counts are of all data and are themselves not measured: their recipe is.",
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,11 @@ def run(settings: Settings, context: Context) -> Counts:
     tracking, promotions = Tracking(settings), Promotions(settings, context, MODEL, followed)
     promotions.notice_moves()
     champion = tracking.find_champion(MODEL, context.as_of)
-    every_days = settings.preference.retrain_after_days
-    if champion and not context.params.retrain and not promotions.is_due(champion, every_days):
+    why = why_train(settings, context, promotions, champion, ("feature",))
+    log.info("%s: %s", MODEL, why or "not due")
+    if champion and why is None:
         return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
-    job = _job(settings, context, plan_pairs(champion, context.as_of, settings))
+    job = _job(settings, context, plan_pairs(champion, context.as_of, settings), why)
     newest = job.windows[-1]
     for name in (name for name in newest.metrics if name != OURS):
         tags = {**job.lineage, "model": name, "role": "baseline" if name == COMMISSIONED else "comparison"}
@@ -110,6 +115,7 @@ def run(settings: Settings, context: Context) -> Counts:
     rounded = {name: round(value, 4) for name, value in newest.metrics[OURS].items() if name != "pairs"}
     return {
         "version": version.number,
+        "trained_because": str(why),
         "verdict": decision.verdict,
         "is_champion": str(decision.is_champion).lower(),
         "new_products_by": job.back_off.reading,
@@ -118,7 +124,7 @@ def run(settings: Settings, context: Context) -> Counts:
     }
 
 
-def _job(settings: Settings, context: Context, plan: PairPlan) -> Job:
+def _job(settings: Settings, context: Context, plan: PairPlan, why: str | None) -> Job:
     warehouse, as_of, seed = Warehouse(settings, "ml"), context.as_of, context.params.seed
     baskets, products = (warehouse.read(table, {"as_of": as_of}) for table in (BASKETS, PRODUCTS))
     datasets = (Dataset.of(BASKETS.qualified, baskets, as_of), Dataset.of(PRODUCTS.qualified, products, as_of))
@@ -144,6 +150,7 @@ def _job(settings: Settings, context: Context, plan: PairPlan) -> Job:
     lineage = {
         "as_of": as_of,
         "data_cut_off": as_of,
+        "trained_because": why,
         "git_commit": settings.git_commit,
         "dbt_invocation_id": warehouse.dbt_invocation(as_of),
         "seed": seed,

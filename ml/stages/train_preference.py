@@ -1,6 +1,7 @@
 """Train the preference model when it is due, compare it on held-out baskets, register it behind a gate."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ml.influence import influence, summary
 from ml.params import Context, Counts
 from ml.preference.contract import PreferenceModel
 from ml.preference.recipe import Recipe, followed
+from ml.publishing.due import why_train
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
 from ml.tables import BASKETS, EVENTS, PRODUCT_FACTS, PRODUCTS
@@ -27,6 +29,8 @@ from ml.versions import Version
 from ml.warehouse import Warehouse
 
 MODEL = "preference"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,11 @@ def run(settings: Settings, context: Context) -> Counts:
     tracking, promotions = Tracking(settings), Promotions(settings, context, MODEL, followed)
     promotions.notice_moves()
     champion = tracking.find_champion(MODEL, context.as_of)
-    every_days = settings.preference.retrain_after_days
-    if champion and not context.params.retrain and not promotions.is_due(champion, every_days):
+    why = why_train(settings, context, promotions, champion, ("feature", "score"))
+    log.info("%s: %s", MODEL, why or "not due")
+    if champion and why is None:
         return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
-    job = _job(settings, context, champion)
+    job = _job(settings, context, champion, why)
     for one in job.plan.entrants:
         if one.name != CANDIDATE and job.contest.measured[one.name]:
             _record(job, tracking, one)
@@ -83,6 +88,7 @@ def run(settings: Settings, context: Context) -> Counts:
     facts = job.contest.measured[CANDIDATE][-1].facts
     return {
         "version": version.number,
+        "trained_because": str(why),
         "kind": version.tags["model"],
         "verdict": decision.verdict,
         "is_champion": str(decision.is_champion).lower(),
@@ -92,7 +98,7 @@ def run(settings: Settings, context: Context) -> Counts:
     }
 
 
-def _job(settings: Settings, context: Context, champion: Version | None) -> Job:
+def _job(settings: Settings, context: Context, champion: Version | None, why: str | None) -> Job:
     warehouse, as_of, seed = Warehouse(settings, "ml"), context.as_of, context.params.seed
     day = {"as_of": as_of}
     baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
@@ -109,6 +115,7 @@ def _job(settings: Settings, context: Context, champion: Version | None) -> Job:
     lineage = {
         "as_of": as_of,
         "data_cut_off": as_of,
+        "trained_because": why,
         "git_commit": settings.git_commit,
         "dbt_invocation_id": warehouse.dbt_invocation(as_of),
         "seed": seed,

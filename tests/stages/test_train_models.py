@@ -1,7 +1,7 @@
 """From features to champions and the comparison of policies, through real Postgres and a real MLflow store."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +15,14 @@ import ml.stages.train_association
 import ml.stages.train_preference
 from ml.datasets import Dataset
 from ml.errors import DataError
+from ml.evaluation.drift import DriftCheck
+from ml.measurement.stability import row_of
 from ml.params import Context, Counts, RunParams
+from ml.publishing.audit import Check
+from ml.publishing.lease import open_run
+from ml.publishing.publish import publish, record
 from ml.settings import Settings, TrackingSettings
-from ml.tables import BASKETS, POLICY_METRICS
+from ml.tables import BASKETS, DRIFT_CHECKS, POLICY_METRICS
 from ml.tracking import Tracking
 from ml.warehouse import Warehouse
 from tests.stages.features import AS_OF, plant, plant_earlier, tiny
@@ -141,6 +146,32 @@ def test_a_young_champion_is_confirmed_without_training(shop: Settings, trained:
         "confirmed_version": trained["association"]["version"],
         "age_days": 5,
     }
+
+
+def test_published_drift_trains_a_young_champion_once(untrained: Settings) -> None:
+    earlier, measured_on = AS_OF - timedelta(days=10), AS_OF - timedelta(days=1)
+    plant_earlier(untrained, earlier)
+    first = ml.stages.train_association.run(untrained, Context(earlier, "before drift", RunParams()))
+    assert first["trained_because"] == "first: there is no champion"
+    confirmed = ml.stages.train_association.run(untrained, Context(AS_OF, "no drift", RunParams()))
+    assert confirmed == {"confirmed_version": first["version"], "age_days": 10}
+    publish_drift(untrained, measured_on, "basket_cents psi 0.31 > 0.25")
+    counts = ml.stages.train_association.run(untrained, Context(AS_OF, "drift", RunParams()))
+    assert counts["trained_because"] == "drift: feature basket_cents psi 0.31 > 0.25"
+    newest = max(runs_of(untrained, "association"), key=lambda run: run.info.start_time)
+    assert newest.data.tags["trained_because"] == counts["trained_because"]
+    again = ml.stages.train_association.run(untrained, Context(AS_OF, "after drift", RunParams()))
+    assert "confirmed_version" in again, "what drifted is answered by the training, whoever won"
+
+
+def publish_drift(settings: Settings, day: date, reason: str) -> None:
+    """Publish measurements of a day that say of one feature that it has drifted."""
+    context = Context(day, "drifted", RunParams(scenario="measurements"))
+    lease = open_run(settings, context)
+    check = DriftCheck("basket_cents", "psi", 0.31, 0.25, 1e-9, 900, 900, "drifted", reason)
+    Warehouse(settings, "ml").replace_run(DRIFT_CHECKS, DRIFT_CHECKS.frame([row_of("feature", check)]), lease)
+    record(settings, lease, [Check("stands for the audit", 0)])
+    publish(settings, context)
 
 
 def test_all_policies_are_compared_on_the_same_customers(shop: Settings, evaluated: Counts) -> None:
