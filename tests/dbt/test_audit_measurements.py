@@ -11,7 +11,8 @@ from psycopg2.extras import execute_values
 
 from ml.params import RunParams
 from ml.settings import Settings
-from ml.transform import audit, build
+from ml.transform import build
+from tests.dbt.audits import audit
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow

@@ -79,7 +79,7 @@ def test_features_are_contracts_that_refuse_nan_and_infinity(manifest: dict[str,
     features = [
         node for node in manifest["nodes"].values() if node["resource_type"] == "model" and "features" in node["fqn"]
     ]
-    assert len(features) == 13
+    assert len(features) == 14
     for node in features:
         assert node["contract"]["enforced"], node["name"]
         for name, column in node["columns"].items():
