@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % percentile interval."""
+    """A number with its 95 % interval."""
 
     value: float
     low: float

@@ -11,6 +11,8 @@ from ml.measurement.readout import NO_FEEDBACK, Row
 from ml.params import RunParams
 
 UNIFORM, BEST_RANKED = "uniform", "best_ranked"
+OTHER = "(no bundle of the shop)"
+"""All bundles in the log that are none of the shop's own: personal ones have a key for each customer and day."""
 REWARDS = ("click", "add")
 """Not purchases: the ranks were learnt from baskets of the same days, so they would praise themselves."""
 NO_PROPENSITY = "not available: needs bundle_feedback.propensity, the probability with which each bundle was shown"
@@ -87,8 +89,10 @@ def question_of(name: str, impressions: pl.DataFrame, given: list[str], ranks: p
     best = ranks.filter(pl.col("bundle_rank") == 1, pl.col("given_bundle_id").is_in(given))
     if name == BEST_RANKED:
         impressions = impressions.join(best.select("customer_id"), on="customer_id", how="semi", maintain_order="left")
+    is_given = pl.col("bundle_id").is_in(given)
+    impressions = impressions.with_columns(bundle_id=pl.when(is_given).then("bundle_id").otherwise(pl.lit(OTHER)))
     customers = impressions["customer_id"].unique().sort().to_list()
-    bundles = sorted({*given, *impressions["bundle_id"]})
+    bundles = [*sorted(given), OTHER]
     column = {bundle: place for place, bundle in enumerate(bundles)}
     row = {customer: place for place, customer in enumerate(customers)}
     target, features = np.zeros((len(customers), len(bundles))), np.zeros((len(customers), len(bundles), 1))

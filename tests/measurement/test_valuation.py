@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from ml.measurement.valuation import BEST_RANKED, NOBODY, UNIFORM, impressions_of, question_of, valued_rows
+from ml.measurement.valuation import BEST_RANKED, NOBODY, OTHER, UNIFORM, impressions_of, question_of, valued_rows
 from ml.params import RunParams
 from ml.tables import FEEDBACK, GIVEN_BUNDLE_RANKS, OFF_POLICY_VALUES
 
@@ -54,7 +54,7 @@ def test_policies_show_what_they_say() -> None:
         {"customer_id": "eve", "given_bundle_id": "dinner", "unranked_reason": "too dear"},
     ])  # fmt: skip
     uniform, best = (question_of(name, shown, GIVEN, known) for name in (UNIFORM, BEST_RANKED))
-    assert uniform.bundles == best.bundles == ["breakfast", "dinner", "old"]
+    assert uniform.bundles == best.bundles == ["breakfast", "dinner", OTHER], "personal bundles share one place"
     assert uniform.target.tolist() == [[0.5, 0.5, 0]] * 3
     assert best.customers == ["ann", "bob"] and best.target.tolist() == [[1, 0, 0], [0, 1, 0]]
     assert best.features[:, :, 0].tolist() == [[0.3, 0.2, 0], [0, 0.1, 0]]
@@ -96,6 +96,16 @@ def test_what_the_log_cannot_tell_is_refused_without_a_value() -> None:
     assert table["value"].null_count() == table.height == 12
     reasons = dict(table.select("target", "refusal_reason").iter_rows())
     assert reasons[UNIFORM].startswith("weak overlap: 100 impressions count as 100") and reasons[BEST_RANKED] == NOBODY
+
+
+def test_a_log_of_personal_bundles_alone_is_refused() -> None:
+    rows = [seen(f"c{n:03d}", f"{n}-{day}", ago=day) for n in range(300) for day in range(5)]
+    found, lacking = valued_rows(feedback(rows), GIVEN, ranks([]), DAY, RunParams())
+    assert lacking is None and {row["impressions"] for row in found if row["target"] == UNIFORM} == {1500}
+    uniform = {str(row["refusal_reason"]) for row in found if row["target"] == UNIFORM}
+    assert (
+        len(uniform) == 1 and "100.0% of the impressions would show bundles that the log never shows" in uniform.pop()
+    )
 
 
 def test_what_lacks_is_named() -> None:
