@@ -12,12 +12,12 @@ from ml.evaluation.metrics import by_customer
 from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
 from ml.influence import counted, ordinary
 from ml.preference.compression import Compression, Shrinkable
-from ml.preference.contract import Listener, PreferenceModel, tell
+from ml.preference.contract import Listener, Observer, PreferenceModel, tell
 from ml.preference.examples import label
 from ml.preference.ranker import Ranker, RankerParams
 from ml.preference.sequence_params import SequenceParams
 from ml.settings import HORIZON_DAYS, Settings
-from ml.tables import EVENTS
+from ml.tables import BUNDLE_REACTIONS, EVENTS
 from ml.warehouse import Warehouse
 
 
@@ -188,8 +188,10 @@ def targets_of(baskets: pl.DataFrame, cut: date, last: date, least: int, setting
 
 
 def told(model: PreferenceModel, warehouse: Warehouse, as_of: date) -> PreferenceModel:
-    """Return the model; where it listens, it has been told the events of the day, which are not read for others."""
-    return tell(model, warehouse.read(EVENTS, {"as_of": as_of}) if isinstance(model, Listener) else None)
+    """Return the model; where it listens or observes, it has been told what it reads, which is not read for others."""
+    day = {"as_of": as_of}
+    events = warehouse.read(EVENTS, day) if isinstance(model, Listener) else None
+    return tell(model, events, warehouse.read(BUNDLE_REACTIONS, day) if isinstance(model, Observer) else None)
 
 
 def kept_small(

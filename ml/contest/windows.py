@@ -87,10 +87,11 @@ def hold_contest(
     settings: Settings,
     seed: int,
     events: pl.DataFrame | None = None,
+    reactions: pl.DataFrame | None = None,
 ) -> Contest:
     """Fit every recipe where it is needed, and measure it in each window; equal recipes are fitted once.
 
-    Models that listen are told the events.
+    Models that listen are told the events, those that observe the reactions to bundles.
 
     Raises
     ------
@@ -99,6 +100,7 @@ def hold_contest(
     """
     wanted = settings.preference
     last = as_of - timedelta(days=wanted.holdout_days)
+    heard = (events, reactions)
     origins = rolling_origins(last, wanted.gate_windows + max(one.older for one in entrants), wanted.holdout_days)
     judged = origins[-wanted.gate_windows :]
     found: dict[str, list[Measured]] = {one.name: [] for one in entrants}
@@ -107,7 +109,7 @@ def hold_contest(
     for number, origin in enumerate(origins):
         shop = Shop.of(baskets, products, settings.min_product_baskets, origin)
         try:
-            learned = _fit(_needed(entrants, origins, judged, number), origin, shop, events, fitted, settings, seed)
+            learned = _fit(_needed(entrants, origins, judged, number), origin, shop, heard, fitted, settings, seed)
             window = window_after(shop, origin, settings) if origin in judged else None
         except DataError as error:
             if origin == last:
@@ -166,7 +168,7 @@ def _fit(
     recipes: Sequence[Recipe],
     origin: date,
     shop: Shop,
-    events: pl.DataFrame | None,
+    heard: tuple[pl.DataFrame | None, pl.DataFrame | None],
     fitted: dict[tuple[date, Recipe], PreferenceModel],
     settings: Settings,
     seed: int,
@@ -175,7 +177,7 @@ def _fit(
     learned = examples(shop, origin, settings)
     known = shop.baskets.filter(pl.col("basket_on") <= origin)
     for recipe in recipes:
-        model = tell(recipe.model(seed, settings.threads), events)
+        model = tell(recipe.model(seed, settings.threads), *heard)
         model = model.fit(known, shop.products, learned)
         fitted[origin, recipe] = kept_small(model, known, shop.products, learned, seed)
         log.info("fitted %s on %d examples up to %s", recipe.kind, learned.height, origin)

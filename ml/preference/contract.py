@@ -63,10 +63,23 @@ class Listener(PreferenceModel, Protocol):
     events: pl.DataFrame | None
 
 
-def tell(model: PreferenceModel, events: pl.DataFrame | None) -> PreferenceModel:
-    """Return the model, told the events where it is one that listens."""
+@runtime_checkable
+class Observer(PreferenceModel, Protocol):
+    """A model that reads how customers took bundles, where it is told.
+
+    ``reactions`` is as ``features.ftr_bundle_reactions``, set before the model learns or scores and not saved with it;
+    only those before a candidate's cut are looked at. A model that learnt without goes without.
+    """
+
+    reactions: pl.DataFrame | None
+
+
+def tell(model: PreferenceModel, events: pl.DataFrame | None, reactions: pl.DataFrame | None = None) -> PreferenceModel:
+    """Return the model, told the events where it is one that listens, and the reactions where it observes."""
     if isinstance(model, Listener):
         model.events = events
+    if isinstance(model, Observer) and reactions is not None:
+        model.reactions = reactions
     return model
 
 

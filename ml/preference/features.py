@@ -14,6 +14,7 @@ from ml.preference.market import MARKET_FEATURES, SEASON_FEATURES, category_tren
 from ml.preference.offers import PROMOTION_FEATURES, RATING_FEATURES
 from ml.preference.personal import CUSTOMER_FEATURES, PERSONAL_FEATURES, fill_personal
 from ml.preference.population import Population, population_at
+from ml.preference.reactions import REACTION_FEATURES
 from ml.preference.rhythm import PRODUCT_RHYTHM_FEATURES, RHYTHM_FEATURES, fill_rhythm, product_rhythm
 
 SCORE_FEATURES = ("co_purchase", "co_purchase_last")
@@ -33,8 +34,8 @@ FEATURES = (
     *PERSONAL_FEATURES, *CUSTOMER_FEATURES, *RHYTHM_FEATURES, *SHOP_FEATURES, *DUE_FEATURES, *PRICE_FEATURES,
     *SCORE_FEATURES,
 )  # fmt: skip
-OPTIONAL_SCORES = ("sequence",)
-"""Scores that candidates may bring; a ranker that was fitted with one needs it from then on."""
+OPTIONAL_SCORES = ("sequence", *REACTION_FEATURES)
+"""Columns that candidates may bring; a ranker that was fitted with one needs it from then on."""
 
 GROUPS = {
     "personal": tuple(name for name in PERSONAL_FEATURES if name not in SHELF_FEATURES),

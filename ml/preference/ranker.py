@@ -14,6 +14,7 @@ from ml.preference.calibration import Calibration, calibrate_where_needed
 from ml.preference.contract import Probabilities, check_fitted, read_facts, write_facts
 from ml.preference.features import FEATURES, GROUPS, OPTIONAL_SCORES, features_of, starting_log_odds
 from ml.preference.history import History, positions
+from ml.preference.reactions import REACTION_FEATURES, with_reactions
 from ml.preference.tree_scoring import TreeScorer
 
 TREES = "trees.txt"
@@ -105,6 +106,7 @@ class Ranker:
         self.calibration = Calibration()
         self.curve: list[tuple[float, float]] = []
         self.scores: tuple[str, ...] = ()
+        self.reactions: pl.DataFrame | None = None
         self._booster: lightgbm.Booster | None = None
         self._trees: TreeScorer | None = None
 
@@ -112,9 +114,11 @@ class Ranker:
         """Learn from examples; see :class:`ml.preference.contract.PreferenceModel`.
 
         Columns of ``ml.preference.features.OPTIONAL_SCORES`` that the examples hold become features, which candidates
-        must bring from then on.
+        must bring from then on; so do reactions to bundles, where it has been told any, which it looks up itself.
         """
-        self.scores = tuple(name for name in OPTIONAL_SCORES if name in examples.columns)
+        is_told = self.reactions is not None and not self.reactions.is_empty()
+        known = (*examples.columns, *(REACTION_FEATURES if is_told else ()))
+        self.scores = tuple(name for name in OPTIONAL_SCORES if name in known)
         features = self._features(baskets, products, examples)
         bought = examples["is_bought"].to_numpy().astype(np.float64)
         held_out = examples["is_validation"].to_numpy()
@@ -205,6 +209,8 @@ class Ranker:
         return (*FEATURES, *self.scores)
 
     def _features(self, baskets: pl.DataFrame, products: pl.DataFrame, rows: pl.DataFrame) -> NDArray[np.float32]:
+        if self.reactions is not None and set(REACTION_FEATURES) <= set(self.scores):
+            rows = with_reactions(rows, self.reactions)
         return features_of(History.of(baskets, products), rows, self.scores)
 
     def _seen(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

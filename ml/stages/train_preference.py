@@ -22,7 +22,7 @@ from ml.preference.recipe import Recipe, followed
 from ml.publishing.due import why_train
 from ml.publishing.promotion import Decision, Kind, Promotions
 from ml.settings import Settings
-from ml.tables import BASKETS, EVENTS, PRODUCT_FACTS, PRODUCTS
+from ml.tables import BASKETS, BUNDLE_REACTIONS, EVENTS, PRODUCT_FACTS, PRODUCTS
 from ml.tracking import Run, Tracking
 from ml.training import Shop, examples
 from ml.versions import Version
@@ -110,7 +110,10 @@ def _job(settings: Settings, context: Context, champion: Version | None, why: st
     if plan.listens:
         events = warehouse.read(EVENTS, day)
         datasets = (*datasets, Dataset.of(EVENTS.qualified, events, as_of))
-    contest = hold_contest(baskets, products, as_of, plan.entrants, settings, seed, events)
+    reactions = warehouse.read(BUNDLE_REACTIONS, day)
+    if not reactions.is_empty():
+        datasets = (*datasets, Dataset.of(BUNDLE_REACTIONS.qualified, reactions, as_of))
+    contest = hold_contest(baskets, products, as_of, plan.entrants, settings, seed, events, reactions)
     whole = Shop.of(baskets, products, settings.min_product_baskets)
     lineage = {
         "as_of": as_of,

@@ -7,6 +7,7 @@ A frame that differs from its table is refused before anything is written. The s
 from ml.tables.contract import Table
 from ml.tables.features import (
     BASKETS,
+    BUNDLE_REACTIONS,
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
     EVENTS,
@@ -64,6 +65,7 @@ __all__ = [
     "BUNDLE_ITEMS",
     "BUNDLE_PRICES",
     "BUNDLE_PRICE_ITEMS",
+    "BUNDLE_REACTIONS",
     "CANDIDATES",
     "CARE_ALERTS",
     "CATALOGUE_BUNDLES",

@@ -113,6 +113,18 @@ FEEDBACK = of_features(
     },
     "policy propensity variant order_id",
 )
+BUNDLE_REACTIONS = of_features(
+    "ftr_bundle_reactions",
+    ("customer_id", "product_id"),
+    {
+        **dict.fromkeys(("customer_id", "product_id"), TEXT),
+        **dict.fromkeys(("impressions", "clicks", "purchases"), INT),
+        "click_rate": REAL,
+        "reacted_on": DAYS,
+        **dict.fromkeys(("day_impressions", "day_clicks", "day_purchases"), BIGS),
+    },
+    "click_rate",
+)
 GIVEN_BUNDLES = of_features(
     "ftr_given_bundles",
     ("given_bundle_id",),

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg2.extensions
@@ -23,6 +24,9 @@ from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
 WORLDS = 150
+MEASURED = (
+    "int_feedback_resolved", "int_order_lines_credited", "int_bundle_buyers_compared", "int_bundle_weeks_counted",
+)  # fmt: skip
 MARTS = ("fct_bundle_attribution", "fct_bundle_feedback", "fct_bundle_performance")
 Run = Callable[..., None]
 
@@ -40,6 +44,18 @@ def run(shop: Settings, warehouse_env: dict[str, str]) -> Run:
         assert done.returncode == 0, done.stdout[-4000:]
 
     return line
+
+
+@pytest.fixture(scope="module")
+def measured(plant: Plant, run: Run) -> None:
+    """Leave the marts of what bundles earned, and the features, with some worlds in them."""
+    plant_worlds(plant, {name: random_world(random.Random(name), name) for name in (f"m{n}" for n in range(WORLDS))})
+    run("run", *select(*MARTS, "ftr_bundle_reactions"))
+
+
+def plant_worlds(plant: Plant, worlds: dict[str, World]) -> None:
+    for table in ("products", "given_bundles", "orders", "order_items", "bundle_feedback"):
+        plant(table, [row for world in worlds.values() for row in getattr(world, table)])
 
 
 def select(*models: str) -> list[str]:
@@ -64,8 +80,7 @@ def test_each_line_is_credited_once_and_orders_sum_to_the_cent(
     worlds = {name: random_world(random.Random(name), name) for name in (f"w{seed}n{n}" for n in range(WORLDS))}
     with owner.cursor() as cursor:
         cursor.execute("truncate raw.orders, raw.order_items, raw.products, raw.bundle_feedback, raw.given_bundles")
-    for table in ("products", "given_bundles", "orders", "order_items", "bundle_feedback"):
-        plant(table, [row for world in worlds.values() for row in getattr(world, table)])
+    plant_worlds(plant, worlds)
     run("run", *select("fct_bundle_attribution"))
     shown = attributed(shop)
     for name, world in worlds.items():
@@ -114,14 +129,15 @@ def check_sums(world: World, found: dict[tuple[str, int], Credit]) -> None:
         assert len(products) == len(set(products)), "a product is credited to one bundle"
 
 
-def test_all_worlds_together_are_shown_at_once(shop: Settings, run: Run) -> None:
-    run("run", *select(*MARTS))
+@pytest.mark.usefixtures("measured")
+def test_all_worlds_together_are_shown_at_once(shop: Settings) -> None:
     for mart in MARTS:
         started = time.monotonic()
         assert Warehouse(shop, "analyst").read_view(f"marts.{mart}").height > 0
         assert time.monotonic() - started < 1, mart
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_intervals_are_those_of_wilson(shop: Settings) -> None:
     shown = Warehouse(shop, "analyst").read_view("marts.fct_bundle_performance")
     pairs = {"return_rate": "credited_lines", "other_return_rate": "other_lines", "click_rate": "known_impressions"}
@@ -137,6 +153,42 @@ def test_the_intervals_are_those_of_wilson(shop: Settings) -> None:
     assert compared >= 3
 
 
+@pytest.mark.usefixtures("measured")
+def test_what_happens_after_the_day_changes_nothing_of_it(
+    shop: Settings, plant: Plant, owner: psycopg2.extensions.connection, run: Run
+) -> None:
+    before = fingerprints(owner)
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "select feedback_id, bundle_id, customer_id, kind, order_id from raw.bundle_feedback"
+            " where customer_id is not null order by feedback_id limit 200"
+        )
+        names = [column.name for column in cursor.description or ()]
+        copied = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    tomorrow = AS_OF + timedelta(days=1)
+    later = [
+        row | {"feedback_id": f"later-{row['feedback_id']}", "occurred_at": f"{tomorrow} 00:00Z"} for row in copied
+    ]
+    plant("bundle_feedback", later)
+    run("run", *select("fct_bundle_performance", "ftr_bundle_reactions"))
+    assert fingerprints(owner) == before
+    assert all(rows for rows, _ in before.values())
+
+
+def fingerprints(owner: psycopg2.extensions.connection) -> dict[str, tuple[int, str]]:
+    """Return the number of rows of each table of the day, and a hash of what they hold."""
+    found = {}
+    with owner.cursor() as cursor:
+        for table in (*(f"intermediate.{name}" for name in MEASURED), "features.ftr_bundle_reactions"):
+            cursor.execute(
+                f"select count(*), md5(string_agg(t::text, '|' order by t::text)) from {table} as t where as_of = %s",
+                (AS_OF,),
+            )
+            ((rows, digest),) = cursor.fetchall()
+            found[table] = (rows, digest)
+    return found
+
+
+@pytest.mark.usefixtures("measured")
 def test_the_models_are_worked_out_by_hand_and_their_keys_and_ranges_hold(run: Run) -> None:
-    run("run", *select("ftr_bundle_reactions"))
     run("test", "--select", *MARTS, "+fct_bundle_performance,config.materialized:incremental", "ftr_bundle_reactions")

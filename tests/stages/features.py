@@ -10,6 +10,7 @@ import polars as pl
 from ml.settings import CandidateSettings, OptimizerSettings, PreferenceSettings, Settings, TrackingSettings
 from ml.tables import (
     BASKETS,
+    BUNDLE_REACTIONS,
     CUSTOMER_PRODUCTS,
     CUSTOMERS,
     EVENTS,
@@ -162,6 +163,7 @@ def plant(settings: Settings, owner_of: str = "transformer") -> None:
     _create(settings, GIVEN_BUNDLES, _filled(GIVEN_BUNDLES, given))
     _create(settings, EVENTS, events(sold))
     _create(settings, FEEDBACK, FEEDBACK.frame([]))
+    _create(settings, BUNDLE_REACTIONS, BUNDLE_REACTIONS.frame([]))
     _create(settings, PRODUCT_DAYS, product_days(sold))
     _create(settings, MERCH_RULES, MERCH_RULES.frame([]))
     sensitive = pl.DataFrame({"match_value": ["category 7", "%unmentionable%"], "reason": ["private"] * 2})

@@ -47,9 +47,9 @@ gathered as (
         sum(clicks)::int as clicks,
         sum(purchases)::int as purchases,
         array_agg(reacted_on order by reacted_on) as reacted_on,
-        array_agg(impressions order by reacted_on) as day_impressions,
-        array_agg(clicks order by reacted_on) as day_clicks,
-        array_agg(purchases order by reacted_on) as day_purchases
+        array_agg(impressions::bigint order by reacted_on) as day_impressions,
+        array_agg(clicks::bigint order by reacted_on) as day_clicks,
+        array_agg(purchases::bigint order by reacted_on) as day_purchases
     from days
     group by customer_id, product_id
 

@@ -52,3 +52,11 @@ select
     feedback_id as row_key
 from {{ ref('ftr_feedback') }}
 where as_of = {{ as_of() }} and occurred_on > as_of
+
+union all
+
+select
+    'ftr_bundle_reactions' as feature_table,
+    customer_id || ' ' || product_id as row_key
+from {{ ref('ftr_bundle_reactions') }}
+where as_of = {{ as_of() }} and reacted_on[cardinality(reacted_on)] > as_of
