@@ -81,6 +81,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
     "a bound below": ("audit_sale_numbers_fit_together", {"upper_bound": 11.0}, (90, 90)),
     "mute": ("audit_sale_numbers_fit_together", {"reason": " "}, (90, 90)),
     "a discount at list price": ("audit_sale_numbers_fit_together", {"is_discounted": False}, (90, 90)),
+    "below the floor at list price": ("audit_sale_margin_floor_is_kept", AT_LIST, (100, 100)),
 }
 """By what is wrong: the check that must find it, columns of the bundle, and what is paid for its two products."""
 ROWS_OF_FAULT = {"more than there is": 2}
@@ -94,7 +95,8 @@ def names(number: int) -> list[str]:
 def products(shop: Settings, plant: Plant) -> None:
     every = [name for number in range(len(FAULTS) + 4) for name in names(number)]
     facts = {"price_cents": PRICE, "cost_cents": COST, "category_path": "FOOD > TEA", "is_active": True}
-    plant("products", [{"product_id": name, **facts} for name in every])
+    dear = names(list(FAULTS).index("below the floor at list price"))
+    plant("products", [{"product_id": n, **facts} | ({"cost_cents": 95} if n in dear else {}) for n in every])
     plant("stock_levels", [{"product_id": n, "on_hand_units": STOCK, "counted_at": f"{AS_OF} 08:00+00"} for n in every])
     plant("orders", [{"order_id": "o", "customer_id": "ann", "ordered_at": f"{AS_OF} 08:00:00+00"}])
     line = {"order_id": "o", "quantity": 1, "unit_price_cents": PRICE}

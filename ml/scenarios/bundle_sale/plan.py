@@ -1,7 +1,7 @@
 """Bundles and prices of a sale, chosen together: rows of ``ml.bundle_prices`` and ``ml.bundle_price_items``."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,8 @@ Row = dict[str, Any]
 NEEDS_PRICES = "not available: needs prices that changed in the past (order_items.unit_price_cents, discounts)"
 NEEDS_COST = "not available: needs products.cost_cents, or an assumed cost share in the form"
 NEEDS_BUNDLES = "not available: needs two or more products of known cost that are bought together"
+BELOW_FLOOR = "not possible: each bundle that could be sold lies below the margin floor even at its list price"
+NO_BUNDLE, PINNED_BELOW = "no bundle of the sale can hold it", "each bundle with it lies below the margin floor"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Sale:
 def plan_sale(world: World, rules: Rules) -> Sale:
     """Return the sale: at most ``sale_bundles`` disjoint bundles, each at the price that brings the most.
 
-    Bundles whose every discount loses are listed at their list price where places are left, with the reason.
+    Bundles whose every discount loses are listed at their list price where places are left, with the reason. One that
+    lies below the margin floor even at its list price is in no sale.
     """
     sellable = with_costs(world.products, world.params.assumed_cost_share)
     if world.elasticity.is_empty():
@@ -88,9 +91,13 @@ def plan_sale(world: World, rules: Rules) -> Sale:
     facts = Facts.of(world, sellable, rules)
     candidates = candidate_sets(world.bundles, world.items, world.pairs, sellable, rules, world.params.bundle_size)
     candidates = [one for one in candidates if all(product in facts.row for product in one.product_ids)]
-    offers = list(_offers(world, facts, candidates))
+    sound = [one for one in candidates if facts.margin_share(one) >= world.params.min_margin_share - 1e-9]
+    held = {product for one in sound for product in one.product_ids}
+    below = {product for one in candidates for product in one.product_ids} - held
+    offers = list(_offers(world, facts, sound))
     if not offers:
-        return Sale([], [], rules, NEEDS_BUNDLES, 0.0)
+        why = BELOW_FLOOR if candidates and not sound else NEEDS_BUNDLES
+        return Sale([], [], _told(rules, rules.pinned, below), why, 0.0)
     worth = [max(offer.priced.margin_cents, 0.0) if offer.is_discounted else 0.0 for offer in offers]
     choice = choose([offer.candidate.product_ids for offer in offers], worth, world.params.sale_bundles, rules.pinned)
     listed = [*choice.chosen, *_at_list_price(offers, choice, world.params.sale_bundles)]
@@ -103,7 +110,7 @@ def plan_sale(world: World, rules: Rules) -> Sale:
         row, own = _rows(rank, offer, choice, facts, world)
         prices.append(row)
         items += own
-    return Sale(prices, items, _told(rules, choice.unmet), None, choice.objective)
+    return Sale(prices, items, _told(rules, choice.unmet, below), None, choice.objective)
 
 
 def bundle_key(product_ids: Sequence[str]) -> str:
@@ -226,12 +233,12 @@ def _reason(offer: Offer, names: Sequence[str], days: int) -> str:
     )
 
 
-def _told(rules: Rules, unmet: Sequence[str]) -> Rules:
-    """Return the rules, pins that no choice of disjoint bundles could obey with that as their fault."""
+def _told(rules: Rules, unmet: Collection[str], below: Collection[str]) -> Rules:
+    """Return the rules, pins that no choice of disjoint bundles could obey with the reason as their fault."""
     missed = set(unmet)
     return Rules(
         tuple(
-            replace(rule, fault="no bundle of the sale can hold it")
+            replace(rule, fault=PINNED_BELOW if set(rule.product_ids) & set(below) else NO_BUNDLE)
             if rule.kind == "pin" and not rule.fault and set(rule.product_ids) & missed
             else rule
             for rule in rules.rules

@@ -158,6 +158,11 @@ class Facts:
             self.quantity,
         )
 
+    def margin_share(self, candidate: Candidate) -> float:
+        """Return what the bundle leaves at its list price, as a share of it."""
+        parts = self.parts(candidate, np.zeros(len(candidate.product_ids)))
+        return float(1 - parts.cost_cents.sum() / parts.list_cents.sum())
+
     def stock(self, candidate: Candidate, reserve_units: int) -> float:
         """Return how many bundles the stock less the reserve allows; infinite where it is not counted."""
         units = [self.row[product]["available_units"] for product in candidate.product_ids]

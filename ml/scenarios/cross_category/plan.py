@@ -10,13 +10,15 @@ from ml.params import RunParams
 from ml.scenarios.cross_category.choice import Chosen, choose, options, values
 from ml.scenarios.cross_category.invitations import invitations
 from ml.scenarios.cross_category.responses import ASSUMED_COST, Facts, hindrances, period, responses
-from ml.scenarios.rules import PIN, Row, Rule, Rules, rule_costs
+from ml.scenarios.rules import MUST_INCLUDE, PIN, Row, Rule, Rules, rule_costs
 from ml.tables import PROMOTION_INVITATIONS, PROMOTION_PRODUCTS
 
 DRAWS = 2000
 WIDTH = 2 * 1.96
 """Of a 95 % interval, in standard deviations."""
 OWN_LEVEL = "product"
+WANTING = (PIN, MUST_INCLUDE)
+"""Rules that want a product in the promotion."""
 PRODUCTS, INVITED = PROMOTION_PRODUCTS.name, PROMOTION_INVITATIONS.name
 
 
@@ -48,6 +50,8 @@ class Planned:
 
 def lacking(products: pl.DataFrame, elasticities: pl.DataFrame, params: RunParams) -> str | None:
     """Return what the shop does not deliver and a promotion cannot do without, in words; None where all is there."""
+    if products["category"].null_count() == products.height:
+        return "not available: needs products.category_path, as a promotion is told from what like products lose"
     if products["price_cents"].null_count() == products.height:
         return "not available: needs products.price_cents, or sales to tell prices from"
     if params.assumed_cost_share is None and products["cost_cents"].null_count() == products.height:
@@ -77,7 +81,7 @@ def plan(facts: Facts, candidates: pl.DataFrame, customers: pl.DataFrame, rules:
     if known.is_empty():
         why = "not available: no product has a price, a cost, sales and an elasticity at once"
         return unplanned(rules, why)
-    rules = obeyable(facts, known, rules, params)
+    rules = together(facts, known, obeyable(facts, known, rules, params), params)
     chosen = promotion(facts, known, rules, params)
     costs = rule_costs(
         lambda some: promotion(facts, known, some, params).objective,
@@ -114,12 +118,32 @@ def obeyable(facts: Facts, known: pl.DataFrame, rules: Rules, params: RunParams)
 
     def judged(rule: Rule) -> Rule:
         product = rule.product_id
-        if rule.fault or rule.kind not in (PIN, "must_include") or product is None or product in there:
+        if rule.fault or rule.kind not in WANTING or product is None or product in there:
             return rule
         why = reasons.get(product) or (limits if product in set(known["product_id"]) else unknown)
         return replace(rule, fault=f"{product} cannot be promoted: {why}")
 
     return Rules(tuple(judged(rule) for rule in rules.rules))
+
+
+def together(facts: Facts, known: pl.DataFrame, rules: Rules, params: RunParams) -> Rules:
+    """Return the rules; of those that want products in, the ones that leave no promotion beside others are at fault.
+
+    Taken one by one, in the order of their ids, each is obeyed that leaves a promotion beside those before it.
+    """
+    wanting = [rule.rule_id for rule in rules.obeyed if rule.kind in WANTING]
+    if not wanting or promotion(facts, known, rules, params).fault is None:
+        return rules
+    faults = dict.fromkeys(wanting, "not tried")
+    for name in sorted(wanting):
+        del faults[name]
+        if (fault := promotion(facts, known, _faulted(rules, faults), params).fault) is not None:
+            faults[name] = f"with it and the rules before it there is no promotion: {fault}"
+    return _faulted(rules, faults)
+
+
+def _faulted(rules: Rules, faults: Mapping[str, str]) -> Rules:
+    return Rules(tuple(replace(rule, fault=faults.get(rule.rule_id, rule.fault)) for rule in rules.rules))
 
 
 def product_rows(chosen: Chosen, facts: Facts, params: RunParams) -> pl.DataFrame:

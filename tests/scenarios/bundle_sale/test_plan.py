@@ -11,7 +11,7 @@ from ml.association.cooccurrence import CooccurrenceParams
 from ml.demand.quantity import Quantity
 from ml.demand.side_effects import NOTHING, Share, SideEffects
 from ml.params import RunParams
-from ml.scenarios.bundle_sale.plan import NEEDS_COST, NEEDS_PRICES, Sale, bundle_key, plan_sale
+from ml.scenarios.bundle_sale.plan import BELOW_FLOOR, NEEDS_COST, NEEDS_PRICES, Sale, bundle_key, plan_sale
 from ml.scenarios.bundle_sale.world import World, demand_of
 from ml.scenarios.rules import Rules
 from ml.tables import BUNDLE_PRICE_ITEMS, BUNDLE_PRICES, MERCH_RULES
@@ -177,6 +177,18 @@ def test_a_product_whose_list_price_lies_below_its_floor_is_in_no_bundle() -> No
     ruled = plan_sale(world(), rules({"rule_kind": "price_floor", "product_id": "tea", "floor_cents": 100_000}))
     assert ruled.items
     assert "tea" not in {item["product_id"] for item in ruled.items}
+
+
+def test_a_bundle_below_the_margin_floor_at_its_list_price_is_in_no_sale() -> None:
+    dear = pl.when(pl.col("product_id").is_in(["oil", "salt"])).then(pl.col("price_cents") * 0.95)
+    products = PRODUCTS.with_columns(cost_cents=dear.otherwise("cost_cents").round().cast(pl.Int64))
+    params = replace(world().params, min_margin_share=0.1)
+    sale = plan_sale(world(products=products, params=params), rules({"rule_kind": "pin", "product_id": "salt"}))
+    assert sets(sale) == {("bread", "jam"), ("milk", "tea")}
+    assert [rule.fault for rule in sale.rules.rules] == ["each bundle with it lies below the margin floor"]
+    everything = PRODUCTS.with_columns(cost_cents=pl.col("price_cents"))
+    none = plan_sale(world(products=everything, params=params), Rules())
+    assert (none.prices, none.unavailable) == ([], BELOW_FLOOR)
 
 
 def test_costs_that_are_not_known_are_assumed_aloud_or_not_at_all() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ml.demand.deal import NO_DEAL
 from ml.demand.side_effects import Share, SideEffects
-from ml.scenarios.cross_category.plan import lacking
+from ml.scenarios.cross_category.plan import lacking, promotion, together
 from ml.scenarios.cross_category.responses import Facts, complements, hindrances, period, priced, responses, usual_units
 from ml.tables import ASSOCIATIONS, PRODUCTS, PROMOTIONS
 from tests.scenarios.cross_category.situations import AS_OF, known, params, response, rule, rules
@@ -149,6 +149,32 @@ def test_what_keeps_products_out_is_said() -> None:
     }
 
 
+def test_pins_that_break_the_budget_together_are_not_applied_beyond_it_and_say_why() -> None:
+    products = catalogue(*({"product_id": name, "category": name} for name in ("jam", "tea", "oil")))
+    sold = pl.concat([days(name, 10) for name in ("jam", "tea", "oil")])
+    own = facts(products, sold, effects=SideEffects(Share(0.0, 0.1), Share(0.0, 0.1), Share(0.0, 0.0), 30))
+    # 5 % off 70 units costs some 3.90; two products keep within 9.00, three do not.
+    asked = params(promotion_days=7, promotion_budget_cents=900, promotion_products=3, max_discount_share=0.05)
+    rows = responses(own, asked)
+    assert rows.height == 3
+    pins = rules(*(rule("pin", name) for name in ("jam", "tea", "oil")))
+    assert promotion(own, rows, pins, asked).fault is not None
+    told = together(own, rows, pins, asked)
+    faults = {one.product_id: one.fault for one in told.rules}
+    assert [name for name, fault in faults.items() if fault] == ["tea"], "jam and oil come first"
+    assert str(faults["tea"]).startswith("with it and the rules before it there is no promotion: not possible")
+    assert set(promotion(own, rows, told, asked).rows["product_id"]) == {"jam", "oil"}
+
+
+def test_pins_without_any_promotion_are_not_called_obeyed() -> None:
+    products = catalogue(*({"product_id": name, "category": name} for name in ("jam", "tea")))
+    sold = pl.concat([days(name, 10) for name in ("jam", "tea")])
+    numb = facts(products, sold, elasticities=elastic("jam", "tea", elasticity=0.0))
+    rows = responses(numb, params())
+    told = together(numb, rows, rules(rule("pin", "jam")), params())
+    assert "not worth it" in str(told.rules[0].fault)
+
+
 def test_what_the_shop_does_not_deliver_is_named() -> None:
     products = catalogue({"product_id": "jam"})
     assert lacking(products, elastic("jam"), params()) is None
@@ -157,4 +183,6 @@ def test_what_the_shop_does_not_deliver_is_named() -> None:
     assert lacking(none, elastic("jam"), params(assumed_cost_share=0.5)) is None
     unpriced = products.with_columns(price_cents=pl.lit(None, pl.Int32))
     assert "products.price_cents" in str(lacking(unpriced, elastic("jam"), params()))
+    unsorted = products.with_columns(category=pl.lit(None, pl.String))
+    assert str(lacking(unsorted, elastic("jam"), params())).startswith("not available: needs products.category_path")
     assert "different prices" in str(lacking(products, elastic("jam").clear(), params()))

@@ -1,4 +1,4 @@
--- Discounted bundles below the margin floor, or beyond the largest discount, or that lose by their discount.
+-- Bundles below the margin floor, at a discount or not; discounts beyond the largest one, or that lose.
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 
 with
@@ -30,11 +30,10 @@ from {{ source('ml', 'bundle_prices') }} as prices
 left join costs on prices.bundle_key = costs.bundle_key
 where
     prices.run_id = {{ audited_run() }}
-    and prices.is_discounted
     and (
         not coalesce(costs.is_known, false)
         or prices.bundle_price_cents - costs.cost_cents
         < prices.bundle_price_cents * ({{ audited_param('min_margin_share') }})::float8 - 0.01
         or prices.discount_share > ({{ audited_param('max_discount_share') }})::float8 + 0.000001
-        or prices.expected_incremental_margin_cents <= 0
+        or (prices.is_discounted and prices.expected_incremental_margin_cents <= 0)
     )
