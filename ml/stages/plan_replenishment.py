@@ -6,9 +6,10 @@ from ml.demand.forecast import forecast
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
 from ml.scenarios.ground import Ground
-from ml.scenarios.replenishment.known import answered_products, induced_units, known_sales, partners
+from ml.scenarios.replenishment.known import answered_products, induced_units, known_sales, partners, thin_products
 from ml.scenarios.replenishment.needs import Needs, ReplenishmentParams, needs_of
 from ml.scenarios.replenishment.plan import NEEDS_SALES, NEEDS_STOCK, Plan, Row, costs_of_rules, partners_by_product
+from ml.scenarios.replenishment.thin import thin_rows
 from ml.settings import Settings
 from ml.tables import APPLIED_RULES, DEMAND_FORECASTS, REPLENISHMENT, RULE_COSTS, UNAVAILABLE
 
@@ -35,13 +36,15 @@ def run(settings: Settings, context: Context) -> Counts:
         else:
             pairs = partners(ground.associations, products)
             plan = Plan(needs, products, partners_by_product(pairs), ground.rules)
-            lines, costs = plan.rows(), costs_of_rules(plan)
+            thin = thin_products(ground)
+            few = thin_rows(thin, ground.product_days, context.as_of, settings.min_product_baskets)
+            lines, costs = [*plan.rows(), *few], costs_of_rules(plan)
     reasons = [{"result": result, "reason": reason} for result, reason in unavailable.items()]
     for result, reason in unavailable.items():
         log.warning("%s: %s", result, reason)
     warehouse = ground.warehouse
     stands_on = {"personal_run": ground.personal_run} if lines or not forecasts.is_empty() else {}
-    left_out = {"products_without_answer": ground.products.height - products.height}
+    left_out = {"products_without_forecast": ground.products.height - products.height}
     warehouse.call("ops.note_run", run_id=lease.run_id, patch={"counts": {**stands_on, **left_out}})
     warehouse.replace_run(UNAVAILABLE, UNAVAILABLE.frame(reasons), lease)
     warehouse.replace_run(APPLIED_RULES, APPLIED_RULES.frame(ground.rules.rows()), lease)

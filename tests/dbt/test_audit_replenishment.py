@@ -55,11 +55,21 @@ SOUND: dict[str, dict[str, Any]] = {
 }
 
 
+THIN = "fig"
+"""In stock and never sold, so that it has a line without a forecast."""
+NO_FORECAST = {"action": "too_few_sales", "model": "none", "demand_class": "thin"} | dict.fromkeys(
+    ("lead_days", "lead_demand_units", "reorder_point_units", "order_up_to_units", "cover_days")
+)
+
+
 @pytest.fixture(scope="module")
 def products(shop: Settings, plant: Plant) -> None:
-    plant("products", [{"product_id": name, "price_cents": 100, "category_path": f"FOOD > {name}"} for name in NAMES])
+    plant(
+        "products",
+        [{"product_id": name, "price_cents": 100, "category_path": f"FOOD > {name}"} for name in (*NAMES, THIN)],
+    )
     counted = {"on_hand_units": 9, "counted_at": f"{AS_OF} 06:00:00+00"}
-    plant("stock_levels", [{"product_id": name, **counted} for name in NAMES])
+    plant("stock_levels", [{"product_id": name, **counted} for name in every])
     plant("customers", [{"customer_id": "ann"}])
     days = [(f"o{n}", f"{AS_OF - timedelta(days=n)} 08:00:00+00") for n in range(3)]
     plant("orders", [{"order_id": name, "customer_id": "ann", "ordered_at": at} for name, at in days])
@@ -109,6 +119,7 @@ class Run:
         for name in NAMES:
             self.forecast(name)
             self.line(name, **SOUND[name])
+        self.line(THIN, **NO_FORECAST)
         for name, facts in changed.items():
             with self.owner.cursor() as cursor:
                 cursor.execute(
@@ -159,6 +170,17 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
     }
 
 
+def test_a_product_of_few_sales_has_a_line_that_says_so(shop: Settings, products: None, owner: Connection) -> None:
+    for name, action in (("silent", None), ("as if forecast", "enough")):
+        run = Run(owner, name)
+        run.planned()
+        with owner.cursor() as cursor:
+            cursor.execute("delete from ml.replenishment where run_id = %s and product_id = %s", (run.run_id, THIN))
+        if action:
+            run.line(THIN, **{**NO_FORECAST, "action": action})
+        assert failed(shop, run) == {"audit_every_product_with_demand_is_answered": 1}
+
+
 def test_an_order_that_is_due_is_not_forgotten(shop: Settings, products: None, owner: Connection) -> None:
     run = Run(owner, "forgotten")
     run.planned(tea={"reorder_point_units": 9}, milk={})
@@ -204,5 +226,5 @@ def test_a_shop_without_stock_counts_says_so(shop: Settings, products: None, own
     assert failed(shop, honest) == {}
     assert failed(shop, silent) == {
         "audit_run_answers_or_says_why": 1,
-        "audit_every_product_with_demand_is_answered": 4,
+        "audit_every_product_with_demand_is_answered": 5,
     }

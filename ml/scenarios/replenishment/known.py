@@ -13,13 +13,19 @@ SLOW_PARTNERS = 3
 
 
 def answered_products(ground: Ground) -> pl.DataFrame:
-    """Return the rows of ``features.ftr_products`` that get an answer, by product.
+    """Return the rows of ``features.ftr_products`` that get a forecast, by product.
 
     Those that sold in ``min_product_baskets`` baskets, which may be bundled, and those launched in the last 28 days.
     """
     is_new = pl.col("launched_on") > ground.context.as_of - timedelta(days=NEW_DAYS)
     is_asked = (pl.col("baskets") >= ground.settings.min_product_baskets) | is_new.fill_null(False)
     return ground.products.filter(pl.col("is_bundleable"), is_asked).sort("product_id")
+
+
+def thin_products(ground: Ground) -> pl.DataFrame:
+    """Return the rows of ``features.ftr_products`` that may be bundled and get no forecast, by product."""
+    answered = answered_products(ground).select("product_id")
+    return ground.products.filter("is_bundleable").join(answered, on="product_id", how="anti").sort("product_id")
 
 
 def known_sales(ground: Ground, products: pl.DataFrame) -> Sales:

@@ -14,6 +14,7 @@ from ml.scenarios.replenishment.needs import CHECK_DAYS, NO_LEAD, Ints, Needs
 from ml.scenarios.rules import Measure, Rules, rule_costs
 
 REORDER, ENOUGH, BUNDLE, NO_LEAD_TIME = "reorder", "enough", "bundle_instead", "no_lead_time"
+TOO_FEW = "too_few_sales"
 NEEDS_STOCK, NEEDS_SALES = "not available: needs stock_levels", "not available: needs products with sales"
 STILL = 1e-9
 """Units a day that count as none."""
@@ -42,6 +43,9 @@ class Partner:
 @dataclass(frozen=True)
 class Plan:
     """One day's decisions under some rules.
+
+    Orders that are on their way are not known: the raw contract has no table of them. A shop that orders as it is told
+    counts them into ``stock_levels``, or the next day's plan asks for them again.
 
     A veto and an excluded category concern what is offered, not what is in stock: such products are neither sold off
     in bundles nor named as partners, and are reordered like others. A pinned product stands on each order: it is filled
