@@ -69,7 +69,7 @@ def products(shop: Settings, plant: Plant) -> None:
         [{"product_id": name, "price_cents": 100, "category_path": f"FOOD > {name}"} for name in (*NAMES, THIN)],
     )
     counted = {"on_hand_units": 9, "counted_at": f"{AS_OF} 06:00:00+00"}
-    plant("stock_levels", [{"product_id": name, **counted} for name in every])
+    plant("stock_levels", [{"product_id": name, **counted} for name in (*NAMES, THIN)])
     plant("customers", [{"customer_id": "ann"}])
     days = [(f"o{n}", f"{AS_OF - timedelta(days=n)} 08:00:00+00") for n in range(3)]
     plant("orders", [{"order_id": name, "customer_id": "ann", "ordered_at": at} for name, at in days])
