@@ -171,7 +171,7 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
 
 
 def test_a_product_of_few_sales_has_a_line_that_says_so(shop: Settings, products: None, owner: Connection) -> None:
-    for name, action in (("silent", None), ("as if forecast", "enough")):
+    for name, action in (("mute", None), ("as if forecast", "enough")):
         run = Run(owner, name)
         run.planned()
         with owner.cursor() as cursor:
