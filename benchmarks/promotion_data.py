@@ -17,6 +17,7 @@ from ml.scenarios.cross_category.evaluation import Past
 from ml.scenarios.cross_category.responses import Facts, complements
 from ml.sources.simulated_shop import FIRST_AS_OF, SimulatedShop, Size, Truth
 from ml.sources.simulated_shop.market import Market
+from ml.tables import MARKET_SIGNALS
 
 PRICE_DAYS = 90
 """As in the features: days of sales whose median is a product's price."""
@@ -66,10 +67,11 @@ def simulated_world(size: Size, seed: int, promotion_days: int) -> SimulatedWorl
     days, pairs = product_days(sold), associations(baskets, products)
     found = elasticities(days, products, FIRST_AS_OF)
     effects = side_effects(days, products, complements(pairs, products, days, baskets.height), FIRST_AS_OF)
+    told = Market(truth).signals(truth.first_day - timedelta(days=1), FIRST_AS_OF).rename({"value": "signal_value"})
     if effects is None:
         raise ValueError(f"the simulated shop of seed {seed} had too few discounts to learn from")
     return SimulatedWorld(
-        Facts(FIRST_AS_OF, products, days, pairs, found, effects, promotions, baskets.height), truth
+        Facts(FIRST_AS_OF, products, days, pairs, found, effects, promotions, baskets.height, told), truth
     )  # fmt: skip
 
 
@@ -97,7 +99,8 @@ def complete_journey_past(through: date, last: date) -> Past:
         category_path=pl.format("{} > {}", "department", "category"),
     )
     pairs = associations(baskets.filter(pl.col("basket_on") <= through), products)
-    return Past(baskets.filter(pl.col("basket_on") <= last), products, days, pairs, through, last)
+    none = MARKET_SIGNALS.frame([])
+    return Past(baskets.filter(pl.col("basket_on") <= last), products, days, pairs, none, through, last)
 
 
 def product_days(sold: pl.DataFrame) -> pl.DataFrame:

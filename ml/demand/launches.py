@@ -20,7 +20,7 @@ PRIOR_LAUNCHES = 5.0
 """Launches of the whole shop that a category's own are added to: with as many of its own it counts half."""
 SETTLED_DAYS = 56
 """What is first sold within so many days of the first basket may have been there before."""
-LARGEST_PRECISION = 1e5
+LARGEST_PRECISION, LARGEST_MEAN = 1e5, 0.999
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,10 @@ class PastLaunches:
     precision: float
     of_category: dict[str, tuple[float, int]]
 
-    def conversion(self, category: str | None) -> Conversion:
-        """Return what is expected of a launch in a category."""
+    def conversion(self, category: str | None, demand_ratio: float = 1.0) -> Conversion:
+        """Return what is expected of a launch in a category, at some demand for it over the usual."""
         mean, launches = self.of_category.get(category or "", (self.mean, 0))
+        mean = min(mean * demand_ratio, LARGEST_MEAN)
         return Conversion(mean * self.precision, (1 - mean) * self.precision, launches)
 
 

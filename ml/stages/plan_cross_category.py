@@ -47,6 +47,6 @@ def planned_on(ground: Ground) -> Planned:
         return unplanned(ground.rules, "not available: needs weeks in which steadily sold products had a discount")
     facts = Facts(
         day, ground.products, ground.product_days, ground.associations, responses, effects, ground.promotions,
-        ground.baskets.height,
+        ground.baskets.height, ground.market_signals,
     )  # fmt: skip
     return plan(facts, ground.candidates, ground.customers, ground.rules, params)

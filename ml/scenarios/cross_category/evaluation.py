@@ -19,7 +19,7 @@ from ml.params import RunParams
 from ml.preference.baselines import PersonalDecayed
 from ml.scenarios.cross_category.choice import with_values
 from ml.scenarios.cross_category.invitations import invitations
-from ml.scenarios.cross_category.responses import Facts, complements, responses, usual_units
+from ml.scenarios.cross_category.responses import Facts, coming_units, complements, responses
 from ml.scenarios.ground import Ground
 from ml.scenarios.judged import Judged, paired
 from ml.tables import PROMOTIONS
@@ -36,7 +36,7 @@ class Past:
 
     Attributes
     ----------
-    baskets, products, product_days, associations
+    baskets, products, product_days, associations, market_signals
         As of the last day.
     through, last
         Last day that may be known, and last day of the data.
@@ -46,6 +46,7 @@ class Past:
     products: pl.DataFrame
     product_days: pl.DataFrame
     associations: pl.DataFrame
+    market_signals: pl.DataFrame
     through: date
     last: date
 
@@ -67,14 +68,19 @@ class Past:
         if found.is_empty() or effects is None:
             return None
         none = PROMOTIONS.frame([])
-        return Facts(self.through, self.products, known, self.associations, found, effects, none, self.baskets.height)
+        return Facts(
+            self.through, self.products, known, self.associations, found, effects, none, self.baskets.height,
+            self.market_signals,
+        )  # fmt: skip
 
 
 def evaluate(ground: Ground) -> list[Judged]:
     """Return how well the response to discounts and the audience did in the held-out days of the shop's data."""
     params, last = ground.context.params, ground.context.as_of
     through = last - timedelta(days=ground.settings.preference.holdout_days)
-    past = Past(ground.baskets, ground.products, ground.product_days, ground.associations, through, last)
+    past = Past(
+        ground.baskets, ground.products, ground.product_days, ground.associations, ground.market_signals, through, last
+    )
     draws = ground.settings.optimizer.bootstrap_draws
     return [*judged_response(past, draws, params.seed), *judged_audience(past, params, draws)]
 
@@ -88,8 +94,7 @@ def judged_response(past: Past, draws: int, seed: int) -> Iterator[Judged]:
     if facts is None:
         return
     deal = facts.effects.deal
-    daily = usual_units(facts.product_days, facts.elasticities, past.through, deal)
-    known = facts.elasticities.select("product_id", "elasticity").join(daily, on="product_id")
+    known = facts.elasticities.select("product_id", "elasticity").join(coming_units(facts), on="product_id")
     known = known.with_columns(usual=7 * pl.col("daily_units")).filter(pl.col("usual") >= LEAST_WEEKLY_UNITS)
     before = discounted_weeks(past.product_days, past.through - timedelta(days=55), past.through).join(
         known, on="product_id"

@@ -201,4 +201,6 @@ def reason(row: Row) -> str:
     if row["halo_margin_cents"] > 0:
         beside.append(f"{row['halo_margin_cents'] / 100:.2f} is won on what is bought along")
     usual, off = f"{more:.1f} times the usual {row['base_units']:.1f} units", f"{100 * row['discount_share']:.0f} % off"
-    return f"{row['name']}: {usual} at {off}, judging by {rests[row['level']]}; {', '.join(beside)}."
+    market = row["signal_ratio"]
+    told = "" if market == 1 else f" (the market's signals: {market:.2f} times recent weeks)"
+    return f"{row['name']}: {usual}{told} at {off}, judging by {rests[row['level']]}; {', '.join(beside)}."

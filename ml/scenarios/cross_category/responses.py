@@ -9,11 +9,10 @@ import polars as pl
 from ml.demand.deal import Deal
 from ml.demand.price_response import units_ratio
 from ml.demand.side_effects import SideEffects, rival_margin
+from ml.demand.signal_response import RECENT_DAYS, demand_shift
 from ml.params import RunParams
 from ml.scenarios.rules import Rules
 
-RECENT_DAYS = 56
-"""Days that tell a product's usual units: two months, as seasons move on."""
 COMPLEMENT, COUNTED = "complement", "counted"
 ASSUMED_COST = "cost assumed"
 
@@ -36,6 +35,8 @@ class Facts:
         Rows of ``features.ftr_promotions``: those announced or under way.
     baskets
         How many baskets the counts of products are from.
+    market_signals
+        Rows of ``features.ftr_market_signals``; without rows where the shop has none.
     """
 
     as_of: date
@@ -46,6 +47,7 @@ class Facts:
     effects: SideEffects
     promotions: pl.DataFrame
     baskets: int
+    market_signals: pl.DataFrame
 
 
 def period(as_of: date, params: RunParams) -> tuple[date, date]:
@@ -96,6 +98,15 @@ def usual_units(product_days: pl.DataFrame, elasticities: pl.DataFrame, as_of: d
     )
 
 
+def coming_units(facts: Facts) -> pl.DataFrame:
+    """Return :func:`usual_units` times ``signal_ratio``, what the market's signals say of the days to come, and it."""
+    daily = usual_units(facts.product_days, facts.elasticities, facts.as_of, facts.effects.deal)
+    shift = demand_shift(facts.market_signals, facts.product_days, facts.products, facts.as_of)
+    both = daily.join(shift, on="product_id", how="left", maintain_order="left")
+    both = both.with_columns(pl.col("signal_ratio").fill_null(1.0))
+    return both.with_columns(daily_units=pl.col("daily_units") * pl.col("signal_ratio"))
+
+
 def complements(
     associations: pl.DataFrame, products: pl.DataFrame, product_days: pl.DataFrame, baskets: int
 ) -> pl.DataFrame:
@@ -141,11 +152,12 @@ def responses(facts: Facts, params: RunParams) -> pl.DataFrame:
     pl.DataFrame
         ``product_id``, ``name``, ``category``, ``group`` (category, or the product where it has none),
         ``department``, ``category_path``, ``price_cents``, ``cost``, ``is_cost_assumed``, ``available_units``,
-        ``units_per_basket``, ``base_units`` (of the period at the list price), ``elasticity``, ``low``, ``high``,
-        ``level``, and in cents an extra unit: ``taken_cents`` (margin of like products it replaces), ``pulled_cents``
-        (of later sales it replaces), ``halo_cents`` (of complements that come along).
+        ``units_per_basket``, ``base_units`` (of the period at the list price), ``signal_ratio`` (by which the market's
+        signals moved it), ``elasticity``, ``low``, ``high``, ``level``, and in cents an extra unit: ``taken_cents``
+        (margin of like products it replaces), ``pulled_cents`` (of later sales it replaces), ``halo_cents`` (of
+        complements that come along).
     """
-    daily = usual_units(facts.product_days, facts.elasticities, facts.as_of, facts.effects.deal)
+    daily = coming_units(facts)
     units = facts.product_days.group_by("product_id").agg(sold=pl.col("units").sum())
     known = (
         priced(facts.products, params)

@@ -70,12 +70,15 @@ class Trial:
         Units that may be promised; None where stock is not counted.
     is_pinned
         Gets its audience before all others.
+    demand_ratio
+        Demand for its category over the usual, as the market's signals have it; it is part of the conversion.
     """
 
     conversion: Conversion | None
     units: float
     capacity: float | None
     is_pinned: bool
+    demand_ratio: float = 1.0
 
     def expected_units(self, interest: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the units that customers of some interest are expected to buy, one each where nothing is known."""

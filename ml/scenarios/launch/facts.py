@@ -7,6 +7,7 @@ import polars as pl
 from ml.association.backoff import BackOff
 from ml.candidates import CandidateParams
 from ml.demand.launches import Conversion, PastLaunches, learn_launches, past_launches
+from ml.demand.signal_response import SignalResponse, category_ratio, signal_response
 from ml.scenarios.ground import Ground
 from ml.scenarios.launch.budget import BudgetParams, Trial
 from ml.scenarios.launch.interest import interested, visiting
@@ -58,33 +59,52 @@ def launch_facts(ground: Ground, back_off: BackOff, params: LaunchParams) -> Lau
 
 
 def trials_of(ground: Ground, new: pl.DataFrame) -> dict[str, Trial]:
-    """Return what is known of each new product: its conversion, the size of a purchase, and its stock."""
+    """Return what is known of each new product: its conversion, the size of a purchase, and its stock.
+
+    Where the market tells how much a category is wanted now, launches of the past are seen beside what was told then.
+    """
     as_of, reserve = ground.context.as_of, ground.context.params.reserve_units
-    learned = learn_launches(past_launches(ground.baskets, ground.products, as_of, WINDOW_DAYS))
+    signals = ground.market_signals
+    response = signal_response(signals, ground.product_days, ground.products, as_of)
+    learned = learned_launches(ground.baskets, ground.products, signals, response, as_of)
+    now = category_ratio(signals, new.select("category", day=pl.lit(as_of)), response)
     recent = ground.baskets.filter(pl.col("basket_on") > as_of - timedelta(days=WINDOW_DAYS))
     active = recent["customer_id"].drop_nulls().n_unique()
     units = units_by_category(ground.purchases, ground.products)
     usual = units.get(None, 1.0)
     found = {}
-    for row in new.iter_rows(named=True):
+    for row, ratio in zip(new.iter_rows(named=True), now, strict=True):
         available = row["available_units"]
         found[row["product_id"]] = Trial(
-            None if learned is None else conversion_of(row, learned, as_of, active),
+            None if learned is None else conversion_of(row, learned, as_of, active, ratio),
             units.get(row["category"], usual),
             None if available is None else max(available - reserve, 0),
             is_pinned=False,
+            demand_ratio=ratio,
         )
     return found
 
 
-def conversion_of(row: dict[str, object], learned: PastLaunches, as_of: date, active: int) -> Conversion:
+def learned_launches(
+    baskets: pl.DataFrame, products: pl.DataFrame, signals: pl.DataFrame, response: SignalResponse, as_of: date
+) -> PastLaunches | None:
+    """Return what launches of the past say of one at the usual demand: where more was wanted, more customers count."""
+    launches = past_launches(baskets, products, as_of, WINDOW_DAYS)
+    midway = pl.col("launched_on") + pl.duration(days=WINDOW_DAYS // 2)
+    then = category_ratio(signals, launches.select("category", day=midway), response)
+    return learn_launches(launches.with_columns(trials=pl.col("trials") * then))
+
+
+def conversion_of(
+    row: dict[str, object], learned: PastLaunches, as_of: date, active: int, demand_ratio: float
+) -> Conversion:
     """Return the conversion of a new product after its own first days.
 
     The customers who came while it was on sale are its trials, as far as its first weeks are over: half of them after
     half of the time.
     """
     category, since, buyers = row["category"], row["launched_on"] or row["first_sold_on"], row["customers"]
-    prior = learned.conversion(category if isinstance(category, str) else None)
+    prior = learned.conversion(category if isinstance(category, str) else None, demand_ratio)
     if not isinstance(since, date) or not isinstance(buyers, int):
         return prior
     days = min((as_of - since).days + 1, WINDOW_DAYS)

@@ -200,6 +200,8 @@ def _told(partners: int, impressions: int, trial: Trial) -> str:
         past = f"{100 * conversion.mean:.2f} % of customers are expected to buy it, as in past launches" + (
             f", {conversion.launches} of its category" if conversion.launches else " of the whole shop"
         )
+        if trial.demand_ratio != 1:
+            past += f"; demand for its category is {trial.demand_ratio:.2f} times the usual by the market's signals"
     where = (
         f"shown to {impressions} customer(s)" if impressions else "shown to nobody, as other new products promise more"
     )

@@ -29,6 +29,7 @@ def response(product: str, **given: Any) -> dict[str, Any]:
         "available_units": None,
         "units_per_basket": 1.0,
         "base_units": 100.0,
+        "signal_ratio": 1.0,
         "elasticity": -3.0,
         "low": -4.0,
         "high": -2.0,

@@ -1,5 +1,6 @@
 """Promotions judged on weeks held out, in a world whose answers are known."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -7,7 +8,7 @@ import pytest
 
 from ml.scenarios.cross_category.evaluation import Past, discounted_weeks, judged_audience, judged_response
 from ml.scenarios.judged import Judged, metric_rows
-from ml.tables import ASSOCIATIONS, PRODUCTS
+from ml.tables import ASSOCIATIONS, MARKET_SIGNALS, PRODUCTS
 from tests.scenarios.cross_category.situations import AS_OF, params
 
 WEEKS, HELD_OUT = 44, 28
@@ -46,7 +47,8 @@ def past() -> Past:
     usual = {"is_bundleable": True, "price_cents": PRICE, "cost_cents": 200, "baskets": 100, "department": "FOOD"}
     rows = [dict.fromkeys(PRODUCTS.columns) | usual | {"product_id": p, "category": p.upper()} for p in ELASTIC]
     products = pl.DataFrame(rows, schema=dict(PRODUCTS.columns))
-    return Past(baskets(), products, sales(), ASSOCIATIONS.frame([]), AS_OF - timedelta(days=HELD_OUT), AS_OF)
+    none = MARKET_SIGNALS.frame([])
+    return Past(baskets(), products, sales(), ASSOCIATIONS.frame([]), none, AS_OF - timedelta(days=HELD_OUT), AS_OF)
 
 
 def by_kpi(judged: list[Judged]) -> dict[str, Judged]:
@@ -74,7 +76,7 @@ def test_those_who_buy_what_is_promoted_are_invited_and_not_who_comes_most() -> 
 def test_a_shop_without_discounts_is_not_judged() -> None:
     usual = past()
     flat = usual.product_days.with_columns(discount_cents=0, revenue_cents=pl.col("units") * PRICE)
-    none = Past(usual.baskets, usual.products, flat, usual.associations, usual.through, usual.last)
+    none = replace(usual, product_days=flat)
     assert list(judged_response(none, 100, 1)) == list(judged_audience(none, params(), 100)) == []
 
 

@@ -10,7 +10,7 @@ from ml.demand.deal import NO_DEAL
 from ml.demand.side_effects import Share, SideEffects
 from ml.scenarios.cross_category.plan import lacking, promotion, together
 from ml.scenarios.cross_category.responses import Facts, complements, hindrances, period, priced, responses, usual_units
-from ml.tables import ASSOCIATIONS, PRODUCTS, PROMOTIONS
+from ml.tables import ASSOCIATIONS, MARKET_SIGNALS, PRODUCTS, PROMOTIONS
 from tests.scenarios.cross_category.situations import AS_OF, known, params, response, rule, rules
 
 DAYS = 56
@@ -47,6 +47,7 @@ def facts(products: pl.DataFrame, sold: pl.DataFrame, **given: Any) -> Facts:
         "effects": SideEffects(Share(0.5, 0.1), Share(0.25, 0.1), Share(0.4, 0.0), 30),
         "promotions": PROMOTIONS.frame([]),
         "baskets": 1000,
+        "market_signals": MARKET_SIGNALS.frame([]),
     }
     return Facts(AS_OF, products, sold, **{**usual, **given})
 
