@@ -6,6 +6,9 @@ same categories, all at the one largest discount whose cost on usual units keeps
 smallest discount there is. Twice: at the shop's own costs, and at 40 % of them, where promotions have more to win. A
 plan that abstains adds 0; its peers then promote the bestsellers of all categories.
 
+What the market's signals are worth there: the margin of the plan less that of the plan without them, and by how much
+less the units of a week are missed by the usual units, on products that had no discount in it.
+
 On Complete Journey (28 days after 2017-12-03) discounts were chosen by the shop, so only what they sold and who bought
 can be judged, see :mod:`ml.scenarios.cross_category.evaluation`.
 
@@ -14,7 +17,7 @@ real one.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -30,7 +33,7 @@ from ml.params import RunParams
 from ml.scenarios.cross_category.choice import STEP, Chosen
 from ml.scenarios.cross_category.evaluation import judged_audience, judged_response
 from ml.scenarios.cross_category.plan import promotion
-from ml.scenarios.cross_category.responses import hindrances, responses
+from ml.scenarios.cross_category.responses import coming_units, hindrances, responses
 from ml.scenarios.judged import Judged
 from ml.scenarios.rules import Rules
 from ml.sources.simulated_shop import FIRST_AS_OF, Size
@@ -46,6 +49,8 @@ COSTS = {"usual_costs": 1.0, "low_costs": 0.4}
 ASKED = RunParams(scenario="cross_category", promotion_products=5, promotion_budget_cents=50_000)
 ASSUMED = RunParams(scenario="cross_category", assumed_cost_share=0.6)
 AFTER_DAYS, HELD_OUT_DAYS = 28, 28
+CUTS = (7, 35, 63)
+"""Days before the as-of date, after which a week tells how far the usual units were off."""
 DRAWS = 1000
 UNITS = {"added": "currency in 5 weeks", "at_once": "currency in its week"}
 Reals = NDArray[np.float64]
@@ -92,7 +97,7 @@ NOT_PLAYED = Played(0.0, 0.0, 0.0)
 def _simulated(seeds: tuple[int, ...], courses: int) -> Iterator[Row]:
     worlds = [simulated_world(SHOP, seed, ASKED.promotion_days) for seed in seeds]
     for name, share in COSTS.items():
-        ours, theirs, small, expected = [], [], [], []
+        ours, theirs, small, untold, expected = [], [], [], [], []
         for world in (one.with_costs(share) for one in worlds):
             market = Market(world.truth)
             shoppers = lived(world.truth, market, FIRST_AS_OF)
@@ -100,12 +105,46 @@ def _simulated(seeds: tuple[int, ...], courses: int) -> Iterator[Row]:
             chosen = promotion(world.facts, known, Rules(), ASKED)
             own = dict(chosen.rows.select("product_id", "discount_share").iter_rows())
             ours.append(_played(world, market, shoppers, own, courses))
+            deaf = _planned_without_signals(world)
+            untold.append(ours[-1] if deaf == own else _played(world, market, shoppers, deaf, courses))
             best = bestsellers(world, known, chosen)
             theirs.append(_played(world, market, shoppers, best, courses))
             small.append(_played(world, market, shoppers, dict.fromkeys(best, STEP), courses))
             expected.append(chosen.objective)
         yield from _compared(f"scenarios/cross_category/{name}", ours, theirs, np.array(expected))
         yield _gain(f"scenarios/cross_category/{name}", "added", ours, small, f"bestsellers at {100 * STEP:.0f} %")
+        yield _gain(f"scenarios/cross_category/{name}/signals", "added", ours, untold, "plan without signals")
+    told, without = np.array([_usual_units_errors(world) for world in worlds]).T
+    gain = bootstrap_mean(without - told, DRAWS)
+    path, ratio = "scenarios/cross_category/signals_usual_units_error_gain", float(told.mean() / without.mean())
+    yield Row(path, gain.value, "units a product and week", gain.low, gain.high, "usual units without signals", ratio)
+
+
+def _planned_without_signals(world: SimulatedWorld) -> dict[str, float]:
+    facts = replace(world.facts, market_signals=world.facts.market_signals.clear())
+    chosen = promotion(facts, responses(facts, ASKED), Rules(), ASKED)
+    return dict(chosen.rows.select("product_id", "discount_share").iter_rows())
+
+
+def _usual_units_errors(world: SimulatedWorld) -> tuple[float, float]:
+    """Return the mean absolute error of the units of a week after each cut, told the signals until it and not."""
+    errors = []
+    for cut in (FIRST_AS_OF - timedelta(days=back) for back in CUTS):
+        is_known = pl.col("sold_on") <= cut
+        facts = replace(world.facts, as_of=cut, product_days=world.facts.product_days.filter(is_known))
+        after = world.facts.product_days.filter(~is_known, pl.col("sold_on") <= cut + timedelta(days=7))
+        came = after.group_by("product_id").agg(pl.col("units", "discount_cents").sum())
+        weeks = coming_units(facts).join(came, on="product_id", how="left").with_columns(
+            pl.col("units", "discount_cents").fill_null(0)
+        )  # fmt: skip
+        told = 7 * pl.col("daily_units")
+        errors.append(
+            weeks.filter(pl.col("discount_cents") == 0).select(
+                told=(told - pl.col("units")).abs(), without=(told / pl.col("signal_ratio") - pl.col("units")).abs()
+            )
+        )
+    told_error, without = pl.concat(errors).mean().row(0)
+    return told_error, without
 
 
 def _compared(name: str, ours: list[Played], theirs: list[Played], expected: Reals) -> Iterator[Row]:
@@ -125,7 +164,7 @@ def _compared(name: str, ours: list[Played], theirs: list[Played], expected: Rea
 def _gain(name: str, part: str, ours: list[Played], theirs: list[Played], peer: str) -> Row:
     own, other = (np.array([getattr(one, part) for one in played]) / 100 for played in (ours, theirs))
     gain = bootstrap_mean(own - other, DRAWS)
-    over = "" if peer == "bestsellers" else "_over_small_discount"
+    over = "_over_small_discount" if peer.endswith("%") else ""
     return Row(f"{name}/margin_{part}_gain{over}", gain.value, UNITS[part], gain.low, gain.high, peer)
 
 

@@ -2,6 +2,9 @@
 
 A launch is a product first sold in a window; everything is learned from the baskets before it. The last window is the
 published test: nothing was chosen on it.
+
+What the market's signals are worth in simulated shops: by how much less the buyers of each launch are missed by what is
+expected on its first day, from the launches before it. Of those shops a year is seen, as a season needs one.
 """
 
 from datetime import date, timedelta
@@ -14,6 +17,9 @@ from benchmarks.data import LAST_TRAINING_DAY, complete_journey
 from benchmarks.report import Row, arguments, write_report
 from benchmarks.scenario_customer_care import as_rows
 from benchmarks.simulated import simulated_shop
+from ml.demand.launches import past_launches
+from ml.demand.signal_response import UNMOVED, category_ratio, signal_response
+from ml.evaluation.bootstrap import paired_bootstrap
 from ml.scenarios.judged import Judged, paired
 from ml.scenarios.launch.evaluation import (
     BEST_SELLERS,
@@ -23,12 +29,16 @@ from ml.scenarios.launch.evaluation import (
     named_partners,
     rehearsed,
 )
+from ml.scenarios.launch.facts import learned_launches
 from ml.scenarios.launch.partners import pool_of
-from ml.sources.simulated_shop import Size, Truth
+from ml.sources.simulated_shop import FIRST_AS_OF, Size, Truth
+from ml.sources.simulated_shop.market import Market
 
 CUTS = tuple(LAST_TRAINING_DAY + timedelta(days=1 - WINDOW_DAYS * back) for back in (2, 1, 0))
 PARTNERS, AUDIENCE, MIN_BASKETS, SEED = 5, 200, 50, 20170101
 SIZE, SEEDS = Size(customers=400, products=200, days=200), (1, 2, 3)
+YEAR, QUICK_YEARS, YEARS = Size(customers=400, products=200, days=364), (11, 12), tuple(range(11, 31))
+"""Shops 1 to 5 were looked at before; these were not."""
 
 
 def rows(is_quick: bool) -> list[Row]:
@@ -41,7 +51,8 @@ def rows(is_quick: bool) -> list[Row]:
         products = products.with_columns(category_path=pl.concat_str(levels, separator=" > ", ignore_nulls=True))
         for one in judge(baskets, products, cut, MIN_BASKETS, (PARTNERS, AUDIENCE), compare, SEED):
             found += as_rows("launch", one, f"/{cut}")
-    return found + simulated_rows(SEEDS[:1] if is_quick else SEEDS, compare)
+    found += simulated_rows(SEEDS[:1] if is_quick else SEEDS, compare)
+    return [*found, signal_row(QUICK_YEARS if is_quick else YEARS)]
 
 
 def simulated_rows(seeds: tuple[int, ...], compare: partial[Judged]) -> list[Row]:
@@ -81,6 +92,59 @@ def true_shares(baskets: pl.DataFrame, products: pl.DataFrame, truth: Truth) -> 
         substitutes=pl.Series(truth.substitutes[tuple(sides)], dtype=pl.Float64),
     )
     return told.group_by("rule", "product_id").agg(pl.col("complements", "substitutes").mean())
+
+
+def signal_row(seeds: tuple[int, ...]) -> Row:
+    """Return the error of the buyers expected of launches without signals less that with them; shops are the cases."""
+    told, without = np.array([launch_errors(*simulated_shop(YEAR, seed)) for seed in seeds]).T
+    gain = paired_bootstrap(without, told, 1000, SEED)
+    path, ratio = "scenarios/launch/signals_buyers_error_gain/simulated", float(told.mean() / without.mean())
+    return Row(path, gain.value, "buyers a launch", gain.low, gain.high, "conversion without signals", ratio)
+
+
+def launch_errors(baskets: pl.DataFrame, products: pl.DataFrame, truth: Truth) -> tuple[float, float]:
+    """Return the mean error of the buyers expected of a shop's launches, told the signals of their first day and not.
+
+    How many customers will come is known to both: it is the same number on both sides.
+    """
+    signals = Market(truth).signals(truth.first_day - timedelta(days=1), FIRST_AS_OF)
+    signals = signals.rename({"value": "signal_value"})
+    days = {one: int(truth.launch_day[place]) for place, one in enumerate(truth.product_ids)}
+    launched = [
+        truth.first_day + timedelta(days=days[one]) if days[one] >= 0 else None for one in products["product_id"]
+    ]
+    products = products.with_columns(launched_on=pl.Series(launched, dtype=pl.Date))
+    sold = product_days(baskets)
+    known = products.filter(pl.col("launched_on").is_not_null())
+    came = past_launches(baskets, known, FIRST_AS_OF, WINDOW_DAYS)
+    errors = []
+    for row in came.iter_rows(named=True):
+        day = row["launched_on"]
+        response = signal_response(signals, sold, products, day)
+        asked = pl.DataFrame({"category": [row["category"]], "day": [day]})
+        both = []
+        for one in (response, UNMOVED):
+            learned = learned_launches(baskets, known, signals, one, day)
+            if learned is not None:
+                ratio = category_ratio(signals, asked, one).item()
+                expected = learned.conversion(row["category"], ratio).mean * row["trials"]
+                both.append(abs(expected - row["buyers"]))
+        if both:
+            errors.append(both)
+    told, without = np.mean(errors, axis=0).tolist()
+    return told, without
+
+
+def product_days(baskets: pl.DataFrame) -> pl.DataFrame:
+    """Return the units and the price of each product by day, as ``features.ftr_product_days`` would."""
+    lines = baskets.select("product_ids", "quantities", "paid_cents", sold_on="basket_on").explode(
+        "product_ids", "quantities", "paid_cents"
+    )
+    summed = lines.group_by("sold_on", product_id="product_ids").agg(
+        units=pl.col("quantities").sum(), paid=pl.col("paid_cents").sum()
+    )
+    price = (pl.col("paid") / pl.col("units")).round().cast(pl.Int32)
+    return summed.select("product_id", "sold_on", "units", price_cents=price).sort("product_id", "sold_on")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from ml.demand.deal import NO_DEAL
+from ml.demand.side_effects import Share, SideEffects
 from ml.demand.signal_response import signal_response
 from ml.scenarios.cross_category.plan import promotion, reason
 from ml.scenarios.cross_category.responses import responses, usual_units
@@ -13,7 +14,7 @@ from tests.demand.signalled import INDEX, NAMES, SHOP, sold, surged
 from tests.scenarios.cross_category.situations import params
 from tests.scenarios.cross_category.test_responses import elastic, facts
 
-RATIO = 1.5
+RATIO, NO_EFFECTS = 1.5, SideEffects(*[Share(0.0, 0.0)] * 3, 30)
 DAYS = sold(0.8).with_columns(discount_cents=pl.lit(0), revenue_cents=100 * pl.col("units"))
 PRODUCTS = SHOP.with_columns(
     is_bundleable=pl.lit(True), price_cents=pl.lit(100), cost_cents=pl.lit(20), baskets=pl.lit(100)
@@ -36,10 +37,12 @@ def test_a_surge_of_a_category_raises_its_usual_units_and_no_others() -> None:
 
 
 def test_a_surge_makes_a_promotion_of_the_category_worth_more() -> None:
-    asked = params(promotion_days=7, promotion_products=2, promotion_categories=("FOOD",))
+    asked = params(promotion_days=7, promotion_categories=("FOOD",), promotion_budget_cents=10_000_000)
     plans = []
     for signals in (NO_SIGNALS, INDEX, surged("FOOD", RATIO)):
-        given = facts(PRODUCTS, DAYS, market_signals=signals, elasticities=elastic(*NAMES, elasticity=-5.0))
+        given = facts(
+            PRODUCTS, DAYS, market_signals=signals, elasticities=elastic(*NAMES, elasticity=-5.0), effects=NO_EFFECTS
+        )
         plans.append(promotion(given, responses(given, asked), Rules(), asked))
     none, usual, surge = plans
     assert surge.objective > usual.objective > 0
