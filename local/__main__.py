@@ -8,6 +8,7 @@ from rich.console import Console
 
 from local.demo import DEMO_DAY, addresses, demo
 from local.environment import environment
+from local.guide import GUIDE, write_answers
 from local.instance import Instance, LocalError, current
 from local.stack import down, server, up
 from local.status import status
@@ -18,6 +19,7 @@ COMMANDS = {
     "status": "show addresses, states and memory",
     "demo": "start, run the chain of DAGs on a data set, print what was published",
     "psql": "SQL as the analyst, from the terminal or standard input",
+    "guide": "ask the questions of docs/analyst_guide.md again and write the answers into it",
     "exec": "run a command in the stack's environment, for example: exec python -m ml report",
 }
 
@@ -58,6 +60,8 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
             demo(instance, console, options.source, options.as_of)
         case "psql":
             return server(instance).psql("bundles_analyst", "shop", options.arguments)
+        case "guide":
+            console.print(f"{write_answers(instance)} answers written to {GUIDE}", highlight=False)
         case "exec":
             env = environment(instance)
             os.execvpe(options.arguments[0], options.arguments, env)  # noqa: S606 - the user's own command

@@ -169,6 +169,7 @@ def addresses(instance: Instance) -> str:
     return (
         f"\nAirflow   http://127.0.0.1:{ports['airflow']}   user admin, password {secrets['AIRFLOW_ADMIN_PASSWORD']}\n"
         f"MLflow    http://127.0.0.1:{ports['mlflow']}   no login; listens on this machine only\n"
+        f"Dashboard http://127.0.0.1:{ports['dashboard']}   sign in with the analyst's password\n"
         f"Postgres  host 127.0.0.1 port {ports['postgres']} database shop user bundles_analyst "
         f"password {secrets['BUNDLES_WAREHOUSE__ANALYST_PASSWORD']}   (or: make psql)\n"
         "The stack stays up; `make down` stops it."

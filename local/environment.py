@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.instance import REPOSITORY, Instance
@@ -42,6 +43,12 @@ OF_MIGRATIONS_ONLY = {"POSTGRES_PASSWORD", "BUNDLES_WAREHOUSE__OWNER_PASSWORD"}
 def environment(instance: Instance) -> dict[str, str]:
     """Return the whole environment: this process's own, secrets, ports and settings of every component."""
     return {**os.environ, **SWITCHED_OFF, **AIRFLOW_SETTINGS, **of_instance(instance), **_tools()}
+
+
+def without_secrets(instance: Instance, names: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the names whose values hold no secret: for a component whose visitors bring their own."""
+    secrets = instance.secrets().values()
+    return {name: value for name, value in names.items() if not any(secret in value for secret in secrets)}
 
 
 def of_instance(instance: Instance) -> dict[str, str]:

@@ -28,7 +28,7 @@ PASSWORDS = (
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "AIRFLOW__CORE__FERNET_KEY",
 )
-DEFAULT_PORTS = {"postgres": 55432, "mlflow": 55000, "airflow": 58080}
+DEFAULT_PORTS = {"postgres": 55432, "mlflow": 55000, "airflow": 58080, "dashboard": 58501}
 _RESERVED: dict[int, TextIO] = {}
 
 
@@ -79,8 +79,12 @@ class Instance:
         path = self.home / "ports.json"
         if path.exists():
             ports: dict[str, int] = json.loads(path.read_text("utf-8"))
-            return ports
-        ports = {name: choose_port(name, default) for name, default in DEFAULT_PORTS.items()}
+            missing = {name: default for name, default in DEFAULT_PORTS.items() if name not in ports}
+            if not missing:
+                return ports
+        else:
+            ports, missing = {}, DEFAULT_PORTS
+        ports |= {name: choose_port(name, default) for name, default in missing.items()}
         write_private(path, json.dumps(ports))
         return ports
 

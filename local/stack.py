@@ -15,13 +15,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local.environment import environment
+from local.environment import environment, without_secrets
 from local.instance import DEFAULT_PORTS, REPOSITORY, Instance, LocalError, is_free, write_private
 from local.postgres import Server
 from local.processes import Component, stop
 
 FREE_DISK_GB = 3
 START_SECONDS = 240
+DASHBOARD_OPTIONS = (
+    *("--server.headless", "true", "--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
+    *("--client.toolbarMode", "viewer", "--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "localhost"),
+)
 
 
 def server(instance: Instance) -> Server:
@@ -43,6 +47,10 @@ def components(instance: Instance) -> dict[str, Component]:
         "airflow-dag-processor": [python, "-m", "airflow", "dag-processor"],
         "airflow-triggerer": [python, "-m", "airflow", "triggerer", "--skip-serve-logs"],
     }
+    commands["dashboard"] = [
+        *(python, "-m", "streamlit", "run", "dashboard/app.py", *DASHBOARD_OPTIONS),
+        *("--server.address", "127.0.0.1", "--server.port", str(instance.ports()["dashboard"])),
+    ]
     return {name: Component(name, command) for name, command in commands.items()}
 
 
@@ -52,6 +60,7 @@ def health_addresses(instance: Instance) -> dict[str, str]:
     return {
         "mlflow": f"http://127.0.0.1:{ports['mlflow']}/health",
         "airflow-api-server": f"http://127.0.0.1:{ports['airflow']}/api/v2/monitor/health",
+        "dashboard": f"http://127.0.0.1:{ports['dashboard']}/_stcore/health",
     }
 
 
@@ -85,9 +94,9 @@ def up(instance: Instance, console: Console) -> None:
             jobs.append(pool.submit(_check, migration, env, instance, "airflow-migrate"))
         for job in jobs:
             job.result()
-    with _step(console, "MLflow and Airflow"):
-        for part in parts.values():
-            part.start(instance, env)
+    with _step(console, "MLflow, Airflow and the dashboard"):
+        for name, part in parts.items():
+            part.start(instance, without_secrets(instance, env) if name == "dashboard" else env)
         _wait(instance)
 
 

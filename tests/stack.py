@@ -81,6 +81,11 @@ class Stack:
         return f"http://127.0.0.1:{self.instance.ports()['mlflow']}"
 
     @property
+    def dashboard(self) -> str:
+        """Address of the dashboard."""
+        return f"http://127.0.0.1:{self.instance.ports()['dashboard']}"
+
+    @property
     def password(self) -> str:
         """Password of Airflow's user ``admin``."""
         return self.instance.secrets()["AIRFLOW_ADMIN_PASSWORD"]

@@ -256,3 +256,24 @@ def move_alias(page: Any, stack: Stack, version: int) -> None:
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Save aliases").click()
     dialog.wait_for(state="hidden")
+
+
+def test_an_analyst_signs_in_to_the_dashboard_and_looks_at_every_page(browser: Any, stack: Stack) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(stack.dashboard)
+    password = page.locator("input[type=password]")
+    password.fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("Postgres refused this password").wait_for()
+    assert page.get_by_text("Today's bundles").count() == 0
+    password.fill(stack.instance.secrets()["BUNDLES_WAREHOUSE__ANALYST_PASSWORD"])
+    page.get_by_role("button", name="Sign in").click()
+    for title in ("Today's bundles", "What they earned", "Policies compared", "Stock commitments", "Data health"):
+        page.get_by_test_id("stSidebarNav").get_by_text(title).click()
+        page.get_by_role("heading", name=title).wait_for()
+        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        assert page.get_by_test_id("stException").count() == 0, page.get_by_test_id("stException").first.inner_text()
+        assert page.get_by_test_id("stDataFrame").or_(page.get_by_test_id("stVegaLiteChart")).count() > 0, title
+        picture(page, f"dashboard-{title.split()[-1].lower()}")
+    page.close()

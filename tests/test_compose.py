@@ -12,7 +12,7 @@ import yaml
 from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, SWITCHED_OFF, of_instance
 from local.instance import PASSWORDS, Instance
 from local.postgres import SETTINGS
-from local.stack import components
+from local.stack import DASHBOARD_OPTIONS, components
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text("utf-8"))
@@ -54,6 +54,13 @@ def test_the_services_are_those_of_the_embedded_stack(tmp_path: Path) -> None:
             assert SERVICES[name]["command"] == ["airflow", *list(component.command)[3:]]
 
 
+def test_the_dashboard_runs_with_the_options_of_the_embedded_stack_and_knows_no_password() -> None:
+    words = SERVICES["dashboard"]["command"].split()
+    assert words[:5] == ["python", "-m", "streamlit", "run", "dashboard/app.py"]
+    assert words[5:-4] == list(DASHBOARD_OPTIONS)
+    assert not [name for name in environment("dashboard") if "PASSWORD" in name]
+
+
 def test_every_secret_comes_from_outside_and_has_no_default() -> None:
     text = (ROOT / "docker-compose.yaml").read_text("utf-8")
     used = re.findall(r"\$\{(\w+)([^}]*)\}", text)
@@ -73,7 +80,7 @@ def test_only_the_migration_knows_the_superuser_and_the_owner() -> None:
 
 def test_ports_are_open_on_this_machine_only() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 

@@ -57,6 +57,13 @@ def test_every_model_source_seed_and_column_is_described(manifest: dict[str, Any
     assert not missing, f"without description: {missing}"
 
 
+def test_every_result_view_has_its_readers_named(manifest: dict[str, Any]) -> None:
+    read = {name for exposure in manifest["exposures"].values() for name in exposure["depends_on"]["nodes"]}
+    views = {name for name, node in manifest["nodes"].items() if node["fqn"][1:2] == ["marts"] and "model." in name}
+    assert len(views) > 20
+    assert views <= read, f"in no exposure: {sorted(views - read)}"
+
+
 def test_every_model_has_a_test_of_its_key(manifest: dict[str, Any]) -> None:
     keyed = {
         test["attached_node"].rsplit(".", 1)[-1]

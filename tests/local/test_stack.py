@@ -14,7 +14,7 @@ from rich.console import Console
 
 from local import stack
 from local.airflow_api import AirflowApi
-from local.environment import environment
+from local.environment import environment, without_secrets
 from local.instance import Instance, LocalError, current, write_private
 
 
@@ -78,6 +78,13 @@ def test_children_are_told_their_own_instance_and_no_telemetry(instance: Instanc
     assert env["BUNDLES_WAREHOUSE__PORT"] == str(instance.ports()["postgres"])
     assert f":{instance.ports()['mlflow']}" in env["BUNDLES_TRACKING__URI"]
     assert env["DO_NOT_TRACK"] == "1" and env["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_the_dashboard_is_told_no_secret(instance: Instance) -> None:
+    told = without_secrets(instance, environment(instance))
+    assert told["BUNDLES_WAREHOUSE__PORT"] == str(instance.ports()["postgres"]) and told["DO_NOT_TRACK"] == "1"
+    assert not [secret for secret in instance.secrets().values() if secret in " ".join(told.values())]
+    assert "MLFLOW_BACKEND_STORE_URI" not in told
 
 
 def test_a_manifest_newer_than_the_dbt_project_is_kept(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""A page of pictures on the result views, for those who would rather look than read."""

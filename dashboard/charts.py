@@ -1,0 +1,25 @@
+"""Charts that more than one page draws."""
+
+import altair as alt
+import pandas as pd
+
+
+def intervals(rows: pd.DataFrame, value: str, low: str, high: str, name: str, title: str) -> alt.LayerChart:
+    """Return points with their 95 % intervals, a line for each ``name``; a line at zero to read signs by."""
+    base = alt.Chart(rows).encode(y=alt.Y(f"{name}:N", title=None, sort="-x"))
+    bars = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
+        x=alt.X(f"{low}:Q", title=title, scale=alt.Scale(zero=False)), x2=f"{high}:Q"
+    )
+    points = base.mark_point(filled=True, size=90).encode(
+        x=alt.X(f"{value}:Q", title=title), tooltip=[name, value, low, high]
+    )
+    return bars + points
+
+
+def bars(rows: pd.DataFrame, value: str, name: str, title: str) -> alt.Chart:
+    """Return a bar for each ``name``, the longest first."""
+    return (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(x=alt.X(f"{value}:Q", title=title), y=alt.Y(f"{name}:N", title=None, sort="-x"), tooltip=[name, value])
+    )
