@@ -20,8 +20,8 @@ def _weeks() -> None:
         read(
             "select week, scenario, policy, impressions, clicks, purchases, click_rate, attach_rate, attach_rate_low,"
             " attach_rate_high, net_credited_revenue::float as net_credited_revenue, credited_margin::float as"
-            " credited_margin, margin_note, rating_mean, other_rating_mean, return_rate, other_return_rate, repeat_rate,"
-            " other_repeat_rate, unavailable_reason from fct_bundle_performance order by week, policy"
+            " credited_margin, margin_note, rating_mean, other_rating_mean, return_rate, other_return_rate,"
+            " repeat_rate, other_repeat_rate, unavailable_reason from fct_bundle_performance order by week, policy"
         )
     )
     if weeks.empty:
