@@ -193,13 +193,14 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack in a home of its own, with the first day of the simulated shop published and its scenarios planned."""
+    """A stack in a home of its own, with the first day of the simulated shop published, planned and measured."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
     up = stack.command("up", check=False)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
         stack.run_chain(AS_OF)
-        stack.wait_for_run("plan_scenarios", CHAIN_SECONDS, partition_key=AS_OF)
+        for dag_id in ("plan_scenarios", "measure_bundles"):
+            stack.wait_for_run(dag_id, CHAIN_SECONDS, partition_key=AS_OF)
         yield stack
     finally:
         stack.command("down")

@@ -69,7 +69,7 @@ def picture(page: Any, name: str) -> None:
 
 def test_an_operator_sees_the_dags_and_no_import_error(airflow: Any, stack: Stack) -> None:
     airflow.goto(f"{stack.airflow}/dags")
-    for dag_id in (*CHAIN, "plan_scenarios"):
+    for dag_id in (*CHAIN, "plan_scenarios", "measure_bundles"):
         airflow.get_by_role("link", name=dag_id, exact=True).first.wait_for()
     assert airflow.get_by_text("Dag Import Error").count() == 0
 

@@ -10,6 +10,7 @@ from local import demo
 from local.instance import LocalError
 
 DAY = "2017-12-03"
+PLANNED = demo.LEAVES["plan_scenarios"]
 
 
 class ScriptedAirflow:
@@ -128,9 +129,11 @@ def test_a_dag_file_that_does_not_import_is_named(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("published", "state", "triggered", "is_done"),
     [
-        ({"personal", *demo.SCENARIOS}, "success", [], True),
-        ({"personal"}, "running", [], False),
-        ({"personal", "launch"}, "success", ["plan_scenarios"], False),
+        ({"personal", *PLANNED, "measurements"}, "success", [], True),
+        ({"personal", "measurements"}, "running", [], False),
+        ({"personal", "launch", "measurements"}, "success", ["plan_scenarios"], False),
+        ({"personal", *PLANNED}, "success", ["measure_bundles"], False),
+        ({"personal"}, "success", ["plan_scenarios", "measure_bundles"], False),
         (set(), "success", ["load_shop"], False),
     ],
 )
