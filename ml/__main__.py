@@ -38,11 +38,12 @@ STAGES = {
     "audit_scenario": "check the run of a scenario before anybody reads it",
     "publish_bundles": "move the published pointer to the audited run",
     "rollback_bundles": "move the published pointer back to the run before",
+    "check_invariants": "check what must hold at any moment, such as that no record is lost",
     "explain_bundle": "say why a customer does, or does not, get some products together",
     "report": "print the published run, ten bundles and the policy comparison",
 }
 
-UNDATED = ("rollback_bundles", "report", "explain_bundle")
+UNDATED = ("rollback_bundles", "report", "check_invariants", "explain_bundle")
 """Stages about what is published, whatever its day."""
 
 log = logging.getLogger("ml")

@@ -39,6 +39,10 @@ class Build:
     rows: dict[str, int]
 
 
+ANY_RUN = 1
+"""Tests of results exist only where a run is named; invariants are about all of them."""
+
+
 @dataclass(frozen=True)
 class AuditCheck:
     """Outcome of one audit test: its name, how many rows break it, and in words what was wrong."""
@@ -116,12 +120,29 @@ def audit(settings: Settings, as_of: date, run_id: int, scenario: str = "persona
     TemporaryError
         When Postgres cannot be reached.
     """
-    arguments = ["test", "--select", f"tag:audit_{scenario}"]
-    results, _ = _results(settings, arguments, "run_results.json", as_of, run_id)
+    return _checked(settings, f"tag:audit_{scenario}", as_of, run_id, f"audit of run {run_id}")
+
+
+def invariants(settings: Settings, as_of: date) -> list[AuditCheck]:
+    """Return the outcome of every check of what must hold at any moment, whatever is published.
+
+    Raises
+    ------
+    DataError
+        When a check could not be run.
+    TemporaryError
+        When Postgres cannot be reached.
+    """
+    return _checked(settings, "tag:invariant", as_of, ANY_RUN, "check of the invariants")
+
+
+def _checked(settings: Settings, selection: str, as_of: date, run_id: int, what: str) -> list[AuditCheck]:
+    """Run the selected data tests and return how many rows break each; a broken one is no failure of dbt here."""
+    results, _ = _results(settings, ["test", "--select", selection], "run_results.json", as_of, run_id)
     broken = [one for one in results if one["status"] not in ("pass", "warn", "fail")]
     if broken or not results:
-        _refuse_failures(f"dbt audit of run {run_id}", broken)
-        raise DataError(f"dbt audit of run {run_id}: no audit test was run")
+        _refuse_failures(f"dbt {what}", broken)
+        raise DataError(f"dbt {what}: no test was run")
     return [
         AuditCheck(one["unique_id"].split(".")[2], int(one["failures"] or 0), one["message"] or "") for one in results
     ]
