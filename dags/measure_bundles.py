@@ -15,6 +15,7 @@ drifted past the limit makes the next run of `train_models` train.
 
 **When it fails** (red): the log's last lines name the table or parameter. What a shop does not deliver, and what is
 refused, is no failure: the mart then holds the reason. A failed audit lists its checks; the pointer has not moved.
+`check_invariants` looks at the whole database: what it names does not hold, whichever run broke it.
 
 **Rerun** safe: a run replaces its own rows, and publishing is fenced.
 """
@@ -39,6 +40,7 @@ def measure_bundles() -> None:
         stage("report_measurements", FORM, scenario=SCOPE),
         stage("audit_scenario", FORM, scenario=SCOPE),
         stage("publish_bundles", FORM, scenario=SCOPE),
+        stage("check_invariants", FORM),
     )
 
 

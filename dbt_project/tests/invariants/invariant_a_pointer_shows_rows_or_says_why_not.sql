@@ -7,6 +7,7 @@
     'replenishment': 'replenishment',
     'launch': 'launches',
     'customer_care': 'customer_cards',
+    'measurements': 'drift_checks',
 } %}
 with
 
