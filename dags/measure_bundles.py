@@ -40,7 +40,7 @@ def measure_bundles() -> None:
         stage("report_measurements", FORM, scenario=SCOPE),
         stage("audit_scenario", FORM, scenario=SCOPE),
         stage("publish_bundles", FORM, scenario=SCOPE),
-        stage("check_invariants", FORM),
+        stage("check_invariants", FORM, scenario=SCOPE),
     )
 
 

@@ -23,6 +23,7 @@ MEASURED = (
     "report_measurements",
     "audit_scenario",
     "publish_bundles",
+    "check_invariants",
 )
 STAGES = [(dag_id, stage) for (dag_id,), stages in LINE for stage in stages]
 
