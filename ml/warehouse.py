@@ -87,7 +87,8 @@ class Warehouse:
             text = query.as_string(connection)
         with self._bulk() as bulk, bulk.cursor() as cursor:
             cursor.execute(text)
-            return pl.DataFrame(cursor.fetch_arrow_table())
+            # In one piece: batches arrive in sizes of their own, and sums of floats differ with where a batch ends.
+            return pl.DataFrame(cursor.fetch_arrow_table()).rechunk()
 
     def replace_run(self, table: Table, frame: pl.DataFrame, lease: "Lease") -> int:
         """Replace the rows of one run in ``table`` and return how many there are now.
