@@ -5,7 +5,7 @@ import pandas as pd
 
 
 def intervals(rows: pd.DataFrame, value: str, low: str, high: str, name: str, title: str) -> alt.LayerChart:
-    """Return points with their 95 % intervals, a line for each ``name``; a line at zero to read signs by."""
+    """Return points with their 95 % intervals, a line for each ``name``."""
     base = alt.Chart(rows).encode(y=alt.Y(f"{name}:N", title=None, sort="-x"))
     bars = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
         x=alt.X(f"{low}:Q", title=title, scale=alt.Scale(zero=False)), x2=f"{high}:Q"

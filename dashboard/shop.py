@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 ANALYST = "bundles_analyst"
 STATEMENT_MS = 15_000
@@ -30,7 +31,7 @@ def connect(password: str) -> Engine:
         port=int(os.environ.get("BUNDLES_WAREHOUSE__PORT", "5432")),
         database=os.environ.get("BUNDLES_WAREHOUSE__DATABASE", "shop"),
     )
-    engine = create_engine(address, pool_size=1, pool_pre_ping=True, connect_args={"options": TIMEOUTS})
+    engine = create_engine(address, poolclass=NullPool, connect_args={"options": TIMEOUTS})
     with engine.connect():
         return engine
 

@@ -16,7 +16,9 @@ def show() -> None:
         " promised_units, expected_units, promised_share, shadow_price::float as shadow_price from fct_shadow_prices"
     )
     if stock.empty:
-        st.info("not available: needs stock_levels")
+        st.info(
+            "No published run shares counted stock: the shop delivers no stock_levels, or nothing is published yet."
+        )
         return
     promised = stock.nlargest(SHOWN, "promised_share")
     st.altair_chart(bars(promised, "promised_share", "product", "share of the capacity that is promised"))

@@ -51,3 +51,5 @@ grant connect on database shop to bundles_loader, bundles_transformer, bundles_m
 grant temporary on database shop to bundles_loader, bundles_transformer, bundles_ml;
 -- Migrations create schemas that belong to the transformer.
 grant bundles_transformer to bundles_owner;
+-- To find transactions and locks that nobody works under (dbt_project/tests/invariants).
+grant pg_read_all_stats to bundles_transformer;

@@ -65,7 +65,7 @@ create trigger keep_offers after insert on ops.publish_log
 for each row when (new.scope = 'personal' and new.action = 'publish')
 execute function ops.keep_offers();
 
-grant select on ops.offered_bundles to bundles_transformer, bundles_ml, bundles_publisher;
+grant select on ops.offered_bundles to bundles_transformer, bundles_publisher;
 
 -- Reactions are joined to the orders of their customer.
 create index on raw.bundle_feedback (customer_id, occurred_at);

@@ -87,7 +87,7 @@ create table ml.off_policy_values (
 ) partition by list (run_id);
 comment on table ml.off_policy_values is 'One row a target policy, reward and estimator: what the policy would earn per impression, told from the log of another one. Where the log says too little, the reason and no value.';
 comment on column ml.off_policy_values.run_id is 'Run that wrote the row; the partition key.';
-comment on column ml.off_policy_values.target is 'Policy in question: uniform, each of the shop''s bundles as often; best_ranked, each customer the bundle that the run of personal bundles ranks first.';
+comment on column ml.off_policy_values.target is 'Policy in question: uniform, each of the shop''s bundles as often; best_ranked, each customer the bundle that the run of personal bundles ranks first (its ranker has read earlier reactions, so this leans upwards).';
 comment on column ml.off_policy_values.reward is 'What is counted per impression: click or add, by the same customer on the same day. Not purchases: the ranks were learnt from them.';
 comment on column ml.off_policy_values.estimator is 'ips: inverse propensity; snips: the same, self-normalised; doubly_robust: with a model of rewards.';
 comment on column ml.off_policy_values.logged_policies is 'Policies whose impressions the log holds.';

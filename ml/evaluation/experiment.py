@@ -227,7 +227,8 @@ def _slope(outcome: Floats, covariate: Floats, groups: Sequence[NDArray[np.intp]
     spread = float(x @ x)
     if not spread or not (y @ y):
         return 0.0, 0.0
-    return float(x @ y) / spread, float((x @ y) ** 2 / (spread * (y @ y)))
+    # Rounding may carry the share of a perfect line past 1.
+    return float(x @ y) / spread, min(float((x @ y) ** 2 / (spread * (y @ y))), 1.0)
 
 
 def _too_small(customers: Mapping[str, int], least: int) -> str | None:

@@ -6,12 +6,13 @@ from datetime import timedelta
 import polars as pl
 
 from ml.errors import ConfigError
-from ml.evaluation.experiment import Effect, ExperimentParams, Readout, read_out
+from ml.evaluation.experiment import HOLDOUT, Effect, ExperimentParams, Readout, read_out
 from ml.params import RunParams
 
 REVENUE, MARGIN = "revenue", "margin"
 NO_FEEDBACK = "not available: needs bundle_feedback"
 NO_VARIANTS = "not available: needs two arms or more in bundle_feedback.variant, one of them {control}"
+RESERVED = f"not available: needs arms of which none is called {HOLDOUT}, the name of those who are shown nothing"
 
 Row = dict[str, object]
 
@@ -102,6 +103,8 @@ def readout_rows(
     arms = planned_arms(params, exposed["arm"].drop_nulls().unique().sort().to_list())
     if len(arms) < 2 or params.experiment_control not in arms:
         return [], NO_VARIANTS.format(control=params.experiment_control)
+    if HOLDOUT in arms:
+        return [], RESERVED
     plan = ExperimentParams("", arms)
     uncrossed = exposed.drop_nulls("arm")
     money, lacking = money_around(uncrossed, baskets, products, params.experiment_pre_days)

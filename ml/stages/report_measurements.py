@@ -1,5 +1,7 @@
 """Write what was measured as one page with pictures, and as numbers, into MLflow."""
 
+import re
+
 from ml.measurement.page import page
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
@@ -27,6 +29,8 @@ def run(settings: Settings, context: Context) -> Counts:
     }
     numbers |= {f"{row['target']}_{row['reward']}_{row['estimator']}": row["value"] for row in values.to_dicts()}
     numbers |= {f"{row['measure']}_{row['subject']}": row["value"] for row in checks.to_dicts()}
+    # What the shop calls an arm is its own; a name in MLflow holds fewer letters.
+    numbers = {re.sub(r"[^\w./ -]", "_", name): value for name, value in numbers.items()}
     tags = {
         "as_of": context.as_of,
         "run_id": lease.run_id,

@@ -9,7 +9,10 @@ tables as (
         format('%s.%s', namespaces.nspname, relations.relname) as what
     from pg_class as relations
     inner join pg_namespace as namespaces on relations.relnamespace = namespaces.oid
-    where relations.relname like '%\_\_dbt\_tmp%' or relations.relname like '%\_\_dbt\_backup%'
+    -- Temporary tables of a session at work are its own.
+    where
+        (relations.relname like '%\_\_dbt\_tmp%' or relations.relname like '%\_\_dbt\_backup%')
+        and relations.relpersistence <> 't'
 
 ),
 
