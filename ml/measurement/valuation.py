@@ -14,8 +14,8 @@ UNIFORM, BEST_RANKED = "uniform", "best_ranked"
 OTHER = "(no bundle of the shop)"
 """All bundles in the log that are none of the shop's own: personal ones have a key for each customer and day."""
 REWARDS = ("click", "add")
-"""Not purchases: the ranks were learnt from baskets of the same days, so they would praise themselves. Of clicks and adds
-the ranker reads past counts, so that the values of ``best_ranked`` lean upwards a little, too."""
+"""Not purchases: the ranks were learnt from baskets of the same days, so they would praise themselves. Of clicks and
+adds the ranker reads past counts, so that the values of ``best_ranked`` lean upwards a little, too."""
 NO_PROPENSITY = "not available: needs bundle_feedback.propensity, the probability with which each bundle was shown"
 NOBODY = "no impression was shown to a customer for whom the policy has a bundle"
 NO_BUNDLES = "not available: needs given_bundles, the bundles that a policy can choose from"
