@@ -19,9 +19,10 @@ def _weeks() -> None:
     weeks = available(
         read(
             "select week, scenario || ', ' || policy as shown_by, impressions, clicks, purchases, click_rate,"
-            " attach_rate, attach_rate_low, attach_rate_high, net_credited_revenue::float as net_credited_revenue, credited_margin::float as"
-            " credited_margin, margin_note, rating_mean, other_rating_mean, return_rate, other_return_rate,"
-            " repeat_rate, other_repeat_rate, unavailable_reason from fct_bundle_performance order by week, 2"
+            " attach_rate, attach_rate_low, attach_rate_high, net_credited_revenue::float as net_credited_revenue,"
+            " credited_margin::float as credited_margin, margin_note, rating_mean, other_rating_mean, return_rate,"
+            " other_return_rate, repeat_rate, other_repeat_rate, unavailable_reason from fct_bundle_performance"
+            " order by week, 2"
         )
     )
     if weeks.empty:
