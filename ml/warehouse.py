@@ -87,8 +87,7 @@ class Warehouse:
             text = query.as_string(connection)
         with self._bulk() as bulk, bulk.cursor() as cursor:
             cursor.execute(text)
-            # In one piece: batches arrive in sizes of their own, and sums of floats differ with where a batch ends.
-            return pl.DataFrame(cursor.fetch_arrow_table()).rechunk()
+            return pl.DataFrame(cursor.fetch_arrow_table())
 
     def replace_run(self, table: Table, frame: pl.DataFrame, lease: "Lease") -> int:
         """Replace the rows of one run in ``table`` and return how many there are now.
