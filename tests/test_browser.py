@@ -277,3 +277,13 @@ def test_an_analyst_signs_in_to_the_dashboard_and_looks_at_every_page(browser: A
         assert page.get_by_test_id("stDataFrame").or_(page.get_by_test_id("stVegaLiteChart")).count() > 0, title
         picture(page, f"dashboard-{title.split()[-1].lower()}")
     page.close()
+
+
+def test_an_analyst_opens_the_report_of_the_measurements_in_mlflow(mlflow: Any, stack: Stack) -> None:
+    ((run_id,),) = stack.rows("select distinct mlflow_run_id from marts.fct_drift", role="analyst")
+    experiment = stack.experiment("measurements")
+    mlflow.goto(f"{stack.mlflow}/#/experiments/{experiment}/runs/{run_id}/artifacts/report.html")
+    mlflow.reload()
+    report = mlflow.frame_locator("iframe").first
+    report.get_by_role("heading", name=f"Measurements of {AS_OF}").wait_for()
+    picture(mlflow, "mlflow-measurements")
