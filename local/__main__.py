@@ -34,6 +34,9 @@ def main() -> int:
     parsers["psql"].add_argument("arguments", nargs=argparse.REMAINDER)
     parsers["exec"].add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
+    if getattr(options, "arguments", [])[:1] == ["--"]:
+        # Two dashes say that what follows is not for us; some versions of argparse hand them on.
+        options.arguments.pop(0)
     console = Console()
     try:
         return _run(options, current(), console)
