@@ -191,4 +191,6 @@ def fingerprints(owner: psycopg2.extensions.connection) -> dict[str, tuple[int, 
 
 @pytest.mark.usefixtures("measured")
 def test_the_models_are_worked_out_by_hand_and_their_keys_and_ranges_hold(run: Run) -> None:
-    run("test", "--select", *MARTS, "+fct_bundle_performance,config.materialized:incremental", "ftr_bundle_reactions")
+    built = [*MARTS, "+fct_bundle_performance,config.materialized:incremental", "ftr_bundle_reactions"]
+    # That test reads features that this module does not build, too.
+    run("test", "--select", *built, "--exclude", "features_know_nothing_later")

@@ -101,7 +101,8 @@ showings as (
         min(scenario) filter (where kind = 'impression') as scenario,
         min(policy) filter (where kind = 'impression') as policy,
         bool_or(kind = 'click' and occurred_at < ends_at) as is_clicked,
-        bool_or(kind = 'order' and occurred_at < ends_at) as is_bought
+        bool_or(kind = 'order' and occurred_at < ends_at) as is_bought,
+        {{ business_day('min(ends_at)') }} <= {{ as_of() }} as is_over
     from timed
     group by customer_id, bundle_id, showing
 
@@ -117,6 +118,8 @@ followed as (
         count(*) filter (where is_clicked) as clicked_impressions,
         count(*) filter (where is_bought) as bought_impressions
     from showings
+    -- Those of the last days may still be clicked or bought: counted now, the newest week would always look the worst.
+    where is_over
     group by week, scenario, policy
 
 ),
