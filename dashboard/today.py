@@ -35,7 +35,7 @@ def show() -> None:
             "customers with a bundle": f"{offered.iloc[0, 0]:,}",
             "bundles": f"{outcome.loc[outcome.expected_revenue > 0, 'bundles'].sum():,}",
             "expected revenue": f"{outcome['expected_revenue'].sum():,.2f}",
-            "expected margin": "unknown: no costs" if margin != margin else f"{margin:,.2f}",
+            "expected margin": "unknown" if margin != margin else f"{margin:,.2f}",
         }.items(),
         strict=True,
     ):

@@ -272,9 +272,8 @@ def test_an_analyst_signs_in_to_the_dashboard_and_looks_at_every_page(browser: A
     for title in ("Today's bundles", "What they earned", "Policies compared", "Stock commitments", "Data health"):
         page.get_by_test_id("stSidebarNav").get_by_text(title).click()
         page.get_by_role("heading", name=title).wait_for()
-        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        page.get_by_test_id("stDataFrame").or_(page.get_by_test_id("stException")).first.wait_for()
         assert page.get_by_test_id("stException").count() == 0, page.get_by_test_id("stException").first.inner_text()
-        assert page.get_by_test_id("stDataFrame").or_(page.get_by_test_id("stVegaLiteChart")).count() > 0, title
         picture(page, f"dashboard-{title.split()[-1].lower()}")
     page.close()
 
