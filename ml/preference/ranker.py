@@ -157,7 +157,7 @@ class Ranker:
         assert self._booster is not None  # noqa: S101 - for the type checker; checked above
         gains = self._booster.feature_importance("gain")
         shares = gains / max(gains.sum(), 1e-12)
-        return dict(sorted(zip(self._names, shares.tolist(), strict=True), key=lambda item: -item[1]))
+        return dict(sorted(zip(self.names, shares.tolist(), strict=True), key=lambda item: -item[1]))
 
     def contributions(
         self, baskets: pl.DataFrame, products: pl.DataFrame, candidates: pl.DataFrame
@@ -179,7 +179,7 @@ class Ranker:
         """Write the trees as LightGBM text, all else as JSON."""
         check_fitted(self._booster is not None, self.kind)
         assert self._booster is not None  # noqa: S101 - for the type checker; checked above
-        facts = {"params": asdict(self.params), "rounds": self.rounds, "features": list(self._names),
+        facts = {"params": asdict(self.params), "rounds": self.rounds, "features": list(self.names),
                  "calibration": asdict(self.calibration)}  # fmt: skip
         write_facts(folder, self.kind, facts)
         (folder / TREES).write_text(self._booster.model_to_string(), "utf-8")
@@ -205,7 +205,8 @@ class Ranker:
         return model
 
     @property
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the features that it reads, in their order."""
         return (*FEATURES, *self.scores)
 
     def _features(self, baskets: pl.DataFrame, products: pl.DataFrame, rows: pl.DataFrame) -> NDArray[np.float32]:
@@ -215,7 +216,7 @@ class Ranker:
 
     def _seen(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features without the groups left out."""
-        hidden = [self._names.index(name) for group in self.params.left_out for name in GROUPS[group]]
+        hidden = [self.names.index(name) for group in self.params.left_out for name in GROUPS[group]]
         if not hidden:
             return features
         seen = features.copy()
@@ -281,7 +282,7 @@ class Ranker:
             reference=like,
             group=self._groups(examples),
             init_score=starting_log_odds(features),
-            feature_name=list(self._names),
+            feature_name=list(self.names),
         )
 
     def _groups(self, examples: pl.DataFrame) -> list[int] | None:

@@ -66,6 +66,19 @@ def test_every_result_view_has_its_readers_named(manifest: dict[str, Any]) -> No
     assert views <= read, f"in no exposure: {sorted(views - read)}"
 
 
+def test_what_keeps_days_is_built_before_the_days_that_nobody_reads_are_cleared_away(manifest: dict[str, Any]) -> None:
+    """The last model deletes from every table of days, so each of them must be there."""
+    before, ahead = set(), ["model.bundles.ftr_builds"]
+    while ahead:
+        name = ahead.pop()
+        if name not in before:
+            before.add(name)
+            ahead += manifest["parent_map"].get(name, [])
+    kept = {name for name, node in manifest["nodes"].items() if node["config"]["materialized"] == "incremental"}
+    assert len(kept) > 15
+    assert kept <= before, f"not before ftr_builds: {sorted(kept - before)}"
+
+
 def test_every_model_has_a_test_of_its_key(manifest: dict[str, Any]) -> None:
     keyed = {
         test["attached_node"].rsplit(".", 1)[-1]

@@ -9,6 +9,7 @@ import pytest
 
 from ml.errors import ColumnError
 from ml.preference.contract import Observer, tell
+from ml.preference.features import FEATURES
 from ml.preference.ranker import Ranker, RankerParams
 from ml.preference.reactions import PRIOR_IMPRESSIONS, REACTION_FEATURES, WINDOW_DAYS, with_reactions
 from ml.tables import BUNDLE_REACTIONS
@@ -87,6 +88,8 @@ def test_the_ranker_learns_from_reactions_and_keeps_them_beside_it(world: World,
     model = tell(Ranker(SMALL), None, told)
     assert isinstance(model, Observer) and isinstance(model, Ranker)
     model.fit(world.baskets, world.products, world.examples)
+    _, contributions = model.contributions(world.baskets, world.products, world.examples)
+    assert contributions.shape[1] == len(model.names) > len(FEATURES), "each has its name in the pictures"
     plain = Ranker(SMALL).fit(world.baskets, world.products, world.examples)
     share = model.importance()
     assert sum(share[name] for name in ("bundle_clicks", "bundle_days_since_click")) > 0.2

@@ -19,6 +19,7 @@
 -- depends_on: {{ ref('ftr_lead_times') }}
 -- depends_on: {{ ref('ftr_market_signals') }}
 -- depends_on: {{ ref('ftr_stock_outs') }}
+-- depends_on: {{ ref('int_bundle_weeks_counted') }}
 
 with
 
