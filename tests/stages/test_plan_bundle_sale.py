@@ -19,10 +19,12 @@ from ml.tables import (
     BUNDLE_PRICES,
     CANDIDATES,
     ELASTICITIES,
+    PRODUCTS,
     RULE_COSTS,
     SCENARIO_METRICS,
     UNAVAILABLE,
 )
+from ml.warehouse import Warehouse
 from tests.stages.features import rule, set_stock
 from tests.stages.runs import CONTEXT, read
 
@@ -68,7 +70,12 @@ def test_a_sale_has_disjoint_bundles_whose_items_add_up(personal: Settings) -> N
     assert (both["list_price_cents"] == both["list_price_cents_summed"]).all()
     assert read(personal, ELASTICITIES, counts).height > 20
     assert read(personal, UNAVAILABLE, counts).is_empty()
-    assert prices["margin_note"].is_not_null().any(), "most costs are assumed"
+    products = Warehouse(personal, "ml").read(PRODUCTS, {"as_of": CONTEXT.as_of})
+    assumed = set(products.filter(pl.col("cost_cents").is_null())["product_id"])
+    assert 0 < len(assumed) < products.height
+    holding = set(items.filter(pl.col("product_id").is_in(list(assumed)))["bundle_key"])
+    noted = set(prices.drop_nulls("margin_note")["bundle_key"])
+    assert noted == holding, "a margin that rests on an assumed cost says so, and no other does"
 
 
 def test_two_runs_give_the_same_rows(personal: Settings) -> None:
