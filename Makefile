@@ -26,7 +26,7 @@ run: .venv/runtime $(deep)  ## set up everything and run the main job on real da
 test: .venv/development $(deep)  ## run all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
-up: .venv/runtime  ## start Postgres, MLflow and Airflow
+up: .venv/runtime  ## start Postgres, MLflow, Airflow and the dashboard
 	@$(BIN)/python -m local up
 
 down:  ## stop them; data stay

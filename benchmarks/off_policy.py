@@ -1,8 +1,8 @@
 """How well a log tells what another policy would earn: on the simulated shop, where the true value is known.
 
 Each seed draws a sample of customers of a shop, their visits, the bundle that a logging policy shows in each, and
-whether it is clicked, with the very probabilities by which the simulated shop's customers react; the target policy
-shows the bundle that a noisy reading of the customers' tastes puts first, and its true value per impression is known.
+whether it is clicked, with the probabilities by which the simulated shop's customers click for a bundle's own sake; the
+target policy shows the bundle that a noisy reading of tastes puts first, and its true value per impression is known.
 ``coverage`` is the share of answers whose 95 % interval holds the true value, ``width`` the mean width of the interval
 and ``bias`` the mean error, both as share of the true value; ``observed`` is what a shop would read off its log without
 any correction. Refused is refused: ``weak/coverage_unguarded`` shows what the intervals would be worth otherwise.

@@ -1,5 +1,6 @@
 """Page: the bundles that are published now."""
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.charts import bars
@@ -17,30 +18,27 @@ def show() -> None:
     if run.empty:
         st.info("Nothing is published yet: trigger load_shop in Airflow.")
         return
-    outcome = read(
-        "select coalesce(fallback_reason, status) as outcome, count(*) as bundles, count(distinct customer_id) as"
-        " customers, sum(expected_revenue)::float as expected_revenue, sum(expected_margin)::float as expected_margin"
-        " from fct_bundles group by 1 order by 2 desc"
-    )
     newest = run.iloc[0]
     st.caption(
         f"Run {newest.run_id} of {newest.as_of}, with data through {newest.data_through}, published at "
         f"{newest.published_at:%Y-%m-%d %H:%M} UTC"
     )
-    offered = read("select count(distinct customer_id) as customers from fct_bundles where bundle_size > 0")
-    margin = outcome["expected_margin"].sum(min_count=1)
-    for column, (label, value) in zip(
-        st.columns(4),
-        {
-            "customers with a bundle": f"{offered.iloc[0, 0]:,}",
-            "bundles": f"{outcome.loc[outcome.expected_revenue > 0, 'bundles'].sum():,}",
-            "expected revenue": f"{outcome['expected_revenue'].sum():,.2f}",
-            "expected margin": "unknown" if margin != margin else f"{margin:,.2f}",
-        }.items(),
-        strict=True,
-    ):
+    offered = read(
+        "select count(distinct customer_id) as customers, count(*) as bundles, sum(expected_revenue)::float as revenue,"
+        " sum(expected_margin)::float as margin from fct_bundles where bundle_size > 0"
+    ).iloc[0]
+    shown = {
+        "customers with a bundle": f"{offered.customers:,.0f}",
+        "bundles": f"{offered.bundles:,.0f}",
+        "expected revenue": _money(offered.revenue),
+        "expected margin": _money(offered.margin),
+    }
+    for column, (label, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         column.metric(label, value)
     st.subheader("What came of it")
+    outcome = read(
+        "select coalesce(fallback_reason, status) as outcome, count(*) as bundles from fct_bundles group by 1"
+    )
     st.altair_chart(bars(outcome, "bundles", "outcome", "bundles, or customers without one"))
     st.subheader("Look one up")
     wanted = st.text_input("Customer, or a word of a product", key="wanted")
@@ -56,3 +54,7 @@ def show() -> None:
         ),
         hide_index=True,
     )
+
+
+def _money(amount: float | None) -> str:
+    return "unknown" if pd.isna(amount) else f"{amount:,.2f}"

@@ -14,7 +14,7 @@ from local.stack import down, server, up
 from local.status import status
 
 COMMANDS = {
-    "up": "start Postgres, MLflow and Airflow",
+    "up": "start Postgres, MLflow, Airflow and the dashboard",
     "down": "stop them; data stay",
     "status": "show addresses, states and memory",
     "demo": "start, run the chain of DAGs on a data set, print what was published",

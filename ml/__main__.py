@@ -33,7 +33,7 @@ STAGES = {
     "evaluate_scenario": "judge a scenario on days it has not seen, beside the rule that a shop uses today",
     "measure_experiment": "read out the shop's experiment: what an arm brought over the control arm",
     "measure_off_policy": "value policies over the shop's bundles before anybody sees them, from the log",
-    "measure_drift": "check whether what the models read and say looks as when they were trained",
+    "measure_drift": "check whether what the models read and say looks as before, and whether the data are fresh",
     "report_measurements": "write what was measured as one page with pictures into MLflow",
     "audit_scenario": "check the run of a scenario before anybody reads it",
     "publish_bundles": "move the published pointer to the audited run",

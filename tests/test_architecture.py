@@ -94,6 +94,12 @@ def test_only_settings_and_the_doors_know_the_environment() -> None:
     assert readers <= {"ml/tracking/__init__.py", "ml/transform.py"}, "settings.py is the one reader of the environment"
 
 
+def test_the_dashboard_knows_result_views_only_and_has_one_door() -> None:
+    pages = modules("dashboard")
+    assert not users({"ml", "local", "airflow", "mlflow"}, pages)
+    assert users(DRIVERS, pages) == {"dashboard/shop.py"}
+
+
 def test_ml_and_dags_meet_by_the_command_line_only() -> None:
     assert not users({"airflow", "cosmos"}, modules("ml"))
     assert not users({"ml"}, modules("dags"))

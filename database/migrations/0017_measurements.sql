@@ -34,7 +34,7 @@ create table ml.experiment_readouts (
 ) partition by list (run_id);
 comment on table ml.experiment_readouts is 'One row a measure and arm of the experiment: what a customer of the arm brought over one of the control arm, raw and adjusted by what they brought before. Where the read-out is refused, its reason and no value.';
 comment on column ml.experiment_readouts.run_id is 'Run that wrote the row; the partition key.';
-comment on column ml.experiment_readouts.measure is 'What is counted per customer from the day of the first exposure on: revenue, what was paid; or margin, what was paid less cost.';
+comment on column ml.experiment_readouts.measure is 'What is counted per customer from the day of the customer''s own first exposure on: revenue, what was paid; or margin, what was paid less cost.';
 comment on column ml.experiment_readouts.arm is 'Arm of the experiment: a variant of raw.bundle_feedback.';
 comment on column ml.experiment_readouts.control is 'The arm it is compared with.';
 comment on column ml.experiment_readouts.customers is 'Customers of the arm.';
@@ -55,7 +55,7 @@ comment on column ml.experiment_readouts.uplift_high_share is 'Upper end.';
 comment on column ml.experiment_readouts.adjusted_difference_cents is 'The difference once what the customers brought before is taken into account (CUPED), in cents.';
 comment on column ml.experiment_readouts.adjusted_difference_low_cents is 'Lower end of its 95 % interval, in cents.';
 comment on column ml.experiment_readouts.adjusted_difference_high_cents is 'Upper end, in cents.';
-comment on column ml.experiment_readouts.adjusted_uplift_share is 'The adjusted difference as a share of the control mean.';
+comment on column ml.experiment_readouts.adjusted_uplift_share is 'The adjusted difference as a share of the adjusted control mean.';
 comment on column ml.experiment_readouts.adjusted_uplift_low_share is 'Lower end of its 95 % interval.';
 comment on column ml.experiment_readouts.adjusted_uplift_high_share is 'Upper end.';
 comment on column ml.experiment_readouts.explained_share is 'Share of the variance within arms that what was brought before explains; the adjusted variance is 1 minus it.';
@@ -87,14 +87,14 @@ create table ml.off_policy_values (
 ) partition by list (run_id);
 comment on table ml.off_policy_values is 'One row a target policy, reward and estimator: what the policy would earn per impression, told from the log of another one. Where the log says too little, the reason and no value.';
 comment on column ml.off_policy_values.run_id is 'Run that wrote the row; the partition key.';
-comment on column ml.off_policy_values.target is 'Policy in question: uniform, each of the shop''s bundles as often; best_ranked, each customer the bundle that the run of personal bundles ranks first (its ranker has read earlier reactions, so this leans upwards).';
+comment on column ml.off_policy_values.target is 'Policy in question: uniform, each of the shop''s bundles as often; best_ranked, each customer the bundle that a run of personal bundles ranked first before these impressions.';
 comment on column ml.off_policy_values.reward is 'What is counted per impression: click or add, by the same customer on the same day. Not purchases: the ranks were learnt from them.';
 comment on column ml.off_policy_values.estimator is 'ips: inverse propensity; snips: the same, self-normalised; doubly_robust: with a model of rewards.';
 comment on column ml.off_policy_values.logged_policies is 'Policies whose impressions the log holds.';
 comment on column ml.off_policy_values.log_from is 'First day of the log.';
 comment on column ml.off_policy_values.log_to is 'Last day of the log.';
 comment on column ml.off_policy_values.impressions is 'Impressions used.';
-comment on column ml.off_policy_values.left_out_impressions is 'Impressions without a propensity, or to customers for whom the target policy has no bundle.';
+comment on column ml.off_policy_values.left_out_impressions is 'Impressions without a propensity, to customers for whom the target policy has no bundle, or of days that its ranks had read.';
 comment on column ml.off_policy_values.customers is 'Customers of the impressions used.';
 comment on column ml.off_policy_values.observed is 'Mean reward per impression in the log, which is what the logging policy earns.';
 comment on column ml.off_policy_values.effective_impressions is 'Kish''s effective number of the weights: as many impressions by the target policy itself would tell as much.';
@@ -126,7 +126,7 @@ create table ml.drift_checks (
     check ((verdict = 'not_judged') = (value is null)),
     primary key (run_id, kind, subject)
 ) partition by list (run_id);
-comment on table ml.drift_checks is 'One row a check: whether what the models read and say still looks as when they were trained, and whether the data are fresh.';
+comment on table ml.drift_checks is 'One row a check: whether what the models read looks as when they were trained, what they say as in an earlier run, and whether the data are fresh.';
 comment on column ml.drift_checks.run_id is 'Run that wrote the row; the partition key.';
 comment on column ml.drift_checks.kind is 'feature: a number that the models read; score: what the preference model says; freshness: age of a table.';
 comment on column ml.drift_checks.subject is 'Name of the number or table.';

@@ -1,4 +1,4 @@
-"""Whether what the models read, and what they say, still looks as it did when they were trained."""
+"""Whether what the models read, and what they say, still looks as it did before."""
 
 from dataclasses import dataclass
 from datetime import date

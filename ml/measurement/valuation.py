@@ -14,11 +14,27 @@ UNIFORM, BEST_RANKED = "uniform", "best_ranked"
 OTHER = "(no bundle of the shop)"
 """All bundles in the log that are none of the shop's own: personal ones have a key for each customer and day."""
 REWARDS = ("click", "add")
-"""Not purchases: the ranks were learnt from baskets of the same days, so they would praise themselves. Of clicks and
-adds the ranker reads past counts, so that the values of ``best_ranked`` lean upwards a little, too."""
+"""Not purchases: feedback on them is the shop's own reading of which bundle an order is due to."""
 NO_PROPENSITY = "not available: needs bundle_feedback.propensity, the probability with which each bundle was shown"
-NOBODY = "no impression was shown to a customer for whom the policy has a bundle"
+NOBODY = "no impression after the day of the ranks was shown to a customer for whom the policy has a bundle"
+NO_RANKS = "no personal run of an earlier day is kept whose ranks have not read what came of the impressions"
 NO_BUNDLES = "not available: needs given_bundles, the bundles that a policy can choose from"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What a personal run makes of each of the shop's bundles for each customer, and what it knew by then.
+
+    Attributes
+    ----------
+    rows
+        Of ``ml.given_bundle_ranks``.
+    ranked_on
+        The run's as-of date; None where there is no run.
+    """
+
+    rows: pl.DataFrame
+    ranked_on: date | None
 
 
 @dataclass(frozen=True)
@@ -75,8 +91,11 @@ def impressions_of(feedback: pl.DataFrame, last: date, days: int) -> pl.DataFram
     return shown.with_columns(share).select(*key, "policy", "propensity", *REWARDS)
 
 
-def question_of(name: str, impressions: pl.DataFrame, given: list[str], ranks: pl.DataFrame) -> Question:
-    """Return a target policy over the shop's bundles, for the customers whom it has a bundle for.
+def question_of(name: str, impressions: pl.DataFrame, given: list[str], ranked: Ranked) -> Question:
+    """Return a target policy over the shop's bundles, for the impressions that it can be valued on.
+
+    Ranks that had read what came of an impression would praise themselves, so ``best_ranked`` is valued on impressions
+    after the day of its ranks alone, and on customers whom it has a bundle for.
 
     Parameters
     ----------
@@ -84,33 +103,34 @@ def question_of(name: str, impressions: pl.DataFrame, given: list[str], ranks: p
         ``uniform``, or ``best_ranked`` by the ranks.
     given
         Keys of the shop's bundles.
-    ranks
-        ``ml.given_bundle_ranks``: what the personal run makes of each bundle for each customer.
     """
-    best = ranks.filter(pl.col("bundle_rank") == 1, pl.col("given_bundle_id").is_in(given))
     if name == BEST_RANKED:
+        best = ranked.rows.filter(pl.col("bundle_rank") == 1, pl.col("given_bundle_id").is_in(given))
+        is_later = pl.lit(False) if ranked.ranked_on is None else pl.col("occurred_on") > ranked.ranked_on
+        impressions = impressions.filter(is_later)
         impressions = impressions.join(best.select("customer_id"), on="customer_id", how="semi", maintain_order="left")
     is_given = pl.col("bundle_id").is_in(given)
     impressions = impressions.with_columns(bundle_id=pl.when(is_given).then("bundle_id").otherwise(pl.lit(OTHER)))
     customers = impressions["customer_id"].unique().sort().to_list()
     bundles = [*sorted(given), OTHER]
+    target = np.zeros((len(customers), len(bundles)))
+    if name == UNIFORM:
+        target[:, : len(given)] = 1 / len(given)
+        return Question(name, impressions, customers, bundles, target, np.zeros((*target.shape, 0)))
+    features = np.zeros((*target.shape, 1))
     column = {bundle: place for place, bundle in enumerate(bundles)}
     row = {customer: place for place, customer in enumerate(customers)}
-    target, features = np.zeros((len(customers), len(bundles))), np.zeros((len(customers), len(bundles), 1))
-    if name == UNIFORM:
-        target[:, [column[bundle] for bundle in given]] = 1 / len(given)
-    known = ranks.filter(pl.col("customer_id").is_in(customers), pl.col("given_bundle_id").is_in(given))
-    at = [row[customer] for customer in known["customer_id"]]
-    of = [column[bundle] for bundle in known["given_bundle_id"]]
+    known = ranked.rows.filter(pl.col("customer_id").is_in(customers), pl.col("given_bundle_id").is_in(given))
+    at = np.array([row[customer] for customer in known["customer_id"]], np.int64)
+    of = np.array([column[bundle] for bundle in known["given_bundle_id"]], np.int64)
     features[at, of, 0] = known["joint_probability"].fill_null(0).to_numpy()
-    if name == BEST_RANKED:
-        is_best = (known["bundle_rank"] == 1).fill_null(False).to_numpy()
-        target[np.array(at, np.int64)[is_best], np.array(of, np.int64)[is_best]] = 1
+    is_best = (known["bundle_rank"] == 1).fill_null(False).to_numpy()
+    target[at[is_best], of[is_best]] = 1
     return Question(name, impressions, customers, bundles, target, features)
 
 
 def valued_rows(
-    feedback: pl.DataFrame, given: list[str], ranks: pl.DataFrame, as_of: date, params: RunParams
+    feedback: pl.DataFrame, given: list[str], ranked: Ranked, as_of: date, params: RunParams
 ) -> tuple[list[Row], str | None]:
     """Return the rows of ``ml.off_policy_values``; or none, and what the shop's data lack."""
     shown = impressions_of(feedback, as_of, params.feedback_days)
@@ -124,7 +144,7 @@ def valued_rows(
     guard = OffPolicyParams(least_effective_rows=params.min_effective_impressions)
     rows: list[Row] = []
     for name in (UNIFORM, BEST_RANKED):
-        question = question_of(name, known, given, ranks)
+        question = question_of(name, known, given, ranked)
         about: Row = {
             "target": name,
             "logged_policies": shown["policy"].drop_nulls().unique().sort().to_list(),
@@ -135,7 +155,8 @@ def valued_rows(
         for reward in REWARDS:
             found = value_of(question.log(reward), question.target, question.features, guard, params.seed)
             observed = float(question.impressions[reward].sum()) / max(1, question.impressions.height)
-            reason = found.overlap.reason if question.customers else NOBODY
+            nobody = NO_RANKS if ranked.ranked_on is None else NOBODY
+            reason = found.overlap.reason if question.customers else nobody
             rows += _rows(about | {"reward": reward, "observed": observed, "refusal_reason": reason}, found)
     return rows, None
 

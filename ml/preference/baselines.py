@@ -1,5 +1,6 @@
 """Named baselines that only count: what a ranker has to beat."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -12,7 +13,7 @@ from ml.preference.contract import Probabilities, check_candidates, check_fitted
 KEYS = ["customer_id", "cut", "product_id"]
 
 
-class Counting:
+class Counting(ABC):
     """What only counts: all is taken from the baskets before each cut, and ``fit`` learns nothing."""
 
     kind: ClassVar[str]
@@ -51,8 +52,9 @@ class Counting:
         model._is_fitted = True
         return model
 
+    @abstractmethod
     def _at(self, before: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
-        raise NotImplementedError
+        """Return the score of each asked row from the baskets before its cut."""
 
 
 class GlobalPopularity(Counting):

@@ -3,6 +3,7 @@
 Nothing is read before it is asked for, and then once.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -151,6 +152,29 @@ class Ground:
             if self.warehouse.read_view(CANDIDATES.qualified, {"run_id": run_id}, ["run_id"], limit=1).height:
                 return int(run_id)
         raise DataError(f"no personal bundles of {self.context.as_of}: run recommend_bundles for that day first")
+
+    def oldest_kept(
+        self, table: Table, columns: list[str] | None = None, version: int | None = None
+    ) -> tuple[pl.DataFrame, date | None]:
+        """Return the rows of the oldest personal run of an earlier day that still has any, and that day.
+
+        Without one the rows are none, and the day is None.
+
+        Parameters
+        ----------
+        version
+            Of the preference model that the run must have used; None: any.
+        """
+        order, usable = ["as_of", "run_id"], {"scope": PERSONAL, "status": list(USABLE)}
+        runs = self.warehouse.read_view("ops.runs", usable, [*order, "model_versions"], order_by=order)
+        for run in runs.filter(pl.col("as_of") < self.context.as_of).iter_rows(named=True):
+            if version in (None, json.loads(run["model_versions"]).get("preference")):
+                rows = self.warehouse.read(table, {"run_id": run["run_id"]}, columns)
+                # Of a run that is not kept any more, the number stays and the rows are gone.
+                if not rows.is_empty():
+                    return rows, run["as_of"]
+        none = table.frame([])
+        return none.select(columns) if columns else none, None
 
     @cached_property
     def candidates(self) -> pl.DataFrame:

@@ -1,8 +1,6 @@
-"""Check whether what the models read and say still looks as when they were trained, and whether the data are fresh."""
+"""Check whether what the models read and say looks as before, and whether the data are fresh."""
 
 import json
-
-import polars as pl
 
 from ml.evaluation.drift import DriftParams
 from ml.measurement.readout import Row
@@ -10,7 +8,7 @@ from ml.measurement.stability import Span, feature_rows, freshness_rows, score_r
 from ml.measurement.unavailable import note_unavailable
 from ml.params import Context, Counts
 from ml.publishing.lease import open_run
-from ml.scenarios.ground import PERSONAL, Ground
+from ml.scenarios.ground import Ground
 from ml.settings import Settings
 from ml.tables import CANDIDATES, DRIFT_CHECKS, FEEDBACK
 from ml.tracking import Tracking
@@ -54,16 +52,9 @@ def run(settings: Settings, context: Context) -> Counts:
 
 def _scores(ground: Ground, params: DriftParams) -> Row:
     """Return the row about the preferences of the day's run, beside the oldest kept run of the same version."""
-    warehouse, as_of = ground.warehouse, ground.context.as_of
-    columns = ["run_id", "as_of", "model_versions"]
-    runs = warehouse.read_view("ops.runs", {"scope": PERSONAL}, columns, order_by=["as_of", "run_id"]).to_dicts()
-    noted = {run["run_id"]: json.loads(run["model_versions"]).get("preference") for run in runs}
-    version = noted[ground.personal_run]
-    before, first = pl.Series([], dtype=pl.Float64), as_of
-    for run in runs:
-        # Of a run that is not kept any more, the number stays and the rows are gone.
-        if run["as_of"] < as_of and noted[run["run_id"]] == version and before.is_empty():
-            found = warehouse.read(CANDIDATES, {"run_id": run["run_id"]}, ["preference"])["preference"]
-            before, first = found, run["as_of"] if len(found) else as_of
-    after = ground.candidates["preference"]
-    return score_row(before, after, Span(first, first), Span(as_of, as_of), params, ground.context.params.seed)
+    as_of, seed = ground.context.as_of, ground.context.params.seed
+    ran = ground.warehouse.read_view("ops.runs", {"run_id": ground.personal_run}, ["model_versions"])
+    version = json.loads(ran["model_versions"][0]).get("preference")
+    before, day = ground.oldest_kept(CANDIDATES, ["preference"], version)
+    first, after = day or as_of, ground.candidates["preference"]
+    return score_row(before["preference"], after, Span(first, first), Span(as_of, as_of), params, seed)

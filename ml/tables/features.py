@@ -118,12 +118,9 @@ BUNDLE_REACTIONS = of_features(
     ("customer_id", "product_id"),
     {
         **dict.fromkeys(("customer_id", "product_id"), TEXT),
-        **dict.fromkeys(("impressions", "clicks", "purchases"), INT),
-        "click_rate": REAL,
         "reacted_on": DAYS,
-        **dict.fromkeys(("day_impressions", "day_clicks", "day_purchases"), BIGS),
+        **dict.fromkeys(("day_impressions", "day_clicks"), BIGS),
     },
-    "click_rate",
 )
 GIVEN_BUNDLES = of_features(
     "ftr_given_bundles",

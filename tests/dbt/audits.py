@@ -4,17 +4,50 @@ Starting dbt for each planted fault would take longer than all other tests; by d
 ``tests/test_transform.py`` and in the tests of the stages.
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
 
+from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import AuditCheck, _results
 
 MARK = 909_090_909
 """Stands for the run's number in what dbt compiles."""
+
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+"""By result table."""
+
+
+def written(owner: Connection, as_of: date, name: str, asked: RunParams, rows: Rows) -> int:
+    """Open a run of the scenario that is asked for, write these rows as its results, and return it."""
+    with owner.cursor() as cursor:
+        query = "select run_id from ops.open_run(%s, %s, %s, 1, %s, 'abc')"
+        cursor.execute(query, (asked.scenario, as_of, name, json.dumps(asdict(asked))))
+        ((run_id,),) = cursor.fetchall()
+        for table, records in rows.items():
+            if records:
+                columns = ["run_id", *records[0]]
+                values = [[run_id, *(record[key] for key in columns[1:])] for record in records]
+                execute_values(cursor, f"insert into ml.{table} ({', '.join(columns)}) values %s", values)
+    return int(run_id)
+
+
+def failed(
+    settings: Settings, owner: Connection, as_of: date, name: str, asked: RunParams, rows: Rows
+) -> dict[str, int]:
+    """Return the checks that a run of these rows does not pass, with how many rows break each."""
+    run_id = written(owner, as_of, name, asked, rows)
+    checks = audit(settings, as_of, run_id, asked.scenario)
+    return {check.name: check.failures for check in checks if not check.is_passed}
 
 
 def audit(settings: Settings, as_of: date, run_id: int, scenario: str = "personal") -> list[AuditCheck]:

@@ -1,18 +1,15 @@
 """The audit of a promotion passes a sound one, and each check finds the fault that is planted for it."""
 
-import json
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import psycopg2.extensions
 import pytest
-from psycopg2.extras import execute_values
 
 from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.audits import audit
+from tests.dbt.audits import audit, written
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
@@ -89,25 +86,17 @@ def failed(
     **asked: Any,
 ) -> dict[str, int]:
     """Write a run with these rows and return the checks that fail, with how many rows break each."""
-    params = json.dumps(asdict(RunParams(**{"scenario": "cross_category", **asked})))
-    with owner.cursor() as cursor:
-        cursor.execute("select run_id from ops.open_run('cross_category', %s, %s, 1, %s, 'abc')", (AS_OF, name, params))
-        ((run_id,),) = cursor.fetchall()
-        tables: dict[str, list[Row]] = {
-            "promotion_products": [{**PROMOTED, **WHOLE, **row} for row in products],
-            "promotion_invitations": [
-                {"customer_id": who, "invitation_rank": rank, "product_ids": mentioned, "probability": 0.5}
-                | {"expected_margin_cents": 3.0}
-                for who, rank, mentioned in invited
-            ],
-            "applied_rules": rules,
-            "unavailable": [{"result": result, "reason": "not worth it"} for result in reasons],
-        }
-        for table, rows in tables.items():
-            if rows:
-                columns = ["run_id", *rows[0]]
-                values = [(run_id, *row.values()) for row in rows]
-                execute_values(cursor, f"insert into ml.{table} ({', '.join(columns)}) values %s", values)
+    tables: dict[str, list[Row]] = {
+        "promotion_products": [{**PROMOTED, **WHOLE, **row} for row in products],
+        "promotion_invitations": [
+            {"customer_id": who, "invitation_rank": rank, "product_ids": mentioned, "probability": 0.5}
+            | {"expected_margin_cents": 3.0}
+            for who, rank, mentioned in invited
+        ],
+        "applied_rules": rules,
+        "unavailable": [{"result": result, "reason": "not worth it"} for result in reasons],
+    }
+    run_id = written(owner, AS_OF, name, RunParams(**{"scenario": "cross_category", **asked}), tables)
     checks = audit(shop, AS_OF, run_id, "cross_category")
     assert len(checks) == 10
     return {check.name: check.failures for check in checks if not check.is_passed}

@@ -1,18 +1,15 @@
 """The audit of customer care passes sound cards, and each check finds the faults that are planted for it."""
 
-import json
 from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
 import psycopg2.extensions
 import pytest
-from psycopg2.extras import execute_values
 
 from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.audits import audit
+from tests.dbt.audits import failed
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
@@ -72,6 +69,7 @@ EXPECTED = {
     "audit_care_every_customer_has_a_card": 2,
     "audit_care_obeys_the_rules": 2,
 }
+ASKED = RunParams(scenario="customer_care", alerts_per_day=1)
 
 
 @pytest.fixture(scope="module")
@@ -87,23 +85,9 @@ def shop_of_four(shop: Settings, plant: Plant) -> None:
     build(shop, AS_OF)
 
 
-def failed(shop: Settings, owner: Connection, name: str, rows: Rows) -> dict[str, int]:
-    """Return the checks that a run of these rows does not pass."""
-    params = json.dumps(asdict(RunParams(scenario="customer_care", alerts_per_day=1)))
-    with owner.cursor() as cursor:
-        query = "select run_id from ops.open_run('customer_care', %s, %s, 1, %s, 'abc')"
-        cursor.execute(query, (AS_OF, name, params))
-        ((run_id,),) = cursor.fetchall()
-        for table, records in rows.items():
-            columns = ["run_id", *records[0]]
-            values = [[run_id, *(record[key] for key in columns[1:])] for record in records]
-            execute_values(cursor, f"insert into ml.{table} ({', '.join(columns)}) values %s", values)
-    return {check.name: check.failures for check in audit(shop, AS_OF, run_id, "customer_care") if not check.is_passed}
-
-
 def test_sound_cards_pass(shop: Settings, shop_of_four: None, owner: Connection) -> None:
-    assert failed(shop, owner, "sound", SOUND) == {}
+    assert failed(shop, owner, AS_OF, "sound", ASKED, SOUND) == {}
 
 
 def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, shop_of_four: None, owner: Connection) -> None:
-    assert Counter(failed(shop, owner, "faulty", FAULTY)) == Counter(EXPECTED)
+    assert Counter(failed(shop, owner, AS_OF, "faulty", ASKED, FAULTY)) == Counter(EXPECTED)

@@ -1,18 +1,15 @@
 """The audit of a launch passes a sound plan, and each check finds the one fault that is planted for it."""
 
-import json
 from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
 import psycopg2.extensions
 import pytest
-from psycopg2.extras import execute_values
 
 from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.audits import audit
+from tests.dbt.audits import failed
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
@@ -123,21 +120,12 @@ def products(shop: Settings, plant: Plant) -> None:
     build(shop, AS_OF)
 
 
-def failed(shop: Settings, owner: Connection, name: str, rows: Rows, impressions: int) -> dict[str, int]:
-    """Return the checks that a run of these rows does not pass."""
-    asked = RunParams(scenario="launch", launch_audience=2, launch_impressions=impressions, reserve_units=1)
-    with owner.cursor() as cursor:
-        query = "select run_id from ops.open_run('launch', %s, %s, 1, %s, 'abc')"
-        cursor.execute(query, (AS_OF, name, json.dumps(asdict(asked))))
-        ((run_id,),) = cursor.fetchall()
-        for table, records in rows.items():
-            columns, values = ["run_id", *records[0]], [(run_id, *record.values()) for record in records]
-            execute_values(cursor, f"insert into ml.{table} ({', '.join(columns)}) values %s", values)
-    return {check.name: check.failures for check in audit(shop, AS_OF, run_id, "launch") if not check.is_passed}
+def asked(impressions: int) -> RunParams:
+    return RunParams(scenario="launch", launch_audience=2, launch_impressions=impressions, reserve_units=1)
 
 
 def test_a_sound_launch_passes(shop: Settings, products: None, owner: Connection) -> None:
-    assert failed(shop, owner, "sound", apart(0, SOUND), impressions=2) == {}
+    assert failed(shop, owner, AS_OF, "sound", asked(2), apart(0, SOUND)) == {}
 
 
 def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: None, owner: Connection) -> None:
@@ -146,5 +134,5 @@ def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, products: 
         for table, records in apart(number, rows).items():
             whole.setdefault(table, []).extend(records)
     spent = len(whole["launch_audience"])
-    assert failed(shop, owner, "faulty", whole, spent) == Counter(check for check, _ in FAULTS.values())
-    assert failed(shop, owner, "spendthrift", apart(0, SOUND), impressions=1) == {"audit_launch_budget_is_kept": 1}
+    assert failed(shop, owner, AS_OF, "faulty", asked(spent), whole) == Counter(check for check, _ in FAULTS.values())
+    assert failed(shop, owner, AS_OF, "spendthrift", asked(1), apart(0, SOUND)) == {"audit_launch_budget_is_kept": 1}

@@ -1,18 +1,15 @@
 """The audit of measurements passes sound rows, and each check finds the faults that are planted for it."""
 
-import json
 from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
 import psycopg2.extensions
 import pytest
-from psycopg2.extras import execute_values
 
 from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.audits import audit
+from tests.dbt.audits import failed
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
@@ -61,6 +58,7 @@ EXPECTED = {
     "audit_drift_verdict_follows_from_its_numbers": 2,
     "audit_measurement_is_there_or_says_why": 1,
 }
+ASKED = RunParams(scenario="measurements")
 
 
 @pytest.fixture(scope="module")
@@ -73,29 +71,15 @@ def shop_of_one(shop: Settings, plant: Plant) -> None:
     build(shop, AS_OF)
 
 
-def failed(shop: Settings, owner: Connection, name: str, rows: Rows) -> dict[str, int]:
-    """Return the checks that a run of these rows does not pass."""
-    params = json.dumps(asdict(RunParams(scenario="measurements")))
-    with owner.cursor() as cursor:
-        query = "select run_id from ops.open_run('measurements', %s, %s, 1, %s, 'abc')"
-        cursor.execute(query, (AS_OF, name, params))
-        ((run_id,),) = cursor.fetchall()
-        for table, records in rows.items():
-            columns = ["run_id", *records[0]]
-            values = [[run_id, *(record[key] for key in columns[1:])] for record in records]
-            execute_values(cursor, f"insert into ml.{table} ({', '.join(columns)}) values %s", values)
-    return {check.name: check.failures for check in audit(shop, AS_OF, run_id, "measurements") if not check.is_passed}
-
-
 def test_sound_measurements_pass(shop: Settings, shop_of_one: None, owner: Connection) -> None:
-    assert failed(shop, owner, "sound", SOUND) == {}
+    assert failed(shop, owner, AS_OF, "sound", ASKED, SOUND) == {}
 
 
 def test_each_planted_fault_is_found_by_its_own_check(shop: Settings, shop_of_one: None, owner: Connection) -> None:
-    assert Counter(failed(shop, owner, "faulty", FAULTY)) == Counter(EXPECTED)
+    assert Counter(failed(shop, owner, AS_OF, "faulty", ASKED, FAULTY)) == Counter(EXPECTED)
 
 
 def test_a_result_that_is_neither_there_nor_excused_is_found(
     shop: Settings, shop_of_one: None, owner: Connection
 ) -> None:
-    assert failed(shop, owner, "empty", {}) == {"audit_measurement_is_there_or_says_why": 3}
+    assert failed(shop, owner, AS_OF, "empty", ASKED, {}) == {"audit_measurement_is_there_or_says_why": 3}

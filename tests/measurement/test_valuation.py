@@ -5,7 +5,17 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from ml.measurement.valuation import BEST_RANKED, NOBODY, OTHER, UNIFORM, impressions_of, question_of, valued_rows
+from ml.measurement.valuation import (
+    BEST_RANKED,
+    NO_RANKS,
+    NOBODY,
+    OTHER,
+    UNIFORM,
+    Ranked,
+    impressions_of,
+    question_of,
+    valued_rows,
+)
 from ml.params import RunParams
 from ml.tables import FEEDBACK, GIVEN_BUNDLE_RANKS, OFF_POLICY_VALUES
 
@@ -20,9 +30,14 @@ def feedback(rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(whole, schema=dict(FEEDBACK.columns)).drop("as_of")
 
 
-def ranks(rows: Rows) -> pl.DataFrame:
+def ranks(rows: Rows, ago: int = 1) -> Ranked:
     whole = [{**dict.fromkeys(GIVEN_BUNDLE_RANKS.columns), **row} for row in rows]
-    return pl.DataFrame(whole, schema=dict(GIVEN_BUNDLE_RANKS.columns)).drop("run_id")
+    return Ranked(
+        pl.DataFrame(whole, schema=dict(GIVEN_BUNDLE_RANKS.columns)).drop("run_id"), DAY - timedelta(days=ago)
+    )
+
+
+NONE = Ranked(GIVEN_BUNDLE_RANKS.frame([]), None)
 
 
 def seen(customer: str, bundle: str, kind: str = "impression", ago: int = 0, **more: object) -> dict[str, object]:
@@ -57,8 +72,20 @@ def test_policies_show_what_they_say() -> None:
     assert uniform.bundles == best.bundles == ["breakfast", "dinner", OTHER], "personal bundles share one place"
     assert uniform.target.tolist() == [[0.5, 0.5, 0]] * 3
     assert best.customers == ["ann", "bob"] and best.target.tolist() == [[1, 0, 0], [0, 1, 0]]
-    assert best.features[:, :, 0].tolist() == [[0.3, 0.2, 0], [0, 0.1, 0]]
+    assert best.features[:, :, 0].tolist() == [[0.3, 0.2, 0], [0, 0.1, 0]] and not uniform.features.size
     assert best.log("click").action.tolist() == [1, 2]
+
+
+def test_ranks_are_judged_on_later_days_alone() -> None:
+    told = feedback([seen("ann", "dinner", ago=ago) for ago in (0, 1, 2, 3)])
+    known = [{"customer_id": "ann", "given_bundle_id": "dinner", "bundle_rank": 1, "joint_probability": 0.3}]
+    shown = impressions_of(told, DAY, 5)
+    assert question_of(BEST_RANKED, shown, GIVEN, ranks(known, ago=2)).impressions["occurred_on"].to_list() == [
+        DAY,
+        DAY - timedelta(days=1),
+    ]
+    assert question_of(UNIFORM, shown, GIVEN, ranks(known, ago=2)).impressions.height == 4
+    assert question_of(BEST_RANKED, shown, GIVEN, NONE).impressions.is_empty()
 
 
 def log_of(customers: int, clicks: float) -> pl.DataFrame:
@@ -96,6 +123,8 @@ def test_what_the_log_cannot_tell_is_refused_without_a_value() -> None:
     assert table["value"].null_count() == table.height == 12
     reasons = dict(table.select("target", "refusal_reason").iter_rows())
     assert reasons[UNIFORM].startswith("weak overlap: 100 impressions count as 100") and reasons[BEST_RANKED] == NOBODY
+    without, _ = valued_rows(log_of(50, 0.2), GIVEN, NONE, DAY, RunParams())
+    assert {row["refusal_reason"] for row in without if row["target"] == BEST_RANKED} == {NO_RANKS}
 
 
 def test_a_log_of_personal_bundles_alone_is_refused() -> None:

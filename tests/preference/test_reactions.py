@@ -28,14 +28,8 @@ def reactions(*days: tuple[str, str, int, int, int]) -> pl.DataFrame:
     return (
         frame.sort("on")
         .group_by("customer_id", "product_id", maintain_order=True)
-        .agg(reacted_on="on", day_impressions="n", day_clicks="c", day_purchases=pl.col("c") * 0)
-        .with_columns(
-            as_of=pl.lit(CUT),
-            impressions=pl.col("day_impressions").list.sum().cast(pl.Int32),
-            clicks=pl.col("day_clicks").list.sum().cast(pl.Int32),
-            purchases=pl.lit(0, pl.Int32),
-            click_rate=pl.lit(0.1),
-        )
+        .agg(reacted_on="on", day_impressions="n", day_clicks="c")
+        .with_columns(as_of=pl.lit(CUT))
         .select(list(BUNDLE_REACTIONS.columns))
     )
 

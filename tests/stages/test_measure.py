@@ -15,6 +15,7 @@ import ml.stages.measure_off_policy
 import ml.stages.optimise_bundles
 import ml.stages.propose_candidates
 import ml.stages.report_measurements
+from ml.measurement.valuation import NO_RANKS
 from ml.params import Context, Counts, RunParams
 from ml.publishing.audit import Check
 from ml.publishing.lease import open_run
@@ -98,6 +99,8 @@ def test_what_feedback_tells_is_told_twice_alike(ready: Settings) -> None:
     values = read(ready, OFF_POLICY_VALUES, one).filter(reward="click", target="uniform")
     assert (values["effective_impressions"] == 900).all() and values["refusal_reason"].null_count() == 3
     assert ((values["low"] < 0.25) & (values["high"] > 0.25)).all()
+    best = read(ready, OFF_POLICY_VALUES, one).filter(target="best_ranked")["refusal_reason"]
+    assert set(best) == {NO_RANKS}, "the shop has no run of an earlier day"
 
 
 def test_one_arm_alone_is_no_experiment(ready: Settings) -> None:
