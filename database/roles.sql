@@ -27,6 +27,8 @@ alter role bundles_publisher password :'publisher_password';
 alter role bundles_analyst password :'analyst_password';
 alter role airflow password :'airflow_password';
 alter role mlflow password :'mlflow_password';
+-- What follows holds no secret, and who changed rights shall be known.
+reset log_statement;
 
 -- A client that was killed must not have its statement commit seconds later.
 alter role bundles_loader set client_connection_check_interval = '500ms';
@@ -35,7 +37,9 @@ alter role bundles_publisher set client_connection_check_interval = '500ms';
 alter role bundles_loader set lock_timeout = '5s';
 alter role bundles_ml set lock_timeout = '5s';
 alter role bundles_publisher set lock_timeout = '5s';
--- Rights are the wall; these keep an honest analyst from hurting the shop by accident.
+-- Rights are the wall. The first two an analyst cannot lift; the others keep an honest one from hurting the shop by accident.
+alter role bundles_analyst connection limit 40;
+alter role bundles_analyst set temp_file_limit = '2GB';
 alter role bundles_analyst set default_transaction_read_only = on;
 alter role bundles_analyst set statement_timeout = '30s';
 alter role bundles_analyst set idle_in_transaction_session_timeout = '60s';
@@ -45,7 +49,7 @@ select format('create database %I owner %I', name, owner)
 from (values ('shop', 'bundles_owner'), ('airflow', 'airflow'), ('mlflow', 'mlflow')) as wanted (name, owner)
 where not exists (select from pg_database where datname = name) \gexec
 
-revoke all on database shop, airflow, mlflow from public;
+revoke all on database shop, airflow, mlflow, postgres, template1 from public;
 grant connect on database shop to bundles_loader, bundles_transformer, bundles_ml, bundles_publisher, bundles_analyst;
 -- dbt builds through temporary tables, the loader stages deliveries in them.
 grant temporary on database shop to bundles_loader, bundles_transformer, bundles_ml;
@@ -53,3 +57,10 @@ grant temporary on database shop to bundles_loader, bundles_transformer, bundles
 grant bundles_transformer to bundles_owner;
 -- To find transactions and locks that nobody works under (dbt_project/tests/invariants).
 grant pg_read_all_stats to bundles_transformer;
+
+\connect shop
+-- Large objects are files in the database that everybody may fill; nothing here keeps any.
+revoke execute on function
+    lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer), lo_put(oid, bigint, bytea),
+    lowrite(integer, bytea), lo_truncate(integer, integer), lo_truncate64(integer, bigint), lo_unlink(oid)
+from public;

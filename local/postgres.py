@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,10 @@ SETTINGS = {
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
     "lc_messages": "'C'",
+    "log_connections": "'authorization'",
+    "log_statement": "'ddl'",
 }
+"""The last two leave in the server's log who came in as which role, and who changed tables or rights."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Server:
             return
         # A crash leaves the file; its number may belong to another process by now and would block the start.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._settle()
         log = self.data.parent / "postgres.log"
         options = f"-p {self.port} -c fsync={'on' if self.is_durable else 'off'}"
         done = self._run(["pg_ctl", "start", "-w", "-t", "120", "-D", self.data, "-l", log, "-o", options])
@@ -166,9 +171,14 @@ class Server:
             secret.unlink()
         if done.returncode:
             raise LocalError(f"initdb failed: {done.stderr.strip()}")
-        with (part / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
         part.rename(self.data)
+
+    def _settle(self) -> None:
+        """Write the settings that the cluster lacks: all at first, later those that a newer version brought."""
+        path = self.data / "postgresql.conf"
+        known = set(re.findall(r"^(\w+) = ", path.read_text("utf-8"), re.M))
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items() if name not in known)
 
     def _run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
         options: dict[str, Any] = {"env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, "cwd": "/"}

@@ -12,6 +12,7 @@ from ml.errors import DataError
 from ml.settings import DbtSettings, Settings
 from ml.transform import build
 from ml.warehouse import Warehouse
+from tests.database.permissions import surprises, unused_lines
 from tests.dbt.conftest import AS_OF, Plant, tiny_world
 
 pytestmark = pytest.mark.slow
@@ -23,6 +24,13 @@ def built(shop: Settings, plant: Plant) -> None:
     for table, records in tiny_world(seed=11).items():
         plant(table, records)
     build(shop, AS_OF)
+
+
+def test_the_rights_after_a_full_build_and_a_publish_are_those_of_the_matrix(owner: Connection, database: str) -> None:
+    publish(owner, 0)
+    # Rights in this copy of `shop`; those on databases are held against `shop` itself.
+    assert [one for one in surprises(owner, ignored="*")] == []
+    assert set(unused_lines(owner)) == set()
 
 
 def publish(owner: Connection, day: int) -> int:
