@@ -76,6 +76,9 @@ class RunParams:
     alerts_per_day: int = DECLARATION["alerts_per_day"]["default"]
     experiment_control: str = DECLARATION["experiment_control"]["default"]
     experiment_arms: tuple[str, ...] = tuple(DECLARATION["experiment_arms"]["default"])
+    experiment_name: str | None = DECLARATION["experiment_name"]["default"]
+    experiment_starts_on: str | None = DECLARATION["experiment_starts_on"]["default"]
+    experiment_holdout_share: float = DECLARATION["experiment_holdout_share"]["default"]
     experiment_pre_days: int = DECLARATION["experiment_pre_days"]["default"]
     feedback_days: int = DECLARATION["feedback_days"]["default"]
     min_effective_impressions: int = DECLARATION["min_effective_impressions"]["default"]
@@ -152,6 +155,20 @@ def _contradictions(params: RunParams) -> Iterator[str]:
     if params.must_include and set(params.must_include) <= forbidden:
         where = "context_basket or exclude" if params.context_basket else "exclude"
         yield f"must_include and {where}: every product that must be included is excluded"
+    yield from _unassigned(params)
+
+
+def _unassigned(params: RunParams) -> Iterator[str]:
+    """Yield what lacks of an experiment whose customers are assigned, not found."""
+    if params.experiment_starts_on is not None:
+        try:
+            date.fromisoformat(params.experiment_starts_on)
+        except ValueError:
+            yield f"experiment_starts_on: got {params.experiment_starts_on!r}, wanted is a day such as 2017-12-03"
+    if params.experiment_name is not None and (params.experiment_starts_on is None or not params.experiment_arms):
+        yield "experiment_name: needs experiment_starts_on and experiment_arms beside it"
+    if params.experiment_name is None and (params.experiment_starts_on or params.experiment_holdout_share):
+        yield "experiment_starts_on and experiment_holdout_share: need experiment_name beside them"
 
 
 @dataclass(frozen=True)

@@ -16,3 +16,9 @@
   from {{ source('ml', 'unavailable') }}
   where run_id = {{ published_run(scope) }} and result = '{{ result }}'
 {%- endmacro %}
+
+
+{# Data cut-off of the published run of a scope. #}
+{% macro published_day(scope='personal') -%}
+  (select published.as_of from {{ source('ops', 'published') }} as published where published.scope = '{{ scope }}')
+{%- endmacro %}

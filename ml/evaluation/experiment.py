@@ -61,6 +61,12 @@ class ExperimentParams:
         if not 0 <= self.holdout_share < 1:
             raise ConfigError(f"holdout_share: got {self.holdout_share}, allowed is 0 to below 1")
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of all customers by arm, the holdout last where there is one."""
+        arms = {arm: share * (1 - self.holdout_share) for arm, share in self.arms.items()}
+        return arms | ({HOLDOUT: self.holdout_share} if self.holdout_share else {})
+
 
 def assign(customer_ids: Sequence[str], params: ExperimentParams) -> list[str]:
     """Return the arm of each customer, or ``holdout``; the same in every process, on every machine, for ever.
@@ -102,14 +108,14 @@ def sample_ratio(found: Mapping[str, int], params: ExperimentParams) -> SampleRa
     ------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments, KDD 25.
     """
-    counts = np.array([found.get(arm, 0) for arm in params.arms], np.float64)
-    planned = np.array(list(params.arms.values())) * counts.sum()
+    counts = np.array([found.get(arm, 0) for arm in params.shares], np.float64)
+    planned = np.array(list(params.shares.values())) * counts.sum()
     if not counts.sum():
         return SampleRatio(1.0, "nobody is in an arm")
     p_value = float(stats.chisquare(counts, planned).pvalue)
     if p_value >= params.ratio_level:
         return SampleRatio(p_value, None)
-    rows = zip(params.arms, counts, planned, strict=True)
+    rows = zip(params.shares, counts, planned, strict=True)
     came = ", ".join(f"{arm} {int(count)} (planned {plan:.0f})" for arm, count, plan in rows)
     return SampleRatio(
         p_value, f"sample ratio mismatch: {came}; by chance less than once in {1 / params.ratio_level:.0f}"
@@ -152,7 +158,7 @@ class Uplift:
 
 @dataclass(frozen=True)
 class Readout:
-    """All arms against the control arm; none, and the reason, where the numbers by arm forbid it."""
+    """All arms, and the holdout, against the control arm; none, and the reason, where the numbers by arm forbid it."""
 
     ratio: SampleRatio
     customers: Mapping[str, int]
@@ -169,7 +175,7 @@ def read_out(outcome: Floats, covariate: Floats, arm: Sequence[str], control: st
         (customers,) of one unit, such as cents after and before the first exposure. The covariate must not know the
         arm: it ends before the experiment begins.
     arm
-        (customers,) name each; those in no arm of the params are left out.
+        (customers,) name each; those in no arm of the params, nor in its holdout, are left out.
 
     Source
     ------
@@ -184,14 +190,14 @@ def read_out(outcome: Floats, covariate: Floats, arm: Sequence[str], control: st
     """
     if control not in params.arms:
         raise ConfigError(f"control: got {control}, the arms are {', '.join(params.arms)}")
-    counted = Counter(name for name in arm if name in params.arms)
-    customers = {name: counted[name] for name in params.arms}
+    counted = Counter(name for name in arm if name in params.shares)
+    customers = {name: counted[name] for name in params.shares}
     ratio = sample_ratio(customers, params)
     refusal = ratio.reason or _too_small(customers, params.least_customers)
     if refusal:
         return Readout(ratio, customers, (), refusal)
     names = np.array(arm)
-    places = {name: np.flatnonzero(names == name) for name in params.arms}
+    places = {name: np.flatnonzero(names == name) for name in params.shares}
     theta, explained = _slope(outcome, covariate, list(places.values()))
     everybody = np.concatenate(list(places.values()))
     adjusted = outcome - theta * (covariate - covariate[everybody].mean())

@@ -1,18 +1,23 @@
 """The read-out of the shop's experiment: from feedback with variants, and what customers paid."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
 from ml.errors import ConfigError
-from ml.evaluation.experiment import HOLDOUT, Effect, ExperimentParams, Readout, read_out
+from ml.evaluation.experiment import HOLDOUT, Effect, ExperimentParams, Readout, assign, read_out
 from ml.params import RunParams
 
 REVENUE, MARGIN = "revenue", "margin"
 NO_FEEDBACK = "not available: needs bundle_feedback"
 NO_VARIANTS = "not available: needs two arms or more in bundle_feedback.variant, one of them {control}"
 RESERVED = f"not available: needs arms of which none is called {HOLDOUT}, the name of those who are shown nothing"
+STRAYED_SHARE = 0.05
+"""Of the customers who were shown anything. With more in arms that are not theirs, the shop did not split as asked."""
+STRAYED = (
+    "of {shown} customers who were shown bundles, {strayed} were shown an arm that experiment_name does not give them"
+)
 
 Row = dict[str, object]
 
@@ -48,6 +53,21 @@ def exposures(feedback: pl.DataFrame) -> pl.DataFrame:
     crossed = pl.col("variant").n_unique() > 1
     arm = pl.when(crossed).then(None).otherwise(pl.col("variant").first())
     return shown.group_by("customer_id").agg(arm=arm, since=pl.col("occurred_on").min()).sort("customer_id")
+
+
+def assigned(baskets: pl.DataFrame, since: date, plan: ExperimentParams) -> pl.DataFrame:
+    """Return the arm of everybody who had bought before the experiment began, shown anything or not.
+
+    Who is counted must not depend on what the arms did: customers whom an arm never reaches belong to it all the same.
+
+    Returns
+    -------
+    ``customer_id``, ``arm``, ``since`` (the first day, for all).
+    """
+    before = baskets.filter(pl.col("basket_on") < since).drop_nulls("customer_id")
+    customers = before["customer_id"].unique().sort()
+    arms = pl.Series("arm", assign(customers.to_list(), plan), pl.String)
+    return pl.DataFrame({"customer_id": customers, "arm": arms}).with_columns(since=pl.lit(since))
 
 
 def money_around(
@@ -96,6 +116,11 @@ def readout_rows(
     ------
     ConfigError
         When the planned arms of the form are none.
+
+    Notes
+    -----
+    With a name in the form everybody it assigns is counted from its first day on (intention to treat), the holdout
+    too; without one, those who were shown a variant are counted from the day they were first shown one.
     """
     if feedback.is_empty():
         return [], NO_FEEDBACK
@@ -105,18 +130,27 @@ def readout_rows(
         return [], NO_VARIANTS.format(control=params.experiment_control)
     if HOLDOUT in arms:
         return [], RESERVED
-    plan = ExperimentParams("", arms)
-    uncrossed = exposed.drop_nulls("arm")
-    money, lacking = money_around(uncrossed, baskets, products, params.experiment_pre_days)
+    if params.experiment_name is None or params.experiment_starts_on is None:
+        plan = ExperimentParams("", arms)
+        counted, crossed, strayed = exposed.drop_nulls("arm"), exposed["arm"].null_count(), None
+    else:
+        since = date.fromisoformat(params.experiment_starts_on)
+        plan = ExperimentParams(params.experiment_name, arms, params.experiment_holdout_share)
+        counted = assigned(baskets, since, plan)
+        exposed = exposures(feedback.filter(pl.col("occurred_on") >= since))
+        crossed, strayed = _strayed(exposed, counted)
+    if exposed.is_empty():
+        return [], NO_FEEDBACK
+    money, lacking = money_around(counted, baskets, products, params.experiment_pre_days)
     rows: list[Row] = []
     for measure in (REVENUE, MARGIN):
         after, before = (money[f"{measure}_{name}"].to_numpy().astype(float) for name in ("after", "before"))
         found = read_out(after, before, money["arm"].to_list(), params.experiment_control, plan)
         no_cost = f"not available: needs the cost of every product sold, {lacking} lines lack it"
-        refusal = found.refusal or (no_cost if measure == MARGIN and lacking else None)
+        refusal = strayed or found.refusal or (no_cost if measure == MARGIN and lacking else None)
         about = {
             "measure": measure,
-            "crossed_customers": exposed["arm"].null_count(),
+            "crossed_customers": crossed,
             "exposed_from": exposed["since"].min(),
             "exposed_to": exposed["since"].max(),
             "refusal_reason": refusal,
@@ -125,15 +159,23 @@ def readout_rows(
     return rows, None
 
 
+def _strayed(exposed: pl.DataFrame, counted: pl.DataFrame) -> tuple[int, str | None]:
+    """Return how many were shown an arm that is not theirs, and the reason where that is too many."""
+    theirs = counted.select("customer_id", own="arm").join(exposed, on="customer_id", how="inner")
+    strayed = theirs.filter(pl.col("arm").ne_missing(pl.col("own"))).height
+    told = STRAYED.format(shown=theirs.height, strayed=strayed)
+    return strayed, told if strayed > STRAYED_SHARE * theirs.height else None
+
+
 def _rows(found: Readout, plan: ExperimentParams, control: str, is_told: bool) -> Iterator[Row]:
     told = {one.arm: one for one in found.uplifts} if is_told else {}
-    for arm in (arm for arm in plan.arms if arm != control):
+    for arm in (arm for arm in plan.shares if arm != control):
         row: Row = {
             "arm": arm,
             "control": control,
             "customers": found.customers[arm],
             "control_customers": found.customers[control],
-            "planned_share": plan.arms[arm],
+            "planned_share": plan.shares[arm],
             "sample_ratio_p": found.ratio.p_value,
         }
         if arm in told:

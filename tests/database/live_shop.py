@@ -60,10 +60,10 @@ def plant(owner: psycopg2.extensions.connection, shop: Shop, is_published: bool 
     return int(run_id)
 
 
-def random_shop(seed: int, is_counting: bool) -> Shop:
+def random_shop(seed: int, is_counting: bool, size: int = 40, paired_share: float = 0.15) -> Shop:
     """Return a small shop with all that may be in the way: prices, stock, substitutes, avoided pairs, rules."""
     rng = np.random.default_rng(seed)
-    names = [f"p{n:02d}" for n in range(40)]
+    names = [f"p{n:03d}" for n in range(size)]
     products = [
         Product(
             name,
@@ -78,7 +78,7 @@ def random_shop(seed: int, is_counting: bool) -> Shop:
     pairs = []
     for first in range(len(names)):
         for second in range(first + 1, len(names)):
-            if rng.random() < 0.15:
+            if rng.random() < paired_share:
                 pairs.append(_pair(rng, names[first], names[second]))
     counts = [
         Count(name, warehouse, f"2024-03-{day:02d} 08:00+00", int(rng.integers(0, 4)), int(rng.integers(0, 3)))

@@ -1,5 +1,8 @@
 -- One row per as-of day and product known by then: what it is, costs, sold and is worth to buyers.
-{{ config(indexes=[{'columns': ['as_of', 'product_id'], 'unique': true}]) }}
+{{ config(indexes=[
+    {'columns': ['as_of', 'product_id'], 'unique': true},
+    {'columns': ['as_of', 'price_cents']},
+]) }}
 
 with
 

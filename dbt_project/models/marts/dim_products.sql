@@ -6,11 +6,7 @@ features as (
     select * from {{ ref('ftr_products') }}
     where
         as_of = coalesce(
-            (
-                select published.as_of
-                from {{ source('ops', 'published') }} as published
-                where published.scope = 'personal'
-            ),
+            {{ published_day() }},
             (select max(builds.as_of) from {{ ref('ftr_builds') }} as builds)
         )
 

@@ -9,19 +9,6 @@ bundles as (
 
 ),
 
-items as (
-
-    select
-        items.bundle_id,
-        array_agg(items.product_id order by items.position) as product_ids,
-        string_agg(coalesce(products.title, items.product_id), ' + ' order by items.position) as products
-    from {{ source('ml', 'bundle_items') }} as items
-    left join {{ ref('dim_products') }} as products on items.product_id = products.product_id
-    where items.run_id = {{ published_run() }}
-    group by items.bundle_id
-
-),
-
 runs as (
 
     select * from {{ ref('fct_runs') }}
@@ -70,7 +57,21 @@ shown as (
         bundles.discovery_products
     from bundles
     cross join runs
-    left join items on bundles.bundle_id = items.bundle_id
+    -- By bundle and title by title: whoever asks for one customer then reads two indexes, not all items and products.
+    left join lateral (
+        select
+            array_agg(bundle_items.product_id order by bundle_items.position) as product_ids,
+            string_agg(
+                coalesce((
+                    select products.title
+                    from {{ ref('ftr_products') }} as products
+                    where products.as_of = {{ published_day() }} and products.product_id = bundle_items.product_id
+                ), bundle_items.product_id), ' + '
+                order by bundle_items.position
+            ) as products
+        from {{ source('ml', 'bundle_items') }} as bundle_items
+        where bundle_items.run_id = {{ published_run() }} and bundle_items.bundle_id = bundles.bundle_id
+    ) as items on true
 
 )
 

@@ -90,7 +90,8 @@ def write_records(truth: Truth, bundles: int, days: dict[str, list[Numbers]], si
             pl.col("at").alias("occurred_at"),
             pl.lit("uniform").alias("policy"),
             pl.lit(1 / bundles).alias("propensity"),
-            pl.lit("control").alias("variant"),
+            # Both arms are treated alike: whoever reads them out must find nothing.
+            pl.when(pl.col("customer") % 2 == 0).then(pl.lit("control")).otherwise(pl.lit("other")).alias("variant"),
             pl.when(pl.col("order") >= 0).then(_key(pl.lit("O"), "order")).alias("order_id"),
         ),
         "sessions": dated["sessions"].select(
