@@ -43,7 +43,16 @@
 {%- endmacro %}
 
 
-{# The newest day whose reactions to bundles are measured: of its three tables the last one made. #}
+{# The day whose reactions to bundles are shown: that of the published measurements, so that all of them change at once;
+   where nothing was published yet, or its day is cleared away, the newest. #}
 {% macro measured_day() -%}
-  (select max(measured.as_of) from {{ ref('int_bundle_weeks_counted') }} as measured)
+  coalesce(
+    (
+      select published.as_of from {{ source('ops', 'published') }} as published
+      where
+        published.scope = 'measurements'
+        and exists (select from {{ ref('int_bundle_weeks_counted') }} as kept where kept.as_of = published.as_of)
+    ),
+    (select max(measured.as_of) from {{ ref('int_bundle_weeks_counted') }} as measured)
+  )
 {%- endmacro %}
