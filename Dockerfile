@@ -18,7 +18,7 @@ COPY . /app
 WORKDIR /app
 ARG BUNDLES_GIT_COMMIT=unknown
 ENV BUNDLES_GIT_COMMIT=${BUNDLES_GIT_COMMIT} \
-    PYTHONPATH=/app \
+    PYTHONPATH=/app:/app/local/plugins \
     PYTHONUNBUFFERED=1 \
     PYTHONWARNINGS=ignore
 USER bundles

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.airflow_api import AirflowApi
-from local.environment import environment
+from local.environment import MLFLOW_USER, environment
 from local.instance import REPOSITORY, Instance, LocalError
 from local.programs import programs
 from local.stack import server
@@ -175,7 +175,8 @@ def addresses(instance: Instance) -> str:
     ports, secrets = instance.ports(), instance.secrets()
     return (
         f"\nAirflow   http://127.0.0.1:{ports['airflow']}   user admin, password {secrets['AIRFLOW_ADMIN_PASSWORD']}\n"
-        f"MLflow    http://127.0.0.1:{ports['mlflow']}   no login; listens on this machine only\n"
+        f"MLflow    http://127.0.0.1:{ports['mlflow']}   user {MLFLOW_USER}, password "
+        f"{secrets['MLFLOW_TRACKING_PASSWORD']}\n"
         f"Dashboard http://127.0.0.1:{ports['dashboard']}   sign in with the analyst's password\n"
         f"Postgres  host 127.0.0.1 port {ports['postgres']} database shop user bundles_analyst "
         f"password {secrets['BUNDLES_WAREHOUSE__ANALYST_PASSWORD']}   (or: make psql)\n"

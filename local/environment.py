@@ -36,8 +36,14 @@ AIRFLOW_SETTINGS = {
 }
 """Light enough for two cores; durations are in seconds."""
 
+MLFLOW_USER = "admin"
+
 OF_MIGRATIONS_ONLY = {"POSTGRES_PASSWORD", "BUNDLES_WAREHOUSE__OWNER_PASSWORD"}
 """What no running process needs: superuser and owner only prepare the databases."""
+
+
+PLUGINS = REPOSITORY / "local" / "plugins"
+"""Tells MLflow of ``local/mlflow_door.py``, as an installed package would."""
 
 
 def environment(instance: Instance) -> dict[str, str]:
@@ -68,6 +74,7 @@ def of_instance(instance: Instance) -> dict[str, str]:
         "BUNDLES_GIT_COMMIT": git_commit(),
         "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://mlflow:{secrets['MLFLOW_DB_PASSWORD']}@{address}/mlflow",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_TRACKING_USERNAME": MLFLOW_USER,
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow}/execution/",
@@ -85,7 +92,7 @@ def of_instance(instance: Instance) -> dict[str, str]:
 def _tools() -> dict[str, str]:
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{PLUGINS}",
         "PYTHONWARNINGS": "ignore",
     }
 

@@ -22,6 +22,8 @@ from local.processes import Component, stop
 
 FREE_DISK_GB = 3
 START_SECONDS = 240
+MLFLOW_HOSTS = "127.0.0.1:*,localhost:*"
+"""Names under which MLflow answers; its default takes every private address too."""
 DASHBOARD_OPTIONS = (
     *("--server.headless", "true", "--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
     *("--client.toolbarMode", "viewer", "--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "localhost"),
@@ -41,6 +43,7 @@ def components(instance: Instance) -> dict[str, Component]:
         "mlflow": [
             *(python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", mlflow_port, "--workers", "1"),
             *("--artifacts-destination", str(instance.home / "mlflow")),
+            *("--app-name", "bundles-door", "--allowed-hosts", MLFLOW_HOSTS),
         ],
         "airflow-api-server": [python, "-m", "airflow", "api-server"],
         "airflow-scheduler": [python, "-m", "airflow", "scheduler", "--skip-serve-logs"],

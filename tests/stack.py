@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
-from urllib.request import urlopen
 
 import psycopg2
 import pytest
+import requests
 
 from local.airflow_api import AirflowApi
+from local.environment import MLFLOW_USER
 from local.instance import Instance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,8 +63,10 @@ class Stack:
     def experiment(self, name: str) -> str:
         """Return the id of an experiment in MLflow."""
         query = urlencode({"experiment_name": name})
-        with urlopen(f"{self.mlflow}/api/2.0/mlflow/experiments/get-by-name?{query}") as answer:
-            return str(json.load(answer)["experiment"]["experiment_id"])
+        address = f"{self.mlflow}/api/2.0/mlflow/experiments/get-by-name?{query}"
+        answer = requests.get(address, auth=self.mlflow_login, timeout=30)
+        answer.raise_for_status()
+        return str(answer.json()["experiment"]["experiment_id"])
 
     @cached_property
     def api(self) -> AirflowApi:
@@ -79,6 +82,11 @@ class Stack:
     def mlflow(self) -> str:
         """Address of the MLflow UI."""
         return f"http://127.0.0.1:{self.instance.ports()['mlflow']}"
+
+    @property
+    def mlflow_login(self) -> tuple[str, str]:
+        """User and password of MLflow."""
+        return MLFLOW_USER, self.instance.secrets()["MLFLOW_TRACKING_PASSWORD"]
 
     @property
     def dashboard(self) -> str:

@@ -51,9 +51,13 @@ def airflow(browser: Any, stack: Stack) -> Iterator[Any]:
 
 
 @pytest.fixture
-def mlflow(browser: Any) -> Iterator[Any]:
-    """A page of its own for each test: MLflow does not redraw when only the part behind the # changes."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+def mlflow(browser: Any, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A signed-in page of its own for each test: MLflow does not redraw when only the part behind the # changes."""
+    user, password = stack.mlflow_login
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+    login = {"username": user, "password": password}
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, http_credentials=login)
     page.set_default_timeout(PATIENCE_MS)
     yield page
     page.close()
