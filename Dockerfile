@@ -1,5 +1,6 @@
 # One image for migrations, MLflow and every part of Airflow; docker-compose.yaml says which part runs.
-FROM python:3.11-slim
+ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+FROM ${PYTHON_IMAGE}
 
 # libgomp1 for LightGBM; psql for database/roles.sql.
 RUN apt-get update \
@@ -16,9 +17,13 @@ RUN useradd --uid 10001 --create-home bundles \
 
 COPY . /app
 WORKDIR /app
+# The file system is read-only while it runs: what libraries keep for themselves goes to memory.
 ARG BUNDLES_GIT_COMMIT=unknown
 ENV BUNDLES_GIT_COMMIT=${BUNDLES_GIT_COMMIT} \
     PYTHONPATH=/app:/app/local/plugins \
     PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp \
+    NUMBA_CACHE_DIR=/tmp/numba \
     PYTHONWARNINGS=ignore
 USER bundles

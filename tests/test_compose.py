@@ -16,6 +16,7 @@ from local.stack import DASHBOARD_OPTIONS, components
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text("utf-8"))
+ANALYSTS: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.analysts.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # libpq's names and dbmate's address: `local/` gives them to psql and dbmate alone, too.
 ONE_SHOT_NAMES = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "DATABASE_URL", "POSTGRES_INITDB_ARGS"}
@@ -79,9 +80,86 @@ def test_only_the_migration_knows_the_superuser_and_the_owner() -> None:
 
 
 def test_ports_are_open_on_this_machine_only() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 4
-    assert all(port.startswith("127.0.0.1:") for port in ports)
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"mlflow", "dashboard", "airflow-api-server"}
+    for service in (*SERVICES.values(), *ANALYSTS["services"].values()):
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_postgres_is_reached_by_services_only_unless_analysts_ask_for_it() -> None:
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert SERVICES["postgres"]["networks"] == ["inside"]
+    (opened,) = ANALYSTS["services"]
+    assert opened == "postgres"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_confined(name: str) -> None:
+    assert confinement_gaps(SERVICES[name]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "gap"),
+    [
+        ({"user": "root"}, "runs as root"),
+        ({"user": "0:0"}, "runs as root"),
+        ({"user": None}, "runs as root"),
+        ({"read_only": False}, "writes to its file system"),
+        ({"tmpfs": []}, "has nowhere to write"),
+        ({"cap_drop": ["NET_RAW"]}, "keeps capabilities"),
+        ({"cap_add": ["SYS_ADMIN"]}, "keeps capabilities"),
+        ({"privileged": True}, "keeps capabilities"),
+        ({"security_opt": []}, "may gain privileges"),
+        ({"mem_limit": None}, "has no limit of memory"),
+        ({"pids_limit": None}, "has no limit of processes"),
+        ({"network_mode": "host"}, "is in the host's network"),
+        ({"networks": []}, "is in the host's network"),
+        ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}, "reaches the engine"),
+        ({"image": "postgres:latest"}, "has no exact image"),
+        ({"image": "postgres:18"}, "has no exact image"),
+        ({"image": "postgres"}, "has no exact image"),
+    ],
+)
+def test_a_service_that_is_not_confined_is_found(change: dict[str, object], gap: str) -> None:
+    assert confinement_gaps({**SERVICES["postgres"], **change}) == [gap]
+
+
+def confinement_gaps(service: dict[str, Any]) -> list[str]:
+    """Return what a service may do that it need not."""
+    default = re.fullmatch(r"\$\{\w+:-(.+)\}", service["image"])
+    image = default[1] if default else service["image"]
+    checks = {
+        "runs as root": str(service.get("user") or "root").split(":")[0] not in ("root", "0"),
+        "writes to its file system": service.get("read_only") is True,
+        "has nowhere to write": bool(service.get("tmpfs")),
+        "keeps capabilities": service.get("cap_drop") == ["ALL"]
+        and not service.get("cap_add")
+        and not service.get("privileged"),
+        "may gain privileges": "no-new-privileges:true" in service.get("security_opt", []),
+        "has no limit of memory": bool(service.get("mem_limit")),
+        "has no limit of processes": bool(service.get("pids_limit")),
+        "is in the host's network": bool(service.get("networks")) and not service.get("network_mode"),
+        "reaches the engine": not any("docker.sock" in volume for volume in service.get("volumes", [])),
+        # Our own image is built from the repository; a foreign one is named to the last digit of its version.
+        "has no exact image": "build" in service or bool(re.search(r":\d+\.\d+|@sha256:[0-9a-f]{64}$", image)),
+    }
+    return [gap for gap, is_met in checks.items() if not is_met]
+
+
+def test_the_base_of_our_image_is_exact_and_libraries_write_to_memory() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    assert re.search(r"^ARG PYTHON_IMAGE=python:\d+\.\d+\.\d+-slim-\w+\nFROM \$\{PYTHON_IMAGE\}$", text, re.M)
+    assert re.search(r"^USER bundles$", text, re.M) and "useradd --uid 10001" in text
+    assert "HOME=/tmp" in text and "NUMBA_CACHE_DIR=/tmp/" in text
+
+
+def test_mlflow_is_behind_its_door_as_in_the_embedded_stack(tmp_path: Path) -> None:
+    words = SERVICES["mlflow"]["command"].split()
+    embedded = list(components(Instance(tmp_path))["mlflow"].command)
+    assert words[words.index("--app-name") + 1] == embedded[embedded.index("--app-name") + 1] == "bundles-door"
+    hosts = words[words.index("--allowed-hosts") + 1].split(",")
+    assert set(hosts) == {"mlflow:5000", *embedded[embedded.index("--allowed-hosts") + 1].split(",")}
+    assert "PYTHONPATH=/app:/app/local/plugins" in (ROOT / "Dockerfile").read_text("utf-8")
 
 
 def test_every_service_that_stays_is_watched_and_every_volume_is_named() -> None:
@@ -104,7 +182,8 @@ def test_all_airflow_services_read_the_dags_of_the_repository() -> None:
 def filled_example(folder: Path) -> Path:
     """Run the command that .env.example itself gives, on a copy."""
     shutil.copy(ROOT / ".env.example", folder)
-    shutil.copy(ROOT / "docker-compose.yaml", folder)
+    for path in ROOT.glob("docker-compose*.yaml"):
+        shutil.copy(path, folder)
     text = (ROOT / ".env.example").read_text("utf-8")
     command = re.search(r"^#   (.+)$", text, re.M)
     assert command
@@ -114,7 +193,8 @@ def filled_example(folder: Path) -> Path:
 
 def test_the_example_names_every_variable_and_its_command_fills_every_secret(tmp_path: Path) -> None:
     example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.M))
-    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yaml").read_text("utf-8")))
+    files = ("docker-compose.yaml", "docker-compose.analysts.yaml")
+    used = set(re.findall(r"\$\{(\w+)", "".join((ROOT / file).read_text("utf-8") for file in files)))
     assert set(example) == used
     assert not [name for name in PASSWORDS if example[name]], "the example holds no password"
     path = filled_example(tmp_path)
@@ -132,6 +212,10 @@ def test_docker_compose_accepts_the_file_and_refuses_it_without_secrets(tmp_path
     done = subprocess.run(["docker-compose", "config"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert set(yaml.safe_load(done.stdout)["services"]) == set(SERVICES)
+    both = ["docker-compose", "-f", "docker-compose.yaml", "-f", "docker-compose.analysts.yaml", "config"]
+    done = subprocess.run(both, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(yaml.safe_load(done.stdout)["services"]["postgres"]["networks"]) == {"inside", "outside"}
     path.unlink()
     done = subprocess.run(["docker-compose", "config"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
