@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 ANALYST = "bundles_analyst"
 STATEMENT_MS = 15_000
 """A picture that takes longer is a defect; it must not hold a connection meanwhile."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 TIMEOUTS = f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_MS} -c search_path=marts"
 
 
@@ -62,7 +63,20 @@ def read(query: str, **values: Any) -> pd.DataFrame:
     """Return the rows of a query on the marts; ``:name`` stands for a value."""
     engine: Engine = st.session_state["engine"]
     with engine.connect() as connection:
-        return pd.read_sql(text(query), connection, params=values)
+        return harmless(pd.read_sql(text(query), connection, params=values))
+
+
+def harmless(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with an apostrophe before texts that a spreadsheet would run.
+
+    Every table of a page can be saved as CSV by its visitor, and titles are the suppliers' own text.
+    """
+    texts = rows.select_dtypes(include=["object", "string"]).columns
+    return rows.assign(**{name: rows[name].map(_harmless) for name in texts})
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def available(rows: pd.DataFrame) -> pd.DataFrame:

@@ -3,14 +3,17 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
+from local.backup import backup, restore
 from local.demo import DEMO_DAY, addresses, demo
 from local.environment import environment
+from local.export import export
 from local.guide import GUIDE, write_answers
 from local.instance import Instance, LocalError, current
-from local.stack import down, server, up
+from local.stack import components, down, server, up
 from local.status import status
 
 COMMANDS = {
@@ -19,6 +22,9 @@ COMMANDS = {
     "status": "show addresses, states and memory",
     "demo": "start, run the chain of DAGs on a data set, print what was published",
     "psql": "SQL as the analyst, from the terminal or standard input",
+    "backup": "write the three databases and MLflow's artifacts into a new folder",
+    "restore": "fill an empty stack from such a folder",
+    "export": "write a mart to a CSV file in which no cell is a formula",
     "guide": "ask the questions of docs/analyst_guide.md again and write the answers into it",
     "exec": "run a command in the stack's environment, for example: exec python -m ml report",
 }
@@ -32,6 +38,10 @@ def main() -> int:
     parsers["demo"].add_argument("--source", default="complete_journey")
     parsers["demo"].add_argument("--as-of", default=DEMO_DAY)
     parsers["psql"].add_argument("arguments", nargs=argparse.REMAINDER)
+    parsers["export"].add_argument("mart", help="its name, for example fct_bundles")
+    parsers["export"].add_argument("file", type=Path)
+    for name in ("backup", "restore"):
+        parsers[name].add_argument("folder", type=Path)
     parsers["exec"].add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     if getattr(options, "arguments", [])[:1] == ["--"]:
@@ -63,6 +73,17 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
             demo(instance, console, options.source, options.as_of)
         case "psql":
             return server(instance).psql("bundles_analyst", "shop", options.arguments)
+        case "backup":
+            files = backup(server(instance), options.folder)
+            console.print(f"{options.folder}: {', '.join(files)}", highlight=False, soft_wrap=True)
+        case "restore":
+            if any(part.process(instance) for part in components(instance).values()):
+                raise LocalError("the stack is up; `make down`, then call again")
+            restore(server(instance), options.folder)
+            console.print(f"restored from {options.folder}; `make up` starts it", highlight=False, soft_wrap=True)
+        case "export":
+            rows = export(server(instance), options.mart, options.file)
+            console.print(f"{rows} rows written to {options.file}", highlight=False, soft_wrap=True)
         case "guide":
             console.print(f"{write_answers(instance)} answers written to {GUIDE}", highlight=False)
         case "exec":

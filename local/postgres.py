@@ -132,8 +132,12 @@ class Server:
 
     def prepare(self) -> None:
         """Make roles and databases, then apply the migrations; safe to repeat."""
-        self._finish(["psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql")], "roles")
+        self.make_roles()
         migrate(self.url)
+
+    def make_roles(self) -> None:
+        """Make roles and empty databases; safe to repeat."""
+        self.run("postgres", "psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql"))
 
     def psql(self, user: str, database: str, arguments: Sequence[str] = (), **options: Any) -> int:
         """Run psql as a role with the terminal's input and output; return its exit code."""
@@ -193,16 +197,20 @@ class Server:
         name, *rest = command
         return subprocess.run([programs() / name, *rest], text=True, check=False, stdin=subprocess.DEVNULL, **options)
 
-    def _finish(self, command: list[str], what: str) -> None:
-        done = subprocess.run(
-            [programs() / command[0], *command[1:]],
-            env=self.client_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(self, database: str, program: str, *arguments: str) -> str:
+        """Run a program of Postgres as the superuser and return what it printed.
+
+        Raises
+        ------
+        LocalError
+            When it fails; the message is the program's own.
+        """
+        line = [str(programs() / program), *arguments]
+        env = self.client_environment("postgres", database)
+        done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise LocalError(f"{what}: {done.stderr.strip()}")
+            raise LocalError(f"{program}: {done.stderr.strip()}")
+        return done.stdout
 
 
 def migrate(url: str) -> None:

@@ -1,6 +1,7 @@
 """The values a run is started with: declared once in ``parameters.json``, read here and by the trigger forms."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 from ml.errors import ConfigError
 
 DECLARATION: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("parameters.json").read_text("utf-8"))
+
+PYTHON_TYPES: dict[str, Any] = {"boolean": bool, "integer": int, "number": int | float, "string": str}
 
 Counts = dict[str, int | float | str]
 
@@ -116,10 +119,33 @@ def check_value(name: str, value: object) -> None:
         raise ConfigError(f"{name}: a value is needed")
     if rule["type"] == "array":
         _check_list(name, value)
+    elif not _is_of_type(value, rule["type"]):
+        raise ConfigError(f"{name}: got {value!r}, wanted is {_words(rule['type'])}")
     if "enum" in rule and value not in rule["enum"]:
         raise ConfigError(f"{name}: got {value!r}, allowed are {', '.join(filter(None, rule['enum']))}")
     if isinstance(value, int | float) and "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
         raise ConfigError(f"{name}: got {value}, allowed is {rule['minimum']} to {rule['maximum']}")
+    if isinstance(value, str):
+        _check_text(name, value, rule)
+
+
+def _is_of_type(value: object, declared: str | list[str]) -> bool:
+    kinds = [declared] if isinstance(declared, str) else declared
+    # True counts as a number in Python, and is none here.
+    return any(isinstance(value, PYTHON_TYPES[kind]) for kind in kinds if kind != "null") and (
+        "boolean" in kinds or not isinstance(value, bool)
+    )
+
+
+def _words(declared: str | list[str]) -> str:
+    return " or ".join(kind for kind in ([declared] if isinstance(declared, str) else declared) if kind != "null")
+
+
+def _check_text(name: str, value: str, rule: Mapping[str, Any]) -> None:
+    if not rule.get("minLength", 0) <= len(value) <= rule.get("maxLength", len(value)):
+        raise ConfigError(f"{name}: got {len(value)} letters, allowed are {rule['minLength']} to {rule['maxLength']}")
+    if not re.search(rule.get("pattern", ""), value):
+        raise ConfigError(f"{name}: got {value!r}, which does not fit {rule['pattern']}")
 
 
 def _check_list(name: str, value: object) -> None:
@@ -129,6 +155,11 @@ def _check_list(name: str, value: object) -> None:
     wrong = [entry for entry in value if not isinstance(entry, str) or not entry.strip()]
     if wrong:
         raise ConfigError(f"{name}: got {wrong[0]!r} in the list, wanted are texts that are not blank")
+    rule = DECLARATION[name]
+    if len(value) > rule["maxItems"]:
+        raise ConfigError(f"{name}: got {len(value)} entries, allowed are {rule['maxItems']}")
+    for entry in value:
+        _check_text(name, entry, {"minLength": 1, **rule["items"]})
     twice = [entry for entry, times in Counter(value).items() if times > 1]
     if twice:
         raise ConfigError(f"{name}: more than once in the list: {', '.join(twice)}")

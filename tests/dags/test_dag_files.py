@@ -191,3 +191,26 @@ def test_a_run_that_names_no_scenario_is_refused(bag: Any, nothing: list[str] | 
 
     with pytest.raises(AirflowFailException, match="at least one"):
         bag.dags["plan_scenarios"].get_task("choose_personal").choose_branch({"params": {"scenarios": nothing}})
+
+
+def test_values_of_a_form_reach_a_task_as_arguments_of_their_own_only(bag: Any) -> None:
+    """No template that holds one is a command line, a query, an environment or a path."""
+    told = 0
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            for field in task.template_fields:
+                for text in texts_in(getattr(task, field, None)):
+                    if "params" not in text and ".conf" not in text:
+                        continue
+                    assert (type(task).__name__, field) == ("StageOperator", "argv"), (task.task_id, field, text)
+                    assert text.startswith("{{ params.") and text.endswith(" }}"), (task.task_id, text)
+                    told += 1
+    assert told > 100
+
+
+def texts_in(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for one in value.values() for text in texts_in(one)]
+    return [text for one in value for text in texts_in(one)] if isinstance(value, list | tuple | set) else []

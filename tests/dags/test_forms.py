@@ -6,9 +6,11 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from ml.__main__ import parser
+from ml.errors import ConfigError
 from ml.params import RunParams
 from shared.forms import form, stage_arguments
 from shared.stages import StageOperator
+from tests.dags.bad_values import BAD
 
 DAGS = ("load_shop", "build_features", "train_models", "recommend_bundles", "plan_scenarios", "measure_bundles")
 DECLARATION = json.loads((Path(__file__).resolve().parents[2] / "ml" / "parameters.json").read_text())
@@ -27,48 +29,34 @@ def test_every_parameter_but_the_scenario_of_a_task_is_asked_for_by_some_dag() -
     assert set(DECLARATION) - {"scenario"} == {name for dag_id in DAGS for name in form(dag_id)}
 
 
-@pytest.mark.parametrize(
-    ("dag_id", "name", "value"),
-    [
-        ("load_shop", "source", "otto"),
-        ("load_shop", "source", "complete_journey; rm -rf /"),
-        ("load_shop", "as_of", "3rd of December"),
-        ("load_shop", "as_of", "2017-13-45"),
-        ("load_shop", "as_of", 20171203),
-        ("load_shop", "seed", -1),
-        ("load_shop", "seed", "many"),
-        ("train_models", "retrain", "yes"),
-        ("recommend_bundles", "bundle_size", 1),
-        ("recommend_bundles", "bundle_size", 3.5),
-        ("recommend_bundles", "bundle_size", "3"),
-        ("recommend_bundles", "bundle_size", 9),
-        ("recommend_bundles", "exclude", "milk"),
-        ("recommend_bundles", "exclude", [1029743]),
-        ("recommend_bundles", "pinned", {"milk": "tea"}),
-        ("recommend_bundles", "must_include", [["milk"]]),
-        ("recommend_bundles", "promise_quantile", 1),
-        ("recommend_bundles", "max_change_share", 1.5),
-        ("recommend_bundles", "couples_stock", "true"),
-        ("recommend_bundles", "solver", "oracle"),
-        ("recommend_bundles", "policy", None),
-        ("recommend_bundles", "budget_cents", 0),
-        ("recommend_bundles", "cost_per_product", 2),
-        ("recommend_bundles", "min_joint_probability", "nan"),
-        ("plan_scenarios", "scenarios", ["personal", "fortune_telling"]),
-        ("plan_scenarios", "scenarios", "launch"),
-        ("plan_scenarios", "promotion_budget_cents", -1),
-        ("plan_scenarios", "service_level", 1),
-        ("plan_scenarios", "assumed_cost_share", 1.5),
-        ("measure_bundles", "experiment_control", ""),
-        ("measure_bundles", "experiment_arms", "control=0.5"),
-        ("measure_bundles", "drift_days", 6),
-        ("measure_bundles", "drift_psi_limit", 0),
-        ("measure_bundles", "min_effective_impressions", 19),
-    ],
-)
+@pytest.mark.parametrize(("dag_id", "name", "value"), BAD)
 def test_a_bad_value_is_refused(dag_id: str, name: str, value: object) -> None:
     with pytest.raises(ParamValidationError):
         form(dag_id)[name].resolve(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for _, name, value in BAD if name in RunParams.__dataclass_fields__]
+)
+def test_a_bad_value_that_got_past_the_form_is_refused_by_the_stage(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: "):
+        RunParams.recorded({name: value})
+
+
+@pytest.mark.parametrize("name", DECLARATION)
+def test_every_parameter_has_bounds(name: str) -> None:
+    """Numbers a range, texts a list to choose from, a form or a length, lists a length and such entries."""
+    rule = DECLARATION[name]
+
+    def is_bounded(rule: dict[str, Any]) -> bool:
+        kinds = {rule["type"]} if isinstance(rule["type"], str) else set(rule["type"])
+        if kinds & {"integer", "number"}:
+            return rule["minimum"] <= rule["maximum"] < float("inf")
+        if "array" in kinds:
+            return rule["maxItems"] <= 1000 and is_bounded(rule["items"])
+        return "boolean" in kinds or bool({"enum", "format", "maxLength"} & set(rule))
+
+    assert is_bounded(rule)
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
