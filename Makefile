@@ -16,7 +16,7 @@ export PYTHONPATH := $(CURDIR)
 
 deep := $(if $(filter no,$(DEEP)),,.venv/deep)
 
-.PHONY: help run test up down status psql check bench lock
+.PHONY: help run test up down status psql check audit load bench lock
 help:  ## list the words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -45,6 +45,13 @@ check: .venv/development  ## formats, types, SQL style, import rules
 	@BUNDLES_WAREHOUSE__TRANSFORMER_PASSWORD=unused $(BIN)/dbt parse --quiet --project-dir dbt_project \
 		--profiles-dir dbt_project --target-path .bundles/check --log-path .bundles/check
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+audit: .venv/runtime  ## look for known holes in the packages
+	@$(BIN)/python -m local audit
+
+load: .venv/development  ## measure answers under load, also while runs are published (QUICK=--quick for a small round)
+	@mkdir -p benchmarks/results
+	@$(BIN)/python -m benchmarks.load $(QUICK) --json benchmarks/results/load.json
 
 bench: .venv/development $(deep)  ## run the benchmarks (QUICK=--quick for a small round)
 	@mkdir -p benchmarks/results

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from local.backup import backup, restore
 from local.demo import DEMO_DAY, addresses, demo
+from local.dependencies import audit
 from local.environment import environment
 from local.export import export
 from local.guide import GUIDE, write_answers
@@ -22,6 +23,7 @@ COMMANDS = {
     "status": "show addresses, states and memory",
     "demo": "start, run the chain of DAGs on a data set, print what was published",
     "psql": "SQL as the analyst, from the terminal or standard input",
+    "audit": "look for known holes in the packages of the lock, or say that nobody looked",
     "backup": "write the three databases and MLflow's artifacts into a new folder",
     "restore": "fill an empty stack from such a folder",
     "export": "write a mart to a CSV file in which no cell is a formula",
@@ -73,6 +75,10 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
             demo(instance, console, options.source, options.as_of)
         case "psql":
             return server(instance).psql("bundles_analyst", "shop", options.arguments)
+        case "audit":
+            is_well, lines = audit()
+            console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+            return 0 if is_well else 1
         case "backup":
             files = backup(server(instance), options.folder)
             console.print(f"{options.folder}: {', '.join(files)}", highlight=False, soft_wrap=True)
