@@ -88,12 +88,19 @@ def main() -> None:
     write_report("serving", data, rows(took, ROUNDS * seconds), options.json)
 
 
-def ask(server: Server, question: Question, size: Size, seconds: int) -> NDArray[np.float64]:
-    """Let pgbench ask for some seconds, and return the (calls,) milliseconds that each answer took."""
+def ask(
+    server: Server, question: Question, size: Size, seconds: int, clients: int = CLIENTS, per_second: int | None = None
+) -> NDArray[np.float64]:
+    """Let pgbench ask for some seconds, and return the (calls,) milliseconds that each answer took.
+
+    Without a pause, or ``per_second`` times in all whether or not answers have come: then each answer's time counts
+    from when its question was due, and no queue hides.
+    """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.sql"
         script.write_text(question.script(size), "utf-8")
-        how = ["--no-vacuum", "--log", f"--client={CLIENTS}", "--jobs=2", f"--time={seconds}", f"--file={script}"]
+        how = ["--no-vacuum", "--log", f"--client={clients}", "--jobs=2", f"--time={seconds}", f"--file={script}"]
+        how += [f"--rate={per_second}"] if per_second else []
         done = subprocess.run(
             [programs() / "pgbench", *how],
             cwd=folder,
