@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "show addresses, states and memory",
     "demo": "start, run the chain of DAGs on a data set, print what was published",
     "psql": "SQL as the analyst, from the terminal or standard input",
+    "operator": "SQL as the superuser, for docs/runbook.md; reads only unless a transaction begins read write",
     "audit": "look for known holes in the packages of the lock, or say that nobody looked",
     "backup": "write the three databases and MLflow's artifacts into a new folder",
     "restore": "fill an empty stack from such a folder",
@@ -44,6 +45,7 @@ def main() -> int:
     parsers["export"].add_argument("file", type=Path)
     for name in ("backup", "restore"):
         parsers[name].add_argument("folder", type=Path)
+    parsers["operator"].add_argument("arguments", nargs=argparse.REMAINDER)
     parsers["exec"].add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     if getattr(options, "arguments", [])[:1] == ["--"]:
@@ -75,6 +77,8 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
             demo(instance, console, options.source, options.as_of)
         case "psql":
             return server(instance).psql("bundles_analyst", "shop", options.arguments)
+        case "operator":
+            return server(instance).psql("postgres", "shop", options.arguments, reads_only=True)
         case "audit":
             is_well, lines = audit()
             console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -139,11 +139,12 @@ class Server:
         """Make roles and empty databases; safe to repeat."""
         self.run("postgres", "psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql"))
 
-    def psql(self, user: str, database: str, arguments: Sequence[str] = (), **options: Any) -> int:
+    def psql(self, user: str, database: str, arguments: Sequence[str] = (), reads_only: bool = False) -> int:
         """Run psql as a role with the terminal's input and output; return its exit code."""
-        return subprocess.run(
-            [programs() / "psql", *arguments], env=self.client_environment(user, database), check=False, **options
-        ).returncode
+        env = self.client_environment(user, database)
+        if reads_only:
+            env["PGOPTIONS"] = "-c default_transaction_read_only=on"
+        return subprocess.run([programs() / "psql", *arguments], env=env, check=False).returncode
 
     def client_environment(self, user: str = "postgres", database: str = "postgres") -> dict[str, str]:
         """Return the environment with which libpq programs connect as ``user``."""

@@ -1,0 +1,79 @@
+"""What the runbook tells an operator to ask and to type can be asked and typed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from local.__main__ import COMMANDS
+from local.postgres import Server
+from ml.__main__ import STAGES
+from ml.settings import Settings
+from ml.transform import build
+from tests.dbt.conftest import AS_OF
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+QUERIES = re.findall(r"```sql\n(.+?)```", RUNBOOK, re.S)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def operator(shop: Settings, postgres: Server, database: str) -> dict[str, str]:
+    """The environment of psql as the operator has it, on a database in which dbt has run."""
+    build(shop, AS_OF)
+    return {**postgres.client_environment("postgres", database), "PGOPTIONS": "-c default_transaction_read_only=on"}
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: " ".join(query.split())[:60])
+def test_every_query_of_the_runbook_can_be_asked(operator: dict[str, str], query: str) -> None:
+    where = {"host": operator["PGHOST"], "port": operator["PGPORT"], "dbname": operator["PGDATABASE"]}
+    user = {"user": operator["PGUSER"], "password": operator["PGPASSWORD"], "options": operator["PGOPTIONS"]}
+    connection = psycopg2.connect(**where, **user)  # type: ignore[call-overload]
+    with connection, connection.cursor() as cursor:
+        cursor.execute(query)
+    connection.close()
+
+
+def test_an_operator_changes_nothing_by_accident(operator: dict[str, str]) -> None:
+    def answer(statement: str) -> subprocess.CompletedProcess[str]:
+        line = [psql, "-v", "ON_ERROR_STOP=1", "-c", statement]
+        return subprocess.run(line, env=operator, capture_output=True, text=True, check=False)
+
+    from local.programs import programs
+
+    psql = str(programs() / "psql")
+    refused = answer("delete from ops.quarantine")
+    assert refused.returncode and "read-only transaction" in refused.stderr
+    (mend,) = re.findall(r"`(begin read write; .+?)`", RUNBOOK)[:1]
+    assert answer(mend).returncode == 0, answer(mend).stderr
+
+
+def test_every_command_of_the_runbook_is_there() -> None:
+    documents = [RUNBOOK, (ROOT / "docs" / "security.md").read_text("utf-8")]
+    words = re.compile(r"python -m (local|ml) (?!exec)(\w+)")
+    named = {found for text in documents for found in words.findall(text)}
+    assert named >= {("local", "backup"), ("local", "restore"), ("local", "operator"), ("ml", "rollback_bundles")}
+    assert {name for of, name in named if of == "local"} <= set(COMMANDS)
+    assert {name for of, name in named if of == "ml"} <= set(STAGES)
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    assert {word for text in documents for word in re.findall(r"`(?:.*? )?make ([a-z]+)", text)} <= targets
+
+
+def test_every_file_that_the_pages_name_is_there() -> None:
+    for name in ("security.md", "runbook.md"):
+        text = (ROOT / "docs" / name).read_text("utf-8")
+        for path in re.findall(r"`((?:tests|local|database|dbt_project|docs)/[\w/.]+)`", text):
+            assert (ROOT / path).exists(), path
+        for path in re.findall(r"\]\(([^)#]+)\)", text):
+            assert (ROOT / "docs" / path).resolve().exists(), path
+
+
+def test_the_command_line_knows_the_operators_words() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert all(word in done.stdout for word in ("backup", "restore", "export", "audit", "operator"))
