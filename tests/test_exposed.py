@@ -14,7 +14,7 @@ import requests
 
 from local.processes import _marked
 from local.programs import programs
-from local.stack import server
+from local.stack import components, server
 from tests.canaries import files_below, hits
 from tests.database.permissions import surprises
 from tests.stack import Stack
@@ -33,9 +33,14 @@ def secrets(stack: Stack) -> dict[str, str]:
 
 def of_stack(stack: Stack) -> Iterator[psutil.Process]:
     yield from _marked(stack.instance)
-    leader = server(stack.instance).process()
-    assert leader is not None
-    yield leader
+    # Airflow renames its processes, which takes their environment, and the mark with it, out of sight.
+    for component in components(stack.instance).values():
+        leader = component.process(stack.instance)
+        assert leader is not None, component.name
+        yield from (leader, *leader.children(recursive=True))
+    postgres = server(stack.instance).process()
+    assert postgres is not None
+    yield postgres
 
 
 def test_rights_after_whole_runs_are_those_of_the_matrix(stack: Stack) -> None:
@@ -97,16 +102,16 @@ def test_airflow_answers_nobody_without_a_login(stack: Stack, path: str, host: s
 @pytest.mark.parametrize("login", [("admin", "admin"), ("airflow", "airflow"), ("admin", "")])
 def test_airflow_has_no_login_that_everybody_knows(stack: Stack, login: tuple[str, str]) -> None:
     asked = dict(zip(("username", "password"), login, strict=True))
-    assert requests.post(f"{stack.airflow}/auth/token", json=asked, timeout=30).status_code in (401, 403, 422)
+    assert requests.post(f"{stack.airflow}/auth/token", json=asked, timeout=30).status_code in (400, 401, 403, 422)
 
 
 def test_a_token_signed_with_another_secret_is_refused(stack: Stack) -> None:
     token = stack.api._headers["Authorization"].removeprefix("Bearer ")
     ours = jwt.decode(token, options={"verify_signature": False})
     forged = jwt.encode(ours, "x" * 64, algorithm=jwt.get_unverified_header(token)["alg"])
-    for bearer, status in ((token, 200), (forged, 401)):
+    for bearer, allowed in ((token, {200}), (forged, {401, 403})):
         headers = {"Authorization": f"Bearer {bearer}"}
-        assert requests.get(f"{stack.airflow}/api/v2/dags", headers=headers, timeout=30).status_code == status
+        assert requests.get(f"{stack.airflow}/api/v2/dags", headers=headers, timeout=30).status_code in allowed
 
 
 def test_airflow_shows_its_settings_to_nobody(stack: Stack) -> None:

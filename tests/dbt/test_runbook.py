@@ -13,7 +13,7 @@ from local.postgres import Server
 from ml.__main__ import STAGES
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.conftest import AS_OF
+from tests.dbt.conftest import AS_OF, Plant, tiny_world
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
@@ -22,8 +22,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def operator(shop: Settings, postgres: Server, database: str) -> dict[str, str]:
+def operator(shop: Settings, plant: Plant, postgres: Server, database: str) -> dict[str, str]:
     """The environment of psql as the operator has it, on a database in which dbt has run."""
+    for table, records in tiny_world(seed=12).items():
+        plant(table, records)
     build(shop, AS_OF)
     return {**postgres.client_environment("postgres", database), "PGOPTIONS": "-c default_transaction_read_only=on"}
 
@@ -73,7 +75,6 @@ def test_every_file_that_the_pages_name_is_there() -> None:
 
 
 def test_the_command_line_knows_the_operators_words() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    line = [sys.executable, "-m", "local", "--help"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
     assert all(word in done.stdout for word in ("backup", "restore", "export", "audit", "operator"))
