@@ -21,8 +21,8 @@ def show() -> None:
     st.dataframe(available(read("select * from fct_drift")), hide_index=True)
     st.subheader("Records set aside")
     refused = read(
-        "select table_name || ': ' || reason as reason, count(*) as records from fct_quarantine group by 1"
-        " order by 2 desc limit 25"
+        "select table_name || ': ' || reason as reason, count(*) as records from fct_quarantine"
+        " where not is_replayed group by 1 order by 2 desc limit 25"
     )
     if refused.empty:
         st.success("No record was set aside.")

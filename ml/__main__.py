@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from ml.errors import ShopError
@@ -16,6 +17,7 @@ from ml.trials.arguments import HELP, add_arguments
 
 STAGES = {
     "load_raw": "land a source's deliveries in schema raw, with manifest and quarantine",
+    "replay_quarantine": "land the records of the quarantine that are good by now, or that a file mends",
     "check_freshness": "stop when the newest order is too old for the as-of date",
     "build_features": "run dbt: staging to features and marts, with all tests",
     "train_association": "count pairs, compare, register the association model (or confirm the champion)",
@@ -59,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
         if stage == "explain_bundle":
             one.add_argument("--customer", required=True, help="for whom")
             one.add_argument("--products", required=True, nargs="+", metavar="PRODUCT", help="together")
+        if stage == "replay_quarantine":
+            one.add_argument("--mended", type=Path, help="CSV of quarantine_id and the columns that change")
         one.add_argument("--started-by", default="cli", help="who started the run; a retry passes the same")
         for name, field in RunParams.__dataclass_fields__.items():
             rule = DECLARATION[name]
@@ -113,7 +117,8 @@ def _run_stage(options: argparse.Namespace) -> Counts:
     as_of = options.as_of or date.max
     asked = Question(options.customer, tuple(options.products)) if options.stage == "explain_bundle" else None
     stage = importlib.import_module(f"ml.stages.{options.stage}")
-    counts: Counts = stage.run(Settings(), Context(as_of, options.started_by, params, asked))
+    context = Context(as_of, options.started_by, params, asked, getattr(options, "mended", None))
+    counts: Counts = stage.run(Settings(), context)
     return counts
 
 

@@ -1,7 +1,12 @@
-"""How one delivery lands in schema raw: staged, compared with what is there, counted. Run by the warehouse only."""
+"""How records land in schema raw: staged, compared with what is there, counted. Run by the warehouse only.
 
+``Landing`` lands a delivery, ``Replay`` records that lay in quarantine.
+"""
+
+import hashlib
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +28,9 @@ class Cursor(Protocol):
 
     def fetchone(self) -> Any:
         """Return the next row."""
+
+    def fetchall(self) -> Any:
+        """Return all rows that are left."""
 
     def copy_expert(self, statement: str, file: Any) -> Any:
         """Stream rows in."""
@@ -46,6 +54,12 @@ class Landing:
         source, table_name, file_name, file_sha256, loaded_through.
     limit_share
         Above this share of quarantined rows the whole delivery is refused.
+    quote
+        Gives the quarantine rows of the records named in ``_record``, ``_fault``, ``_faulty``, as they came.
+    instants
+        Columns that cannot lie ahead of the clock.
+    notes
+        What was mended or passed over while reading, counted.
     """
 
     table: str
@@ -57,6 +71,9 @@ class Landing:
     duplicates: int
     manifest: Mapping[str, Any]
     limit_share: float
+    quote: Callable[[pl.DataFrame], pl.DataFrame]
+    instants: Sequence[str] = ()
+    notes: Mapping[str, int] = field(default_factory=dict)
     columns: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,15 +91,10 @@ class Landing:
         if cursor.rowcount:
             return None
         self._stage(cursor)
-        for column, parent in self.parents.items():
-            self._quarantine_where(cursor, f"orphan_{column.removesuffix('_id')}", column, _orphan(column, parent))
-        known = " and ".join(f"r.{name} = s.{name}" for name in self.key)
-        same = f"{known} and {self._row('r')} is not distinct from {self._row('s')}"
-        cursor.execute(f"delete from staged as s where exists (select from raw.{self.table} as r where {same})")  # noqa: S608
-        duplicates = self.duplicates + cursor.rowcount
+        self._judge(cursor)
+        duplicates = self.duplicates + len(self._drop_known(cursor))
         if not self.is_entity:
-            clash = f"exists (select from raw.{self.table} as r where {known})"
-            self._quarantine_where(cursor, "conflicting_duplicate", self.key[0], clash)
+            self._quarantine_where(cursor, "conflicting_duplicate", self.key[0], self._is_there())
         cursor.execute("select count(*) from staged")
         accepted = cursor.fetchone()[0]
         cursor.execute("select count(*) from refused")
@@ -96,7 +108,14 @@ class Landing:
             "rows_duplicate": duplicates,
             "rows_quarantined": quarantined,
         }
-        self._write(cursor, note_delivery(cursor, {**self.manifest, **counts, "status": "accepted"}))
+        notes = json.dumps(dict(self.notes))
+        load_id = note_delivery(cursor, {**self.manifest, **counts, "status": "accepted", "notes": notes})
+        self._write(cursor, load_id)
+        cursor.execute(
+            "insert into ops.quarantine (load_id, table_name, record_number, reason, column_name, raw_record)"
+            " select %s, %s, record_number, reason, column_name, raw_record from refused",
+            (load_id, self.table),
+        )
         return counts
 
     def _stage(self, cursor: Cursor) -> None:
@@ -110,12 +129,36 @@ class Landing:
         _copy(cursor, "refused", self.quarantined)
         cursor.execute("analyze staged")
 
-    def _quarantine_where(self, cursor: Cursor, reason: str, column: str, condition: str) -> None:
+    def _judge(self, cursor: Cursor) -> None:
+        """Set aside what only the database can tell is wrong: it knows the other tables and the clock."""
+        for column in self.instants:
+            # Five minutes, because the clocks of a shop differ.
+            self._quarantine_where(cursor, "future", column, f"s.{column} > now() + interval '5 minutes'")
+        for column, parent in self.parents.items():
+            self._quarantine_where(cursor, f"orphan_{column.removesuffix('_id')}", column, _orphan(column, parent))
+        if self.is_entity:
+            # Two keys that look the same would be two products of which each has half the sales.
+            twin = f"t.{self.key[0]} <> s.{self.key[0]} and normalize(t.{self.key[0]}) = normalize(s.{self.key[0]})"
+            for others in (f"raw.{self.table} as t where", "staged as t where t._record < s._record and"):
+                self._quarantine_where(cursor, "ambiguous_id", self.key[0], f"exists (select from {others} {twin})")
+
+    def _drop_known(self, cursor: Cursor) -> list[tuple[int]]:
+        """Drop the records that are there already, word for word, and return their numbers."""
+        same = f"{self._has_key('r')} and {self._row('r')} is not distinct from {self._row('s')}"
         cursor.execute(
-            f"with gone as (delete from staged as s where {condition} returning s.*)"  # noqa: S608 - own names
-            " insert into refused select _record, %s, %s, (to_jsonb(gone) - '_record')::text from gone",
-            (reason, column),
+            f"delete from staged as s where exists (select from raw.{self.table} as r where {same})"  # noqa: S608
+            " returning s._record"
         )
+        return list(cursor.fetchall())
+
+    def _quarantine_where(self, cursor: Cursor, reason: str, column: str, condition: str) -> None:
+        cursor.execute(f"delete from staged as s where {condition} returning s._record")  # noqa: S608 - own names
+        if not (gone := cursor.fetchall()):
+            return
+        bad = pl.DataFrame(
+            {"_record": [number for (number,) in gone]}, schema={"_record": self.accepted.schema["_record"]}
+        ).with_columns(_fault=pl.lit(reason), _faulty=pl.lit(column))
+        _copy(cursor, "refused", self.quote(bad))
 
     def _write(self, cursor: Cursor, load_id: int) -> None:
         names = ", ".join(self.columns)
@@ -125,11 +168,12 @@ class Landing:
             f"insert into raw.{self.table} ({names}, load_id) select {names}, %s from staged{on_conflict}",  # noqa: S608
             (load_id,),
         )
-        cursor.execute(
-            "insert into ops.quarantine (load_id, table_name, record_number, reason, column_name, raw_record)"
-            " select %s, %s, record_number, reason, column_name, raw_record from refused",
-            (load_id, self.table),
-        )
+
+    def _is_there(self) -> str:
+        return f"exists (select from raw.{self.table} as r where {self._has_key('r')})"
+
+    def _has_key(self, alias: str) -> str:
+        return " and ".join(f"{alias}.{name} = s.{name}" for name in self.key)
 
     def _name(self) -> str:
         return f"{self.manifest['source']} {self.manifest['file_name']}"
@@ -141,6 +185,48 @@ class Landing:
 
     def _row(self, alias: str) -> str:
         return f"({', '.join(f'{alias}.{name}' for name in self.columns)})"
+
+
+@dataclass(frozen=True)
+class Replay(Landing):
+    """Records that lay in quarantine; ``_record`` is their quarantine_id.
+
+    Those that are good by now land under a manifest row of their own and are noted in ``ops.replays``; the others stay
+    where they are. A record lands once, and never in place of a newer row.
+
+    Attributes
+    ----------
+    mended
+        quarantine_id of the records that somebody changed.
+    """
+
+    mended: frozenset[int] = frozenset()
+
+    def run(self, cursor: Cursor) -> dict[str, int] | None:
+        """Land within the cursor's transaction and return the counts; None when no record is good yet."""
+        cursor.execute("select pg_advisory_xact_lock(hashtext('raw.' || %s))", (self.table,))
+        self._stage(cursor)
+        cursor.execute("delete from staged where _record in (select quarantine_id from ops.replays)")
+        self._judge(cursor)
+        duplicates = [number for (number,) in self._drop_known(cursor)]
+        cursor.execute(f"delete from staged as s where {self._is_there()}")  # noqa: S608 - own names
+        cursor.execute("select _record from staged")
+        accepted = [number for (number,) in cursor.fetchall()]
+        if not accepted and not duplicates:
+            return None
+        counts = {"rows_accepted": len(accepted), "rows_duplicate": len(duplicates)}
+        rows_in, sha = len(accepted) + len(duplicates), hashlib.sha256(repr((accepted, duplicates)).encode())
+        facts = {**self.manifest, **counts, "rows_in": rows_in, "file_sha256": sha.hexdigest(), "status": "accepted"}
+        load_id = note_delivery(cursor, facts)
+        self._write(cursor, load_id)
+        for outcome, numbers in (("accepted", accepted), ("duplicate", duplicates)):
+            cursor.execute(
+                "insert into ops.replays (quarantine_id, load_id, outcome, is_mended)"
+                " select quarantine_id, %s, %s, quarantine_id = any(%s)"
+                " from unnest(%s::bigint[]) as replayed (quarantine_id)",
+                (load_id, outcome, sorted(self.mended), numbers),
+            )
+        return counts
 
 
 def note_delivery(cursor: Cursor, facts: Mapping[str, Any]) -> int:

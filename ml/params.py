@@ -224,9 +224,12 @@ class Context:
         The values of the run's form.
     question
         What `explain_bundle` is asked.
+    mended
+        File of mended records, for `replay_quarantine`.
     """
 
     as_of: date
     started_by: str
     params: RunParams
     question: Question | None = None
+    mended: Path | None = None

@@ -6,8 +6,9 @@ log line or traceback shows them.
 
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ml.errors import ConfigError
@@ -65,9 +66,27 @@ class SourceSettings(BaseModel):
     folder: Path | None = Field(None, description="Directory in the raw contract, for source `folder`.")
     online_retail: Path | None = Field(None, description="Workbook, Parquet or CSV export, for source `online_retail`.")
     quarantine_limit_share: float = Field(0.05, ge=0, le=1, description="Above it a delivery is refused whole.")
+    refuses_unknown_columns: bool = Field(False, description="Refuse a file with a column the contract does not know.")
+    time_zone: str = Field(
+        "UTC", description="Zone of instants without an offset; `required`: such a record is quarantined."
+    )
+    late_limit_days: int | None = Field(
+        None,
+        ge=1,
+        description="Facts older than the as-of date by more are quarantined, where their table was loaded before."
+        " None: late facts are taken however old.",
+    )
+    largest_file_mb: int = Field(2048, ge=1, description="Larger files, unpacked, are refused.")
     simulated_customers: int = Field(200, ge=1)
     simulated_products: int = Field(60, ge=2)
     simulated_days: int = Field(120, ge=8, description="History before the first as_of of the simulated shop.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        if zone not in ("required", *available_timezones()):
+            raise ValueError(f"time_zone: {zone!r} is neither `required` nor a zone such as Europe/Berlin")
+        return zone
 
 
 class FreshnessSettings(BaseModel):

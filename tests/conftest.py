@@ -19,10 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running cluster with roles and migrations; without fsync, since nobody keeps it."""
-    home = tmp_path_factory.mktemp("postgres")
+@contextmanager
+def running(home: Path) -> Iterator[Server]:
+    """Give a running cluster with roles and migrations; without fsync, since nobody keeps it."""
     server = Server(
         home, choose_port("test_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets(), is_durable=False
     )
@@ -32,6 +31,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The cluster of this process of tests."""
+    with running(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
 
 
 @contextmanager

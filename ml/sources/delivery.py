@@ -1,8 +1,8 @@
 """What every source gives: deliveries of records, each with the fingerprint that makes loading it twice a no-op."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class Delivery:
     refused
         Quarantine rows (record_number, reason, column_name, raw_record) of records that could not even be split
         into columns; None when there are none.
+    notes
+        What was mended while reading, counted, such as blank lines.
     """
 
     table: str
@@ -54,6 +56,7 @@ class Delivery:
     records: pl.DataFrame
     loaded_through: date | None = None
     refused: pl.DataFrame | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
 
 
 class Source(Protocol):

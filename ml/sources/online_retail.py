@@ -32,8 +32,8 @@ import polars as pl
 from ml.errors import ConfigError, DataError, NothingToDo
 from ml.sources.contract import Column
 from ml.sources.delivery import Delivery, RefusedFile, fingerprint
-from ml.sources.folder import REFUSED, read_csv, read_parquet
 from ml.sources.parsing import given_text, parsed
+from ml.sources.reading import REFUSED, Reading, read_csv, read_parquet
 from ml.sources.validation import RECORD
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,9 @@ def _lines(content: bytes, path: Path) -> pl.DataFrame:
     DataError
         When the file cannot be read, lacks a column, or no date in it can be read.
     """
-    records, unsplit = READERS[path.suffix.lower()](content, path)
+    records, unsplit, _ = READERS[path.suffix.lower()](content, path)
+    if records.is_empty():
+        raise DataError(f"no_rows: {path.name} holds no record that can be read")
     if missing := [name for name in COLUMNS if name not in records.columns]:
         raise DataError(f"schema_missing:{missing[0]}: {path.name} needs the columns {', '.join(COLUMNS)}")
     records = _with_iso_dates(records)
@@ -154,7 +156,7 @@ def _lines(content: bytes, path: Path) -> pl.DataFrame:
     return lines
 
 
-def _read_workbook(content: bytes, file: Path) -> tuple[pl.DataFrame, None]:
+def _read_workbook(content: bytes, file: Path) -> Reading:
     """Return the records of all sheets as text, numbered through; invoices of an earlier sheet are taken once.
 
     Raises
@@ -180,10 +182,10 @@ def _read_workbook(content: bytes, file: Path) -> tuple[pl.DataFrame, None]:
         seen = pl.concat([seen, named["invoice"].drop_nulls()]).unique()
     if not parts:
         raise DataError(f"no_rows: {file.name} has no sheet with rows")
-    return pl.concat(parts), None
+    return Reading(pl.concat(parts), None, {})
 
 
-READERS: dict[str, Callable[[bytes, Path], tuple[pl.DataFrame, pl.DataFrame | None]]] = {
+READERS: dict[str, Callable[[bytes, Path], Reading]] = {
     ".xlsx": _read_workbook,
     ".parquet": read_parquet,
     ".csv": read_csv,

@@ -24,6 +24,13 @@ DATE, CLOCK, OFFSET = (
     r"[ T](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)",
     r"(Z|UTC|[+-]\d{2}:?\d{2})$",
 )
+WHOLE = r"^[+-]?\d+(\.0*)?$"
+"""A number in powers of ten has lost its last digits in some sheet; it is no whole number."""
+UTC = "UTC"
+OFFSET_NEEDED = "required"
+"""Instead of a zone: an instant must come with its offset."""
+LEAP = r"^(\d{2}:\d{2}):60"
+"""A leap second, which is taken as the second after it."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -42,8 +49,11 @@ def given_text(name: str, kind: pl.DataType) -> pl.Expr:
     return pl.when(~value.is_in(NO_VALUE)).then(value)
 
 
-def parsed(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
-    """Return the column in the type of its rule, null where it says nothing or cannot be read."""
+def parsed(name: str, rule: Column, kind: pl.DataType, zone: str = UTC) -> pl.Expr:
+    """Return the column in the type of its rule, null where it says nothing or cannot be read.
+
+    ``zone`` is that of instants without an offset, or ``OFFSET_NEEDED``.
+    """
     match rule.kind:
         case "id" | "choice":
             return given_text(name, kind)
@@ -54,7 +64,7 @@ def parsed(name: str, rule: Column, kind: pl.DataType) -> pl.Expr:
         case "flag":
             return pl.col(name) if kind == pl.Boolean else _flag(given_text(name, kind))
         case "instant":
-            return _instant(name, kind)
+            return _instant(name, kind, zone)
         case "day":
             return _day(name, kind)
         case "integer":
@@ -75,26 +85,53 @@ def _flag(text: pl.Expr) -> pl.Expr:
     return pl.when(low.is_in(TRUE)).then(True).when(low.is_in(FALSE)).then(False)
 
 
-def _instant(name: str, kind: pl.DataType) -> pl.Expr:
-    """Read ISO 8601; an instant without an offset is UTC, as the contract says."""
+def zone_fault(name: str, kind: pl.DataType, zone: str) -> pl.Expr:
+    """Return why an instant without an offset names no single moment in its zone: its reason code, or null."""
+    wall, ahead = _wall_clock(name, kind)
+    if zone == OFFSET_NEEDED:
+        return pl.when(wall.is_not_null() & ahead.is_null()).then(pl.lit("tz_missing"))
+    is_there = wall.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").is_not_null()
+    is_one = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").is_not_null()
+    fault = pl.when(~is_there).then(pl.lit("tz_gap")).when(~is_one).then(pl.lit("tz_ambiguous"))
+    return pl.when(wall.is_not_null() & ahead.is_null()).then(fault)
+
+
+def _instant(name: str, kind: pl.DataType, zone: str) -> pl.Expr:
+    """Read ISO 8601; an instant without an offset is in ``zone``, as the contract says."""
+    wall, ahead = _wall_clock(name, kind)
+    with_offset = (wall - pl.duration(minutes=ahead)).dt.replace_time_zone(UTC)
+    if zone == OFFSET_NEEDED:
+        return with_offset
+    local = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.convert_time_zone(UTC)
+    return pl.coalesce(with_offset, pl.when(ahead.is_null()).then(local))
+
+
+def _wall_clock(name: str, kind: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+    """Return day and time as they are written, and the minutes they are ahead of UTC: null where that is not said."""
     if isinstance(kind, pl.Datetime):
         value = pl.col(name).cast(pl.Datetime("us", kind.time_zone))
-        return value.dt.replace_time_zone("UTC") if kind.time_zone is None else value.dt.convert_time_zone("UTC")
+        if kind.time_zone is None:
+            return value, pl.lit(None, dtype=pl.Int32)
+        return value.dt.convert_time_zone(UTC).dt.replace_time_zone(None), pl.lit(0, dtype=pl.Int32)
     text = given_text(name, kind).str.to_uppercase()
     clock = text.str.extract(rf"{DATE}{CLOCK}", 2)
     offset = text.str.extract(rf"{DATE}{CLOCK}\s?{OFFSET}", 3)
     is_iso = text.str.contains(rf"{DATE}(?:{CLOCK}(?:\s?{OFFSET})?)?$")
     # Minutes are enough for a shop: 2017-12-03T10:15 means 10:15:00.
     seconds = pl.when(clock.str.len_chars() == 5).then(clock + ":00").otherwise(clock)
+    is_end_of_day = seconds.str.contains(r"^24:00:00(\.0+)?$").fill_null(False)
+    is_leap = seconds.str.contains(LEAP).fill_null(False)
+    seconds = pl.when(is_end_of_day).then(pl.lit("00:00:00")).otherwise(seconds.str.replace(LEAP, "${1}:59"))
     there = pl.concat_str(text.str.extract(DATE, 1), seconds.fill_null("00:00:00"), separator=" ")
     value = there.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    value = value + pl.duration(days=is_end_of_day.cast(pl.Int32), seconds=is_leap.cast(pl.Int32))
     hours, minutes = (
         offset.str.slice(1, 2).cast(pl.Int32, strict=False),
         offset.str.slice(-2).cast(pl.Int32, strict=False),
     )
     sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
-    ahead = (sign * (hours * 60 + minutes)).fill_null(0)
-    return pl.when(is_iso).then((value - pl.duration(minutes=ahead)).dt.replace_time_zone("UTC"))
+    ahead = pl.when(offset.is_in(["Z", UTC])).then(0).otherwise(sign * (hours * 60 + minutes))
+    return pl.when(is_iso).then(value), ahead
 
 
 def _day(name: str, kind: pl.DataType) -> pl.Expr:
@@ -112,6 +149,7 @@ def _number(name: str, kind: pl.DataType) -> pl.Expr:
 def _integer(name: str, kind: pl.DataType) -> pl.Expr:
     if kind.is_integer():
         return pl.col(name).cast(pl.Int64, strict=False)
-    # 3.0 is the integer 3; 3.5 is no integer.
+    # 3.0 is the integer 3; 3.5 is no integer. What no integer holds is cut to what every bound refuses.
     number = _number(name, kind)
-    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
+    is_whole = number.is_finite() if kind.is_numeric() else given_text(name, kind).str.contains(WHOLE)
+    return pl.when(is_whole & (number == number.floor())).then(number.clip(-(2.0**62), 2.0**62)).cast(pl.Int64)

@@ -1,19 +1,20 @@
 """Sort the records of a delivery: typed and accepted, a duplicate, or quarantined with a reason code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 
 from ml.errors import DataError
 from ml.sources.contract import LINE_CENTS, Column, RawTable
-from ml.sources.parsing import HIDDEN, given_text, parsed
+from ml.sources.parsing import HIDDEN, UTC, given_text, parsed, zone_fault
 
 LONGEST = {"id": 128, "text": 4096}
 EARLIEST, LATEST = date(1971, 1, 1), date(2100, 1, 1)
 """Days outside are defaults of some system (1970-01-01, 9999-12-31), not days of a shop."""
 RECORD = "_record"
 """Position of the record in its file, 1 for the first; travels beside the columns of the contract."""
+ZONE_FAULTS = ("tz_missing", "tz_gap", "tz_ambiguous")
 FAULT, FAULTY = "_fault", "_faulty"
 """Why a record is refused, and the column that is to blame; so named because a table may have a column `reason`."""
 
@@ -30,14 +31,17 @@ class Sorted:
         Columns record_number, reason, column_name, raw_record.
     duplicates
         Records that repeat another one of the delivery in every column.
+    notes
+        Values that were mended, by column: trimmed, rid of hidden characters, composed, or a leap second.
     """
 
     accepted: pl.DataFrame
     quarantined: pl.DataFrame
     duplicates: int
+    notes: dict[str, int] = field(default_factory=dict)
 
 
-def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
+def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest: date | None = None) -> Sorted:
     """Check every record against the contract, column by column, vectorised.
 
     Of records that give one key different contents the first is kept.
@@ -48,12 +52,17 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
         The rules.
     records
         Columns as text or typed, and ``_record``; columns the contract does not know are ignored.
+    zone
+        Of instants that come without an offset.
+    oldest
+        First day of which a fact may still come; None: it may come however late.
 
     Raises
     ------
     DataError
         ``schema_missing:<column>`` when a required column is not there, ``schema_type:<column>`` when a column holds
-        what no rule can read, such as records within records.
+        what no rule can read, such as records within records, ``mixed_currency`` when a column says that the amounts
+        are of several currencies.
     """
     for name, rule in table.columns.items():
         if rule.required and name not in records.columns:
@@ -61,16 +70,22 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
         kind = records.schema.get(name)
         if kind is not None and (kind == pl.Binary or (kind.is_nested() and rule.kind != "vector")):
             raise DataError(f"schema_type:{name}: {table.name} cannot take a column of type {kind}")
+    if len(_currencies(records)) > 1:
+        raise DataError(f"mixed_currency: {table.name} has amounts of several currencies; convert them to one before")
     records = records.with_columns(
         pl.lit(None, dtype=pl.String).alias(name) for name in table.columns if name not in records.columns
     )
-    checked = _judged(table, records)
+    checked, notes = _judged(table, records, zone)
     if table.name in ("promotions", "merch_rules"):
         checked = _refuse(checked, pl.col("ends_on") < pl.col("starts_on"), "period_reversed", "ends_on")
     if table.name == "order_items":
         checked = _refuse(checked, pl.col("quantity") == 0, "quantity_range", "quantity")
         total = pl.col("quantity").cast(pl.Int64).abs() * pl.col("unit_price_cents").cast(pl.Int64)
         checked = _refuse(checked, total > LINE_CENTS, "line_total_range", "unit_price_cents")
+        checked = _refuse(checked, pl.col("discount_cents") > total, "discount_over_line", "discount_cents")
+    for name in table.columns if oldest and not table.is_entity else ():
+        if table.columns[name].kind == "instant":
+            checked = _refuse(checked, pl.col(name).dt.date() < oldest, "too_late", name)
     good = checked.filter(pl.col(FAULT).is_null()).drop(FAULT, FAULTY).sort(RECORD)
     first = good.unique(list(table.key), keep="first", maintain_order=True)
     # Few keys are ever repeated; only their records are compared in every column.
@@ -80,7 +95,7 @@ def sort_records(table: RawTable, records: pl.DataFrame) -> Sorted:
         RECORD, pl.lit("conflicting_duplicate").alias(FAULT), pl.lit(table.key[0]).alias(FAULTY)
     )
     bad = pl.concat([checked.filter(pl.col(FAULT).is_not_null()).select(RECORD, FAULT, FAULTY), conflicting])
-    return Sorted(first, quarantine_rows(bad, records), again.height - unique.height)
+    return Sorted(first, quarantine_rows(bad, records), again.height - unique.height, notes)
 
 
 def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -104,17 +119,27 @@ def _refuse(checked: pl.DataFrame, wrong: pl.Expr, reason: str, column: str) -> 
     )
 
 
+def _currencies(records: pl.DataFrame) -> set[str]:
+    names = [
+        name for name in records.columns if name in ("currency", "currency_code") and records[name].dtype == pl.String
+    ]
+    return {text for name in names for text in records[name].str.strip_chars().str.to_uppercase().unique() if text}
+
+
 def _required(table: RawTable) -> str:
     return ", ".join(name for name, rule in table.columns.items() if rule.required)
 
 
-def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
-    """Return the typed columns with ``_record``, ``_fault`` and ``_faulty``, the latter two null for good records."""
+def _judged(table: RawTable, records: pl.DataFrame, zone: str) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the typed columns with ``_record``, ``_fault`` and ``_faulty``, the latter two null for good records.
+
+    The counts beside them are of the values mended in good records.
+    """
     steps = [pl.col(RECORD)]
     faults: list[tuple[str, str, pl.Expr]] = []
     for name, rule in table.columns.items():
         kind = records.schema[name]
-        steps.append(parsed(name, rule, kind).alias(name))
+        steps.append(parsed(name, rule, kind, zone).alias(name))
         is_text = kind == pl.String
         given = given_text(name, kind).is_not_null() if is_text else pl.col(name).is_not_null()
         if kind.is_float() and rule.kind != "real":
@@ -124,6 +149,9 @@ def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
         if is_text:
             steps.append(pl.col(name).str.contains("\u0000", literal=True).fill_null(False).alias(f"{name}!"))
             faults.append(("nul_byte", name, pl.col(f"{name}!")))
+        if rule.kind == "instant" and zone != UTC:
+            steps.append(zone_fault(name, kind, zone).alias(f"{name}@"))
+            faults += [(reason, name, (pl.col(f"{name}@") == reason).fill_null(False)) for reason in ZONE_FAULTS]
         faults += [(reason, name, wrong.fill_null(False)) for reason, wrong in _faults(name, rule, is_text)]
     defaults = [
         pl.col(name).fill_null(rule.default) for name, rule in table.columns.items() if rule.default is not None
@@ -135,7 +163,22 @@ def _judged(table: RawTable, records: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce([pl.when(wrong).then(pl.lit(reason)) for reason, _, wrong in faults]).alias(FAULT),
         pl.coalesce([pl.when(wrong).then(pl.lit(column)) for _, column, wrong in faults]).alias(FAULTY),
     )
-    return read.select(*table.columns, RECORD).with_columns(defaults).join(bad, on=RECORD, how="left")
+    judged = read.select(*table.columns, RECORD).with_columns(defaults)
+    return judged.join(bad, on=RECORD, how="left", maintain_order="left"), _mended(table, records, read)
+
+
+def _mended(table: RawTable, records: pl.DataFrame, read: pl.DataFrame) -> dict[str, int]:
+    """Count the values of good records that land otherwise than they came, by column."""
+    is_good, counts = ~read["!"], {}
+    for name, rule in table.columns.items():
+        came = records[name]
+        if came.dtype != pl.String:
+            continue
+        if rule.kind in ("id", "text", "choice"):
+            counts[f"mended:{name}"] = int((is_good & (came != read[name])).sum())
+        if rule.kind == "instant":
+            counts[f"leap_second:{name}"] = int((is_good & came.str.contains(r":\d{2}:60")).sum())
+    return {name: count for name, count in counts.items() if count}
 
 
 def _faults(name: str, rule: Column, is_text: bool) -> list[tuple[str, pl.Expr]]:

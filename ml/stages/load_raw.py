@@ -11,11 +11,12 @@ from tqdm import tqdm
 from ml.errors import ConfigError, DataError, NothingToDo
 from ml.landing import Landing
 from ml.params import Context, Counts
+from ml.quarantine import ORPHANS, instants, judge, oldest_day, replay
 from ml.settings import Settings
 from ml.sources.contract import TABLES
 from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.registry import open_source
-from ml.sources.validation import sort_records
+from ml.sources.validation import RECORD, quarantine_rows
 from ml.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run(settings: Settings, context: Context) -> Counts:
     NothingToDo
         When a source cut by day has nothing new and what is loaded ends before the as-of date.
     """
-    loader = _Loader(settings, context.params.source or settings.source.name)
+    loader = _Loader(settings, context.params.source or settings.source.name, context.as_of)
     source = open_source(loader.source, settings, context.params.seed)
     totals: Counter[str] = Counter()
     try:
@@ -47,6 +48,10 @@ def run(settings: Settings, context: Context) -> Counts:
     except RefusedFile as error:
         loader.note("refused", error.table, error.file_name, error.file_sha256, str(error))
         raise
+    # Orphans whose parent has come since, in this load or before it, are no orphans any more.
+    retried = replay(loader.warehouse, settings, context.as_of, ORPHANS)
+    if retried["rows_replayed"]:
+        totals["rows_replayed"] = retried["rows_replayed"]
     # A source that is not cut by day (a folder) tells nothing about days; what it delivered once is loaded.
     if not totals["deliveries"] and loader.through and max(loader.through.values()) < context.as_of:
         raise NothingToDo(f"{loader.source}: nothing new, and nothing of {context.as_of} or later is loaded")
@@ -62,13 +67,16 @@ class _Loader:
         Last day loaded, by table, where the source is cut by day.
     """
 
-    def __init__(self, settings: Settings, source: str) -> None:
+    def __init__(self, settings: Settings, source: str, as_of: date) -> None:
         self.source = source
-        self._limit_share = settings.source.quarantine_limit_share
-        self._warehouse = Warehouse(settings, "loader")
-        landed = self._warehouse.read_view("ops.load_manifest", {"status": "accepted"})
+        self._wanted = settings.source
+        self.warehouse = Warehouse(settings, "loader")
+        columns = ["source", "table_name", "file_sha256", "loaded_through"]
+        landed = self.warehouse.read_view("ops.load_manifest", {"status": "accepted"}, columns)
         self._others = landed.filter(pl.col("source") != source)["source"].unique().sort().to_list()
         manifest = landed.filter(pl.col("source") == source)
+        # The first delivery of a table is its history, which may be of any age.
+        self._oldest = dict.fromkeys(manifest["table_name"], oldest_day(settings.source, as_of))
         self._known = set(zip(manifest["table_name"], manifest["file_sha256"], strict=True))
         days = manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max())
         self.through: dict[str, date] = dict(days.rows())
@@ -86,7 +94,7 @@ class _Loader:
             )
         if (delivery.table, delivery.file_sha256) not in self._known:
             try:
-                counts = self._warehouse.land(self._landing(delivery))
+                counts = self.warehouse.land(self._landing(delivery))
             except DataError as error:
                 self.note("refused", *name, str(error), rows_in)
                 raise
@@ -100,17 +108,24 @@ class _Loader:
     def note(self, status: str, table: str, file_name: str, file_sha256: str, reason: str, rows_in: int = 0) -> None:
         """Write down that nothing of a delivery landed, and why."""
         facts = self._manifest(table, file_name, file_sha256)
-        self._warehouse.note_delivery(**facts, status=status, reason=reason, rows_in=rows_in)
+        self.warehouse.note_delivery(**facts, status=status, reason=reason, rows_in=rows_in)
 
     def _manifest(self, table: str, file_name: str, file_sha256: str) -> dict[str, Any]:
         return {"source": self.source, "table_name": table, "file_name": file_name, "file_sha256": file_sha256}
 
     def _landing(self, delivery: Delivery) -> Landing:
         table = TABLES[delivery.table]
+        unknown = sorted(set(delivery.records.columns) - set(table.columns) - {RECORD})
+        notes = dict(delivery.notes) | ({"unknown_columns": len(unknown)} if unknown else {})
         try:
-            outcome = sort_records(table, delivery.records)
+            if unknown and self._wanted.refuses_unknown_columns:
+                raise DataError(f"schema_extra: {table.name} has no column {', '.join(unknown)}")
+            oldest = self._oldest.get(table.name)
+            outcome = judge(table, delivery.records, self.source, self._wanted, oldest)
         except DataError as error:
             raise DataError(f"{delivery.file_name}: {error}") from error
+        if unknown:
+            log.warning("%s: schema_extra, not read: %s", delivery.file_name, ", ".join(unknown))
         refused = [outcome.quarantined] + ([] if delivery.refused is None else [delivery.refused])
         return Landing(
             table=table.name,
@@ -122,5 +137,8 @@ class _Loader:
             duplicates=outcome.duplicates,
             manifest=self._manifest(delivery.table, delivery.file_name, delivery.file_sha256)
             | {"loaded_through": delivery.loaded_through},
-            limit_share=self._limit_share,
+            limit_share=self._wanted.quarantine_limit_share,
+            quote=lambda bad: quarantine_rows(bad, delivery.records),
+            instants=instants(table),
+            notes=notes | outcome.notes,
         )

@@ -1,4 +1,5 @@
--- One row per record that was set aside at loading, with the reason; what the record said stays with the loader.
+-- One row per record that was set aside at loading, with the reason and whether it has landed since; what the record
+-- said stays with the loader.
 with
 
 quarantine as (
@@ -13,6 +14,12 @@ deliveries as (
 
 ),
 
+replays as (
+
+    select * from {{ source('ops', 'replays') }}
+
+),
+
 shown as (
 
     select
@@ -24,9 +31,15 @@ shown as (
         quarantine.reason,
         quarantine.column_name,
         quarantine.load_id,
-        quarantine.quarantined_at
+        quarantine.quarantined_at,
+        replays.quarantine_id is not null as is_replayed,
+        replays.outcome as replay_outcome,
+        replays.is_mended,
+        replays.load_id as replay_load_id,
+        replays.replayed_at
     from quarantine
     left join deliveries on quarantine.load_id = deliveries.load_id
+    left join replays on quarantine.quarantine_id = replays.quarantine_id
 
 )
 

@@ -1,0 +1,123 @@
+"""The whole catalogue, and its last part: what other tests show (75, 78 to 88)."""
+
+import ast
+from pathlib import Path
+
+from tests.bad_inputs.case import Elsewhere
+from tests.bad_inputs.files import FILES
+from tests.bad_inputs.keys import KEYS
+from tests.bad_inputs.numbers import NUMBERS
+from tests.bad_inputs.texts import TEXTS
+from tests.bad_inputs.times import TIMES
+
+LAST = 88
+CASES = [*FILES, *TEXTS, *NUMBERS, *TIMES, *KEYS]
+INFLUENCE = "tests/test_influence.py"
+SHOWN = [
+    Elsewhere(
+        75,
+        "a product twice in its bundle, a bundle of one",
+        "refused by the optimizer and by the audit",
+        (
+            "tests/optimizer/test_problem.py::test_a_problem_refuses_what_does_not_fit",
+            "tests/optimizer/test_problem.py::test_limits_refuse_nonsense",
+            "tests/dbt/test_audit.py::test_each_planted_fault_is_found_by_its_own_check",
+        ),
+    ),
+    Elsewhere(
+        78,
+        "no customers, no orders, no events",
+        "the run stops with the reason, the old result stays",
+        (
+            "tests/dbt/test_stops.py::test_a_shop_without_any_order_is_stale",
+            "tests/dbt/test_stops.py::test_a_stale_source_stops_the_build_before_it_begins",
+            "tests/dbt/test_audit.py::test_an_empty_run_is_not_a_sound_one",
+            "tests/sources/test_folder.py::test_a_folder_without_tables_has_nothing_to_do",
+            "tests/test_candidates.py::test_an_empty_shop_has_no_candidates",
+        ),
+    ),
+    Elsewhere(
+        79,
+        "one product, or too little to learn from",
+        "no bundle and why; training: not_enough_data",
+        (
+            "tests/optimizer/test_solve.py::test_customers_with_too_few_candidates_get_no_bundle",
+            "tests/test_training.py::test_too_little_data_is_said_so",
+            "tests/dbt/test_audit.py::test_an_empty_run_is_not_a_sound_one",
+        ),
+    ),
+    Elsewhere(
+        80,
+        "everything sold out or excluded",
+        "no bundle, and the reason for each customer",
+        (
+            "tests/optimizer/test_solve.py::test_an_abstention_says_what_stood_in_the_way",
+            "tests/optimizer/test_stock.py::test_without_stock_nobody_gets_anything",
+        ),
+    ),
+    Elsewhere(
+        81,
+        "everybody buys everything, or nobody two things",
+        "measures are finite, or there is no pair",
+        (
+            "tests/bad_inputs/test_shapes.py::test_where_everybody_buys_everything_every_measure_is_finite",
+            "tests/bad_inputs/test_shapes.py::test_where_nobody_buys_two_things_there_is_no_pair",
+            "tests/evaluation/test_pair_metrics.py::test_baskets_of_one_product_have_nothing_to_complete",
+        ),
+    ),
+    Elsewhere(
+        82,
+        "a script that buys thousands of times",
+        "others get the same bundles",
+        (
+            f"{INFLUENCE}::test_planted_baskets_change_no_association_or_bundle_and_hardly_a_candidate",
+            f"{INFLUENCE}::test_planted_baskets_hardly_change_what_others_are_thought_to_want",
+        ),
+    ),
+    Elsewhere(
+        83,
+        "a basket of thousands of lines",
+        "it is giant and counts for no pair",
+        (
+            f"{INFLUENCE}::test_planted_baskets_change_no_association_or_bundle_and_hardly_a_candidate",
+            f"{INFLUENCE}::test_a_bot_and_a_giant_basket_are_no_examples",
+        ),
+    ),
+    Elsewhere(
+        84,
+        "one answer in all examples",
+        "training is refused",
+        ("tests/preference/test_ranker.py::test_examples_of_one_answer_are_refused",),
+    ),
+    Elsewhere(
+        85,
+        "a new customer, a new product",
+        "a reason for one, its category's evidence for the other",
+        (
+            "tests/stages/test_optimise_bundles.py::test_customers_without_evidence_get_a_reason_instead_of_a_bundle",
+            "tests/stages/test_optimise_bundles.py::test_a_product_that_was_launched_after_training_enters_bundles_by_its_category",
+        ),
+    ),
+    Elsewhere(
+        86,
+        "a customer erased during a run",
+        "cannot happen yet: nobody may delete a row, and nothing erases",
+        ("tests/database/test_schema.py::test_a_role_is_refused_what_is_not_its_work",),
+    ),
+    Elsewhere(
+        87,
+        "prices that change during a run",
+        "a run keeps the prices of its day, and the audit compares them",
+        ("tests/dbt/test_audit.py::test_each_planted_fault_is_found_by_its_own_check",),
+    ),
+    Elsewhere(88, "a thousand bought reviews", "not held: stars are a feature of the ranker without a cap", ()),
+]
+
+
+def is_there(repository: Path, name: str) -> bool:
+    """Return whether a test of that name stands at its address, ``path::name``."""
+    path, _, test = name.partition("::")
+    if not (repository / path).is_file():
+        return False
+    tree = ast.parse((repository / path).read_text("utf-8"))
+    return any(isinstance(node, ast.FunctionDef) and node.name == test for node in ast.walk(tree))

@@ -1,0 +1,149 @@
+"""The catalogue, third part: numbers, money and quantities (43 to 57)."""
+
+from tests.bad_inputs.case import Case
+from tests.bad_inputs.records import line, order, product, promotion, review, stock, taken, wrong
+
+CENTS = "money is whole cents here, so a part of a cent or another form is set aside, never rounded or guessed"
+CURRENCY = "a shop has one currency here; a column that says otherwise refuses the file"
+
+NUMBERS = [
+    wrong(
+        43,
+        "a paid price that is no number",
+        "order_items",
+        line(unit_price_cents="NaN"),
+        "missing_unit_price_cents",
+        "unit_price_cents",
+    ),
+    taken(
+        43,
+        "a catalogue price that is no number",
+        "products",
+        product(price_cents="NaN"),
+        "N",
+        lands={"product_id": "b1", "price_cents": None},
+        instead="other tools write a missing number so; it is unknown",
+    ),
+    wrong(
+        43,
+        "a signal that is no number",
+        "market_signals",
+        [{"signal_id": "b1", "signal_on": "2017-11-01", "kind": "x", "value": "nan"}],
+        "missing_value",
+        "value",
+    ),
+    *[
+        wrong(44, f"the price {text}", "order_items", line(unit_price_cents=text), "integer_format", "unit_price_cents")
+        for text in ("inf", "-inf")
+    ],
+    wrong(
+        44,
+        "an infinite signal",
+        "market_signals",
+        [{"signal_id": "b1", "signal_on": "2017-11-01", "kind": "x", "value": "inf"}],
+        "not_finite",
+        "value",
+    ),
+    wrong(
+        45, "no price paid", "order_items", line(unit_price_cents=""), "missing_unit_price_cents", "unit_price_cents"
+    ),
+    taken(
+        45,
+        "no price in the catalogue",
+        "products",
+        product(price_cents=""),
+        lands={"price_cents": None},
+        instead="a price that a shop does not give is what was paid lately",
+    ),
+    wrong(
+        46, "a negative price", "order_items", line(unit_price_cents=-1), "unit_price_cents_range", "unit_price_cents"
+    ),
+    taken(47, "a price of 0", "order_items", line(unit_price_cents=0), lands={"order_id": "o2", "unit_price_cents": 0}),
+    wrong(48, "a price of 1e12", "products", product(price_cents=10**12), "price_cents_range", "price_cents"),
+    taken(
+        48, "a hundred times the usual price", "products", product(price_cents=50_000), lands={"price_cents": 50_000}
+    ),
+    *[
+        wrong(49, f"the price {text}", "products", product(price_cents=text), "integer_format", "price_cents")
+        for text in ("1,234.56", "1.234,56", "1 234", "$12", "12 EUR", "12,5")
+    ],
+    wrong(
+        50,
+        "a part of a cent",
+        "products",
+        product(price_cents="12.345"),
+        "integer_format",
+        "price_cents",
+        instead=CENTS,
+    ),
+    Case(
+        51,
+        "two currencies in a file",
+        "F",
+        "order_items",
+        [*line(currency="EUR"), *line(line_number=2, currency="USD")],
+        "mixed_currency",
+        instead=CURRENCY,
+    ),
+    Case(
+        52,
+        "a product in two currencies",
+        "F",
+        "products",
+        [*product(currency="EUR"), {"product_id": "b2", "currency": "USD"}],
+        "mixed_currency",
+        instead=CURRENCY,
+    ),
+    wrong(53, "no unit", "order_items", line(quantity=0), "quantity_range", "quantity"),
+    wrong(53, "one and a half units", "order_items", line(quantity="1.5"), "integer_format", "quantity"),
+    wrong(53, "a billion units", "order_items", line(quantity=10**9), "quantity_range", "quantity"),
+    wrong(53, "89,638 units", "order_items", line(quantity=89_638), "quantity_range", "quantity"),
+    taken(
+        53,
+        "minus one unit",
+        "order_items",
+        line(quantity=-1),
+        lands={"order_id": "o2", "quantity": -1},
+        instead="a line of negative units is a return",
+    ),
+    taken(
+        54,
+        "a total that differs from the sum of the lines",
+        "orders",
+        order("2017-11-01", total_cents="1"),
+        "N",
+        lands={"order_id": "b1"},
+        notes={"unknown_columns": 1},
+        instead="orders have no total here: lines are what counts",
+    ),
+    wrong(
+        55, "a discount above the line", "order_items", line(discount_cents=501), "discount_over_line", "discount_cents"
+    ),
+    wrong(55, "a negative discount", "order_items", line(discount_cents=-1), "discount_cents_range", "discount_cents"),
+    wrong(
+        55,
+        "a promotion of 150 %",
+        "promotions",
+        [promotion(discount_share="1.5")],
+        "discount_share_range",
+        "discount_share",
+    ),
+    taken(55, "a cost above the price", "products", product(price_cents=1, cost_cents=2), lands={"cost_cents": 2}),
+    wrong(56, "negative stock", "stock_levels", stock(on_hand_units=-1), "on_hand_units_range", "on_hand_units"),
+    wrong(
+        56,
+        "no stock given",
+        "stock_levels",
+        stock(on_hand_units=""),
+        "missing_on_hand_units",
+        "on_hand_units",
+        instead="a product without a count has nothing to sell, so nothing needs to be made up",
+    ),
+    wrong(56, "a billion in stock", "stock_levels", stock(on_hand_units=10**9), "on_hand_units_range", "on_hand_units"),
+    taken(56, "more reserved than there is", "stock_levels", stock(reserved_units=2), lands={"reserved_units": 2}),
+    *[wrong(57, f"{stars} stars", "reviews", review(rating=stars), "rating_range", "rating") for stars in (0, 6)],
+    *[
+        wrong(57, f"the rating {text}", "reviews", review(rating=text), "integer_format", "rating")
+        for text in ("4.5", "good")
+    ],
+]
