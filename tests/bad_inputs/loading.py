@@ -84,7 +84,7 @@ class Bench:
 
     def _got(self, error: DataError | None) -> str:
         if error is not None:
-            return f"F {str(error).partition(': ')[2] or error}"[:60]
+            return f"F {error}"[:60]
         ((accepted, duplicate),) = self.fetch(
             "select rows_accepted, rows_duplicate from ops.load_manifest where load_id > %s"
             " order by load_id desc limit 1",
