@@ -247,6 +247,7 @@ def _orders(lines: pl.DataFrame) -> pl.DataFrame:
             is_free=(pl.col("price") == 0).fill_null(False).all(),
         )
         .with_columns(status=pl.when(is_booking).then(pl.lit("cancelled")).otherwise(pl.lit("completed")))
+        .drop("is_free")
         .sort(RECORD)
     )
 

@@ -22,7 +22,7 @@ HIDDEN = "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 DATE, CLOCK, OFFSET = (
     r"^(\d{4}-\d{2}-\d{2})",
     r"[ T](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)",
-    r"(Z|UTC|[+-]\d{2}:?\d{2})$",
+    r"(Z|UTC|[+-]\d{2}(?::?\d{2})?)$",
 )
 WHOLE = r"^[+-]?\d+(\.0*)?$"
 """A number in powers of ten has lost its last digits in some sheet; it is no whole number."""
@@ -125,10 +125,9 @@ def _wall_clock(name: str, kind: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
     there = pl.concat_str(text.str.extract(DATE, 1), seconds.fill_null("00:00:00"), separator=" ")
     value = there.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     value = value + pl.duration(days=is_end_of_day.cast(pl.Int32), seconds=is_leap.cast(pl.Int32))
-    hours, minutes = (
-        offset.str.slice(1, 2).cast(pl.Int32, strict=False),
-        offset.str.slice(-2).cast(pl.Int32, strict=False),
-    )
+    # Postgres writes whole hours as +01.
+    minutes = pl.when(offset.str.len_chars() > 3).then(offset.str.slice(-2).cast(pl.Int32, strict=False)).otherwise(0)
+    hours = offset.str.slice(1, 2).cast(pl.Int32, strict=False)
     sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
     ahead = pl.when(offset.is_in(["Z", UTC])).then(0).otherwise(sign * (hours * 60 + minutes))
     return pl.when(is_iso).then(value), ahead

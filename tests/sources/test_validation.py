@@ -162,6 +162,7 @@ def test_a_value_is_mended_where_its_meaning_is_plain(table: str, column: str, v
         "2017-12-03T11:15:00+01:00",
         "2017-12-03 04:45:00-0530",
         "2017-12-03 10:15:00 UTC",
+        "2017-12-03 12:15:00+02",
     ],
 )
 def test_an_instant_means_the_same_however_it_is_written(text: str) -> None:

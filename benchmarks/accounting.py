@@ -1,0 +1,152 @@
+"""Where every line of the two real data sets went: sold, returned, cancelled, a duplicate, or set aside and why.
+
+Online Retail II and Complete Journey are loaded whole, each by its own source and as they are, into an embedded
+Postgres. The lines of a data set are counted by the footer of its Parquet file, without our readers. What is left over
+is the row ``unaccounted``; the benchmark fails when it is not 0, or when a table's rows in schema raw are not those its
+manifest counts.
+
+Run as ``python -m benchmarks.accounting [--quick] --json FILE``; ``--quick`` takes Online Retail II alone.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import psycopg2
+import pyarrow.parquet
+
+from benchmarks.own_folders import DATA, RETAIL, has_retail
+from benchmarks.report import Row, arguments, write_report
+from local.instance import Instance, choose_port
+from local.postgres import Server
+from ml.params import Context, RunParams
+from ml.settings import Role, Settings, WarehouseSettings
+from ml.sources.complete_journey import LAST_DAY, CompleteJourney
+from ml.sources.contract import TABLES
+from ml.stages import load_raw
+
+LANDED = """
+select
+    case
+        when orders.status = 'cancelled' then 'cancelled'
+        when lines.quantity < 0 then 'returned'
+        when lines.unit_price_cents = 0 then 'free'
+        else 'sold'
+    end as what,
+    count(*) as records
+from raw.order_items as lines
+left join raw.orders as orders on lines.order_id = orders.order_id
+group by 1 order by 1
+"""
+ASIDE = """
+select 'set_aside:' || reason, count(*) from ops.quarantine where table_name = 'order_items' group by 1 order by 2 desc
+"""
+TABLE = """
+select
+    coalesce(sum(rows_in), 0), coalesce(sum(rows_accepted), 0), coalesce(sum(rows_duplicate), 0),
+    coalesce(sum(rows_quarantined), 0)
+from ops.load_manifest where status = 'accepted' and table_name = %s
+"""
+
+
+@dataclass(frozen=True)
+class Set:
+    """A data set, the file whose rows are its lines, and the last day in it."""
+
+    name: str
+    lines: Path
+    last: date
+
+    @property
+    def records(self) -> int:
+        """Return how many lines the file has, by its own footer."""
+        return int(pyarrow.parquet.ParquetFile(self.lines).metadata.num_rows)
+
+
+def main() -> int:
+    """Load, count and report; 1 when a line is not accounted for."""
+    options = arguments(__doc__)
+    sets = list(_sets(options.quick))
+    rows = [row for data in sets for row in account(data)]
+    write_report("accounting", ", ".join(data.name for data in sets) or "none", rows, options.json)
+    return int(any(row.value for row in rows if row.name.endswith("unaccounted")))
+
+
+def account(data: Set) -> list[Row]:
+    """Load a data set into a fresh database and return where its lines went."""
+    with _fresh() as server:
+        load_raw.run(_settings(server, data), Context(data.last, "benchmark", RunParams(source=data.name)))
+        secret = server.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
+        where = {"host": "127.0.0.1", "port": server.port, "dbname": "shop"}
+        connection = psycopg2.connect(user="bundles_owner", password=secret, **where)
+        with closing(connection), connection.cursor() as cursor:
+            return list(_counted(cursor, data))
+
+
+def _counted(cursor: psycopg2.extensions.cursor, data: Set) -> Iterator[Row]:
+    cursor.execute(LANDED)
+    went = cursor.fetchall()
+    cursor.execute(TABLE, ("order_items",))
+    ((_, _, duplicates, _),) = cursor.fetchall()
+    cursor.execute(ASIDE)
+    went += [("duplicate", duplicates), *cursor.fetchall()]
+    path = f"accounting/{data.name}"
+    yield Row(f"{path}/lines", data.records, "lines")
+    for what, records in went:
+        yield Row(f"{path}/{what}", int(records), "lines", ratio=int(records) / data.records)
+    yield Row(f"{path}/unaccounted", data.records - sum(int(records) for _, records in went), "lines")
+    for table, rule in TABLES.items():
+        cursor.execute(TABLE, (table,))
+        ((came, accepted, _, aside),) = cursor.fetchall()
+        if came:
+            cursor.execute(f"select count(*) from raw.{table}")  # noqa: S608 - own names
+            ((landed,),) = cursor.fetchall()
+            yield Row(f"{path}/{table}/records", int(came), "records")
+            yield Row(f"{path}/{table}/set_aside", int(aside), "records")
+            if not rule.is_entity:
+                yield Row(f"{path}/{table}/unaccounted", int(accepted) - landed, "records")
+
+
+def _sets(is_quick: bool) -> Iterator[Set]:
+    if has_retail():
+        path = DATA / RETAIL
+        last = pl.scan_parquet(path).select(pl.col("InvoiceDate").str.head(10).max()).collect().item()
+        yield Set("online_retail", path, date.fromisoformat(last))
+    if not is_quick:
+        yield Set("complete_journey", CompleteJourney().folder / "transactions.parquet", LAST_DAY)
+
+
+@contextmanager
+def _fresh() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        server = Server(
+            home,
+            choose_port("benchmark_postgres", 20000 + os.getpid() % 10000),
+            Instance(home).secrets(),
+            is_durable=False,
+        )
+        server.start()
+        try:
+            server.prepare()
+            yield server
+        finally:
+            server.remove()
+
+
+def _settings(server: Server, data: Set) -> Settings:
+    roles: tuple[Role, ...] = ("loader",)
+    passwords = {f"{role}_password": server.passwords[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"] for role in roles}
+    settings = Settings(warehouse=WarehouseSettings(port=server.port, database="shop", **passwords))  # type: ignore[arg-type]
+    source = settings.source.model_copy(update={"online_retail": data.lines})
+    return settings.model_copy(update={"source": source})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
