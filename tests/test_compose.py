@@ -173,6 +173,7 @@ def test_every_service_that_stays_is_watched_and_every_volume_is_named() -> None
 def test_all_airflow_services_read_the_dags_of_the_repository() -> None:
     for service in AIRFLOW:
         assert environment(service)["AIRFLOW__CORE__DAGS_FOLDER"] == "/app/dags"
+        assert environment(service)["AIRFLOW__CORE__PLUGINS_FOLDER"] == "/app/dags/plugins"
         assert environment(service)["BUNDLES_DBT__PROJECT_DIR"] == "/app/dbt_project"
     assert re.search(r"^COPY \. /app$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}

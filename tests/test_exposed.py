@@ -92,11 +92,15 @@ def test_files_that_hold_secrets_are_for_their_owner_alone(stack: Stack, secrets
 @pytest.mark.parametrize(
     "path", ["/api/v2/dags", "/api/v2/config", "/api/v2/connections", "/api/v2/variables", "/ui/dags"]
 )
-@pytest.mark.parametrize("host", [None, "evil.example"])
-def test_airflow_answers_nobody_without_a_login(stack: Stack, path: str, host: str | None) -> None:
-    headers = {"Host": host} if host else {}
-    answer = requests.get(f"{stack.airflow}{path}", headers=headers, timeout=30)
-    assert answer.status_code in (401, 403), answer.text[:200]
+def test_airflow_answers_nobody_without_a_login(stack: Stack, path: str) -> None:
+    assert requests.get(f"{stack.airflow}{path}", timeout=30).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "10.9.9.9:8080", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize("path", ["/", "/api/v2/dags", "/api/v2/monitor/health", "/auth/login", "/execution/health"])
+def test_airflow_answers_nobody_by_another_name(stack: Stack, path: str, host: str) -> None:
+    headers = {**stack.api._headers, "Host": host}
+    assert requests.get(f"{stack.airflow}{path}", headers=headers, timeout=30).status_code == 400
 
 
 @pytest.mark.parametrize("login", [("admin", "admin"), ("airflow", "airflow"), ("admin", "")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from local.__main__ import COMMANDS
+from local.__main__ import COMMANDS, main
 from local.postgres import Server
 from ml.__main__ import STAGES
 from ml.settings import Settings
@@ -52,6 +52,24 @@ def test_an_operator_changes_nothing_by_accident(operator: dict[str, str]) -> No
     assert refused.returncode and "read-only transaction" in refused.stderr
     (mend,) = re.findall(r"`(begin read write; .+?)`", RUNBOOK)[:1]
     assert answer(mend).returncode == 0, answer(mend).stderr
+
+
+def test_the_operators_words_go_to_psql_as_they_stand_in_the_runbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class Recorder:
+        def psql(self, *words: object, **options: object) -> int:
+            asked.extend([*words, options])
+            return 0
+
+    (line,) = re.findall(r"python -m (local operator .*?)`", RUNBOOK)
+    monkeypatch.setenv("BUNDLES_HOME", str(tmp_path))
+    monkeypatch.setattr("local.__main__.server", lambda instance: Recorder())
+    monkeypatch.setattr(sys, "argv", line.replace('"', "").split())
+    assert main() == 0
+    assert asked == ["postgres", "shop", ["-c", "..."], {"reads_only": True}]
 
 
 def test_every_command_of_the_runbook_is_there() -> None:

@@ -122,6 +122,39 @@ def test_each_login_enters_its_own_database_only(postgres: Server) -> None:
             )
 
 
+def test_the_server_takes_no_login_without_a_password(postgres: Server) -> None:
+    lines = (postgres.data / "pg_hba.conf").read_text("utf-8").splitlines()
+    methods = {line.split()[-1] for line in lines if line.strip() and not line.startswith("#")}
+    assert methods == {"scram-sha-256"}
+    assert answer(postgres, "select bool_and(rolpassword like 'SCRAM-SHA-256$%') from pg_authid where rolcanlogin") == (
+        "True"
+    )
+
+
+def test_the_log_says_who_came_in_and_who_changed_what(postgres: Server) -> None:
+    answer(postgres, "create table traced ()")
+    answer(postgres, "drop table traced")
+    log = (postgres.data.parent / "postgres.log").read_text("utf-8")
+    assert "connection authorized: user=postgres database=postgres" in log
+    assert "statement: drop table traced" in log
+    assert "statement: alter role bundles_analyst connection limit" in log.lower()
+
+
+def test_a_cluster_of_an_older_version_takes_over_new_settings(home: Path) -> None:
+    old = server(home)
+    old.start()
+    old.stop()
+    conf = old.data / "postgresql.conf"
+    text = conf.read_text("utf-8")
+    conf.write_text("".join(line for line in text.splitlines(True) if "log_statement = 'ddl'" not in line))
+    new = server(home)
+    new.start()
+    assert answer(new, "show log_statement") == "ddl"
+    new.stop()
+    new.start()
+    assert conf.read_text("utf-8").count("\nlog_statement = ") == 1, "and writes them once"
+
+
 def test_the_log_holds_no_password(postgres: Server) -> None:
     log = (postgres.data.parent / "postgres.log").read_text("utf-8")
     assert not [name for name, value in postgres.passwords.items() if value in log]
