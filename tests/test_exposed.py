@@ -129,3 +129,14 @@ def test_mlflow_answers_nobody_without_a_login_or_by_another_name(stack: Stack) 
     assert requests.get(address, auth=stack.mlflow_login, timeout=30).status_code == 200
     evil = requests.get(address, headers={"Host": "evil.example"}, auth=stack.mlflow_login, timeout=30)
     assert evil.status_code == 403
+
+
+@pytest.mark.parametrize(("name", "status"), [("evil.example", 403), ("127.0.0.1", 101)])
+def test_the_dashboard_shows_nothing_to_a_page_of_another_name(stack: Stack, name: str, status: int) -> None:
+    """Its page is empty without the stream, which a browser opens by the name that it shows."""
+    port = stack.instance.ports()["dashboard"]
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    headers = {**upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": f"http://{name}:{port}"}
+    address = f"{stack.dashboard}/_stcore/stream"
+    with requests.get(address, headers={**headers, "Host": f"{name}:{port}"}, timeout=30, stream=True) as answer:
+        assert answer.status_code == status
