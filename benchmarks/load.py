@@ -6,8 +6,8 @@ that met the same load. Quantiles are of all raw times. Phases:
 - ``8_clients``, ``32_clients``: without a pause; ``on_time``: 50 questions a second that are due whether or not answers
   have come, so that no queue hides.
 - ``publishing``: 8 clients while one run after the other is opened, filled with the rows of the one shown, analysed,
-  audited and published, and old ones are dropped; ``analysts_publishing``: beside four analysts, too.
-- ``analysts``: each of ten questions by 4 clients.
+  audited and published, and old ones are dropped; ``publishing_beside_analysts``: with four analysts at it, too.
+- ``analysts``: each of ten questions by 4 clients; ``analysts_publishing``: the same beside those 8 clients.
 - ``publish``, ``first_query`` (of one customer's bundles, on a connection of its own, right after a publish: statistics
   and caches are cold) and ``rollback``.
 
@@ -81,8 +81,8 @@ def measure(server: Server, size: Size, seconds: int) -> list[Row]:
         with ThreadPoolExecutor() as pool:
             analysts = pool.submit(one_after_the_other, server, size, seconds)
             beside = {one.name: ask(server, one, size, seconds) for one in (LOOK, BUNDLES)}
-            beside |= analysts.result()
-        rows += of_phase("analysts_publishing", beside)
+        rows += of_phase("publishing_beside_analysts", beside)
+        rows += of_phase("analysts_publishing", {PEER: beside[PEER], **analysts.result()}, share=0.95)
     rows.append(Row("load/publishes", len(publishes.publish_ms), "runs"))
     for name, times in (("publish", publishes.publish_ms), ("first_query", publishes.first_query_ms)):
         rows.append(Row(f"load/{name}/p50_ms", float(np.median(times)), "ms"))
