@@ -119,6 +119,34 @@ def test_parents_come_before_children_and_parts_of_a_table_by_name(tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize("name", ["customers.json", "customers.XLSX", "customers.csv.zip", "customers/2017.tsv"])
+def test_a_table_in_another_form_is_refused_rather_than_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / "customers").mkdir()
+    with pytest.raises(RefusedFile, match="file_type"):
+        deliver_one(tmp_path, "customer_id\na\n", name)
+
+
+def test_names_of_files_are_read_in_any_case_and_what_is_no_delivery_is_passed_over(tmp_path: Path) -> None:
+    for name in ("CUSTOMERS.CSV", "customers.csv.bak", "customers.csv.part", "old_customers.csv", "readme.txt"):
+        (tmp_path / name).write_text("customer_id\na\n")
+    assert [delivery.file_name for delivery in deliver(tmp_path)] == ["CUSTOMERS.CSV"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ("file,records\ncustomers.csv,2\n", "count_mismatch: customers.csv holds 1 records, manifest.csv says 2"),
+        ("file,records\ncustomers.csv,many\n", "integer_format: manifest.csv gives no number of records for customers"),
+        ("file,records\norders.csv,1\n", "missing_file: manifest.csv names orders.csv"),
+        ("file,rows\ncustomers.csv,1\n", "schema_missing"),
+    ],
+)
+def test_a_delivery_that_is_not_what_its_manifest_says_is_refused(tmp_path: Path, manifest: str, message: str) -> None:
+    (tmp_path / "manifest.csv").write_text(manifest)
+    with pytest.raises(RefusedFile, match=message):
+        deliver_one(tmp_path, "customer_id\na\n")
+
+
 def test_equal_content_has_an_equal_fingerprint_whatever_the_name(tmp_path: Path) -> None:
     (tmp_path / "customers").mkdir()
     first = deliver_one(tmp_path, "customer_id\na\n", "customers/a.csv").file_sha256

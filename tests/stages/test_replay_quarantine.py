@@ -1,6 +1,7 @@
 """What lay in quarantine lands once it is good: by itself, by a changed setting, or mended by somebody."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -119,6 +120,17 @@ def test_an_orphan_that_was_delivered_twice_lands_once(load: Load, owner: psycop
     load(products=PRODUCTS + "p9,Nine\np8,Eight\n")
     assert fetch(owner, REPLAYED) == [("orphan_product", "accepted", False), ("orphan_product", "duplicate", False)]
     assert len(fetch(owner, LINES)) == 3
+
+
+def test_four_replays_at_once_land_a_record_once(
+    load: Load, replay: Load, owner: psycopg2.extensions.connection
+) -> None:
+    orders = "".join(f"o{number},2017-11-01 10:00:00\n" for number in range(40))
+    load({"time_zone": "required"}, orders="order_id,ordered_at\n" + orders)
+    with ThreadPoolExecutor(4) as pool:
+        counts = [one.result() for one in [pool.submit(replay) for _ in range(4)]]
+    assert sum(int(one["rows_replayed"]) for one in counts) == 40 == len(fetch(owner, REPLAYED))
+    assert fetch(owner, "select count(*) from raw.orders") == [(40,)]
 
 
 def test_what_a_changed_setting_allows_lands_by_the_command(
