@@ -19,7 +19,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 
 from ml.errors import DataError, TemporaryError
 from ml.settings import Settings
-from ml.tracking.runs import UNREACHABLE, Run
+from ml.tracking.runs import UNREACHABLE, Outage, Run, is_away
 from ml.versions import PASSED, Champion, Version, verify_manifest, write_manifest
 
 CHAMPION = "champion"
@@ -42,6 +42,7 @@ class Tracking:
     def __init__(self, settings: Settings) -> None:
         self._uri = settings.tracking.uri
         self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        self._outage = Outage()
 
     @contextmanager
     def run(self, experiment: str, name: str, tags: Mapping[str, object]) -> Iterator[Run]:
@@ -50,11 +51,13 @@ class Tracking:
         Status alone is no evidence of success (a killed process stays RUNNING, an early exit ends FINISHED);
         the tag is.
         """
-        run = Run(self._client, None)
+        run = Run(self._client, None, self._outage)
         text = {key: str(value) for key, value in tags.items()}
         try:
             run.run_id = self._client.create_run(self._experiment(experiment), tags=text, run_name=name).info.run_id
         except UNREACHABLE as error:
+            if is_away(error):
+                self._outage.begin()
             log.warning("mlflow at %s: run %s is not recorded: %s", self._uri, name, error)
         status = "FAILED"
         try:
@@ -158,7 +161,7 @@ class Tracking:
 
     def tag_run(self, run_id: str, tags: Mapping[str, object]) -> None:
         """Set tags of a run that has ended, best effort: what became of its model is known only later."""
-        Run(self._client, run_id).tags(tags)
+        Run(self._client, run_id, self._outage).tags(tags)
 
     def is_frozen(self, name: str) -> bool:
         """Return whether a person has set the tag ``freeze_promotion`` of the registered model to "true".
@@ -270,6 +273,7 @@ class Tracking:
     def _required(self, what: str) -> Iterator[None]:
         try:
             yield
+            self._outage.end()
         except UNREACHABLE as error:
             raise TemporaryError(f"{what}: MLflow at {self._uri}: {error}") from error
 

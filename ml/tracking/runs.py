@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,11 +24,43 @@ UNREACHABLE = (MlflowException, requests.RequestException, OSError)
 log = logging.getLogger(__name__)
 
 
+def is_away(error: Exception) -> bool:
+    """Return whether an error says that nobody answers, rather than that the answer is no."""
+    no = getattr(error, "get_http_status_code", lambda: 500)() < 500
+    return isinstance(error, UNREACHABLE) and not (isinstance(error, MlflowException) and no)
+
+
+SILENCE_SECONDS = 300.0
+
+
+class Outage:
+    """Whether MLflow was away just now: who is away is not asked again at once, as each answer is waited for.
+
+    Without it a training that logs fifty things would wait for each of them.
+    """
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Return whether nothing should be asked yet."""
+        return time.monotonic() < self._until
+
+    def begin(self) -> None:
+        """Ask nothing for five minutes."""
+        self._until = time.monotonic() + SILENCE_SECONDS
+
+    def end(self) -> None:
+        """Ask again: MLflow has answered somebody who had to ask."""
+        self._until = 0.0
+
+
 class Run:
     """One MLflow run; every method is best effort and counts what was lost in ``lost``."""
 
-    def __init__(self, client: MlflowClient, run_id: str | None) -> None:
-        self._client, self.run_id, self.lost = client, run_id, 0
+    def __init__(self, client: MlflowClient, run_id: str | None, outage: Outage) -> None:
+        self._client, self.run_id, self.lost, self._outage = client, run_id, 0, outage
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters, as text."""
@@ -78,10 +111,12 @@ class Run:
 
     def _try(self, what: str, act: Callable[[str], object]) -> None:
         try:
-            if self.run_id is None:
+            if self.run_id is None or self._outage.lasts:
                 self.lost += 1
                 return
             act(self.run_id)
         except UNREACHABLE as error:
             self.lost += 1
+            if is_away(error):
+                self._outage.begin()
             log.warning("mlflow run %s: %s was not recorded: %s", self.run_id, what, error)

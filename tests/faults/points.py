@@ -1,0 +1,49 @@
+"""The named moments at which a stage is killed: at least one in each, most where something is half done."""
+
+from tests.faults.children import Fault
+
+REPLACE, CALL = "ml.warehouse:Warehouse.replace_run", "ml.warehouse:Warehouse.call"
+INGEST, BULK_COMMIT = "adbc_driver_manager.dbapi:Cursor.adbc_ingest", "adbc_driver_manager.dbapi:Connection.commit"
+REGISTER, JUDGE = "ml.tracking.registry:Tracking.register", "ml.tracking.registry:Tracking.judge"
+STORE, ALIAS = "mlflow:MlflowClient.log_artifacts", "mlflow:MlflowClient.set_registered_model_alias"
+
+POINTS = (
+    Fault("while rows of a delivery stream in", "load_raw", "copy", nth=2),
+    Fault("staged, not compared yet", "load_raw", "ml.landing:Landing._stage", "after", 2),
+    Fault("manifest row written, rows not", "load_raw", "ml.landing:note_delivery", "after", 3),
+    Fault("rows written, not committed", "load_raw", "ml.landing:Landing._write", "after", 4),
+    Fault("between two deliveries", "load_raw", "ml.warehouse:Warehouse.land", "after", 5),
+    Fault("features half built", "build_features", "dbt line", nth=2, containing="OK created sql incremental"),
+    Fault("freshness checked, nothing built", "build_features", "ml.stages.build_features:build"),
+    Fault("files stored, no version made", "train_association", STORE, "after", containing="model"),
+    Fault("version made, not judged", "train_association", REGISTER, "after"),
+    Fault("nothing registered", "train_preference", REGISTER),
+    Fault("judged, alias not moved", "train_preference", ALIAS),
+    Fault("alias moved, not recorded", "train_preference", JUDGE, "after"),
+    Fault("run opened, nothing written", "propose_candidates", "ml.stages.propose_candidates:open_run", "after"),
+    Fault("rows deleted, not written", "propose_candidates", INGEST, nth=2),
+    Fault("candidates written, rest not", "propose_candidates", REPLACE, "after"),
+    Fault("run opened, nothing written", "optimise_bundles", "ml.stages.optimise_bundles:open_run", "after"),
+    Fault("rows written, not committed", "optimise_bundles", BULK_COMMIT, nth=2),
+    Fault("bundles written, items not", "optimise_bundles", REPLACE, "after", containing="bundles"),
+    Fault("all written, not counted", "optimise_bundles", CALL, containing="ops.note_run"),
+    Fault("one list written, rest not", "list_bundles", REPLACE, "after"),
+    Fault("checked, nothing recorded", "audit_bundles", "ml.stages.audit_bundles:record"),
+    Fault("half of the checks recorded", "audit_bundles", CALL, "after", 20, "ops.record_audit"),
+    Fault("statistics made, pointer not moved", "publish_bundles", CALL, "after", containing="ops.analyze_run"),
+    Fault("pointer not moved", "publish_bundles", CALL, containing="ops.publish"),
+    Fault("pointer moved, not committed", "publish_bundles", "commit", containing='"ops"."publish"'),
+    Fault("pointer moved", "publish_bundles", CALL, "after", containing="ops.publish"),
+    Fault("old runs dropped, not committed", "publish_bundles", "commit", containing='"ops"."drop_old_runs"'),
+    Fault("old runs dropped", "publish_bundles", CALL, "after", containing="ops.drop_old_runs"),
+    Fault("run opened, nothing written", "measure_drift", "ml.stages.measure_drift:open_run", "after"),
+    Fault("rows deleted, not written", "measure_drift", INGEST),
+)
+LONG_ONLY = {
+    # A build of dbt and a training take most of the time of all points.
+    ("build_features", "features half built"),
+    ("train_association", "files stored, no version made"),
+    ("train_preference", "nothing registered"),
+    ("audit_bundles", "checked, nothing recorded"),
+}
+"""Points that are left out of the short form."""
