@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-FLOOR_1 = {"settings", "tables", "params", "landing", "versions", "influence", "spread", "datasets"}
+FLOOR_1 = {"settings", "tables", "params", "landing", "formats", "versions", "influence", "spread", "datasets"}
 PURE = {"preference", "association", "demand", "candidates", "optimizer", "evaluation", "responsible", "reasons"}
 DOORS = {"warehouse", "tracking", "sources", "transform"}
 FLOOR_3 = {"policies", "publishing", "training", "quarantine"}
