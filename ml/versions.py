@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 from ml.errors import DataError
-from ml.formats import refuse_code
 
 MANIFEST = "manifest.json"
 PASSED = "passed"
@@ -59,14 +58,7 @@ class Champion:
 
 
 def write_manifest(folder: Path) -> str:
-    """Write ``manifest.json`` with the sha256 of each file of ``folder``; return the manifest's own sha256.
-
-    Raises
-    ------
-    DataError
-        When a file is of a format that could hold code.
-    """
-    refuse_code(folder)
+    """Write ``manifest.json`` with the sha256 of each file of ``folder``; return the manifest's own sha256."""
     (folder / MANIFEST).unlink(missing_ok=True)
     text = json.dumps({"files": _digests(folder)}, indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(text, "utf-8")
@@ -79,8 +71,7 @@ def verify_manifest(folder: Path, manifest_sha256: str) -> None:
     Raises
     ------
     DataError
-        When the manifest or a file differs, is missing or is unknown, or is of a format that could hold code; the
-        message names it.
+        When the manifest or a file differs, is missing or is unknown; the message names it.
     """
     path = folder / MANIFEST
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != manifest_sha256:
@@ -90,7 +81,6 @@ def verify_manifest(folder: Path, manifest_sha256: str) -> None:
     wrong = sorted(name for name in promised.keys() | found.keys() if promised.get(name) != found.get(name))
     if wrong:
         raise DataError(f"{folder}: files differ from the manifest: {', '.join(wrong)}")
-    refuse_code(folder)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from ml.errors import DataError, TemporaryError
+from ml.formats import refuse_code
 from ml.settings import Settings
 from ml.tracking.runs import UNREACHABLE, Outage, Run, is_away
 from ml.versions import PASSED, Champion, Version, verify_manifest, write_manifest
@@ -81,11 +82,12 @@ class Tracking:
         TemporaryError
             When MLflow does not take it.
         DataError
-            When what it stored differs from what was sent.
+            When what it stored differs from what was sent, or a file is of a format that could hold code.
         """
         if run.run_id is None:
             raise TemporaryError(f"{name}: MLflow at {self._uri} took no run, so nothing can be registered")
         date.fromisoformat(str(tags["data_cut_off"]))
+        refuse_code(folder)
         pinned = {**{key: str(value) for key, value in tags.items()}, "manifest_sha256": write_manifest(folder)}
         with self._required(name):
             self._client.log_artifacts(run.run_id, str(folder), MODEL_PATH)
@@ -233,7 +235,7 @@ class Tracking:
         Raises
         ------
         DataError
-            When a file is missing, unknown or changed.
+            When a file is missing, unknown or changed, or of a format that could hold code.
         TemporaryError
             When MLflow does not answer.
         """
@@ -241,6 +243,7 @@ class Tracking:
         with self._required(version.name):
             fetched = Path(self._client.download_artifacts(version.run_id, MODEL_PATH, keeper.name))
         verify_manifest(fetched, version.tags["manifest_sha256"])
+        refuse_code(fetched)
         return Champion(version, fetched, keeper)
 
     def _tag(self, name: str, number: int, tags: Mapping[str, str]) -> None:

@@ -1,10 +1,10 @@
 """People read while the pointer moves: never an error, never two runs in one answer, never nothing."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date
 
 import psycopg2
 import psycopg2.extensions
@@ -48,6 +48,7 @@ def read(world: World, name: str, is_over: Callable[[], bool], seen: Counter[str
     with closing(psycopg2.connect(user="bundles_analyst", password=password, **where)) as connection:  # type: ignore[call-overload]
         connection.set_session(isolation_level=level)
         while not is_over():
+            time.sleep(0.005)  # else four readers leave nobody else the machine
             try:
                 with connection, connection.cursor() as cursor:
                     runs = []
@@ -111,5 +112,4 @@ def test_no_reader_sees_anything_but_one_whole_run(world: World, report: Report)
     assert moves == PUBLISHES
     assert reads > PUBLISHES
     assert bad == {}
-    assert isinstance(AS_OF, date)
     assert [name for name in broken if "passed_its_audit" not in name and "lineage" not in name] == []
