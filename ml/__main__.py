@@ -48,6 +48,8 @@ STAGES = {
 UNDATED = ("rollback_bundles", "report", "check_invariants", "explain_bundle")
 """Stages about what is published, whatever its day."""
 
+INCIDENT = "write down that something went wrong, and tell whom the settings name"
+
 log = logging.getLogger("ml")
 
 
@@ -70,6 +72,12 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument(f"--{name.replace('_', '-')}", type=_reader(kinds), default=field.default,
                              help=_help(rule).replace("%", "%%"))  # fmt: skip
     add_arguments(stages.add_parser("evaluate", help=HELP, description=HELP))
+    incident = stages.add_parser("note_incident", help=INCIDENT, description=INCIDENT)
+    incident.add_argument("--kind", required=True, choices=("task_failed", "run_late"))
+    incident.add_argument("--subject", required=True, help="the task or run")
+    incident.add_argument("--detail", required=True, help="what is known of it")
+    incident.add_argument("--as-of", type=date.fromisoformat)
+    incident.add_argument("--started-by", default="cli", help="the run")
     return top
 
 
@@ -131,13 +139,25 @@ def _evaluate(options: argparse.Namespace) -> Counts:
     return run(Trial(**{field.name: getattr(options, field.name) for field in fields(Trial)}), Settings())
 
 
+def _note_incident(options: argparse.Namespace) -> Counts:
+    from ml.alerts import note
+    from ml.settings import Settings
+
+    asked = (options.kind, options.subject, options.detail, options.as_of, options.started_by)
+    return {"incident_id": note(Settings(), *asked)}
+
+
+OTHERS = {"evaluate": _evaluate, "note_incident": _note_incident}
+"""What is no stage: it takes other arguments."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage and return its exit code: 0 done, 65 wrong data, 75 try again, 99 nothing to do."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     started = time.perf_counter()
     try:
-        counts = _evaluate(options) if options.stage == "evaluate" else _run_stage(options)
+        counts = OTHERS.get(options.stage, _run_stage)(options)
     except ShopError as error:
         log.error("%s: %s: %s", options.stage, type(error).__name__, error)
         return error.exit_code

@@ -95,6 +95,16 @@ class FreshnessSettings(BaseModel):
     max_age_days: int = Field(3, ge=0)
 
 
+class AlertSettings(BaseModel):
+    """Who is told of incidents, beside ``ops.incidents``; nobody where nothing is set."""
+
+    webhook: SecretStr = Field(SecretStr(""), description="Address that takes a POST of JSON with a field `text`.")
+    mail_to: str = ""
+    mail_from: str = "bundles@localhost"
+    mail_host: str = "127.0.0.1"
+    mail_port: int = 25
+
+
 class PreferenceSettings(BaseModel):
     """Training of the preference model."""
 
@@ -179,6 +189,7 @@ class Settings(BaseSettings):
     dbt: DbtSettings = DbtSettings()
     source: SourceSettings = SourceSettings()
     freshness: FreshnessSettings = FreshnessSettings()
+    alerts: AlertSettings = AlertSettings()
     preference: PreferenceSettings = PreferenceSettings()
     sequence: SequenceSettings = SequenceSettings()
     association: AssociationSettings = AssociationSettings()

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from shared.alerts import LATE, note_failure
 from shared.as_of import as_of_macro
 from shared.assets import emit
 from shared.forms import REPOSITORY, stage_arguments
@@ -28,7 +29,13 @@ DAG_DEFAULTS: dict[str, Any] = {
     "max_active_runs": 1,
     "user_defined_macros": {"as_of": as_of_macro},
     "tags": ["bundles"],
-    "default_args": {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True},
+    "deadline": LATE,
+    "default_args": {
+        "retries": 2,
+        "retry_delay": timedelta(seconds=15),
+        "retry_exponential_backoff": True,
+        "on_failure_callback": note_failure,
+    },
 }
 
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from ml.alerts import note
 from ml.errors import DataError
 from ml.params import Context, Counts
 from ml.settings import Settings
@@ -16,12 +17,14 @@ def run(settings: Settings, context: Context) -> Counts:
     Raises
     ------
     DataError
-        When one does not hold; the message names them all.
+        When one does not hold; the message names them all, and each is an incident.
     """
     checks = invariants(settings, context.as_of)
     broken = [check for check in checks if not check.is_passed]
     for check in broken:
         log.error("does not hold: %s: %s rows", check.name, check.failures)
+        # By the next check it may hold again, and what broke it would be forgotten.
+        note(settings, "invariant_broken", check.name, f"{check.failures} rows", context.as_of, context.started_by)
     if broken:
         names = ", ".join(check.name for check in broken)
         raise DataError(

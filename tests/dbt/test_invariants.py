@@ -76,3 +76,7 @@ def test_the_stage_fails_and_names_what_does_not_hold(shop: Settings, at_rest: N
         cursor.execute("update ops.published set data_through = '2024-03-30'")
     with pytest.raises(DataError, match="1 of 8 invariants do not hold: invariant_freshness_is_that_of_the_published"):
         check_invariants.run(shop, Context(AS_OF, "test", RunParams()))
+    with owner.cursor() as cursor:
+        cursor.execute("select kind, subject, detail from ops.incidents")
+        noted = cursor.fetchall()
+    assert noted == [("invariant_broken", "invariant_freshness_is_that_of_the_published_run", "1 rows")]

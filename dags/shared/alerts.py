@@ -1,0 +1,59 @@
+"""What is done when a task failed for good, and when a run is late: an incident is written down and told.
+
+Both by the command line, like all work in ``ml``; neither fails when it cannot, since nothing would be mended by that.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DeadlineAlert, DeadlineReference, SyncCallback
+from airflow.sdk.exceptions import AirflowFailException
+
+from shared.as_of import as_of
+from shared.forms import REPOSITORY
+
+HOURS = 6
+"""A run that has not ended after as long is late: the longest chain of a night takes a fraction of it."""
+SECONDS = 60
+"""Postgres, a webhook and a mail server are waited for, then given up."""
+
+log = logging.getLogger(__name__)
+
+
+def note_failure(context: Mapping[str, Any]) -> None:
+    """Note that a task failed and will not be tried again."""
+    task = context["task_instance"]
+    said = context.get("exception")
+    day = None
+    with suppress(AirflowFailException, KeyError, AttributeError):
+        day = as_of(context)
+    _note("task_failed", f"{task.dag_id}.{task.task_id}", f"try {task.try_number}: {said}", day, task.run_id)
+
+
+def note_late(context: Mapping[str, Any]) -> None:
+    """Note that a run has not ended in time; it may still run, or stand still."""
+    run = context["dag_run"]
+    detail = f"{run['state']}: it has not ended {HOURS} hours after it was queued"
+    _note("run_late", run["dag_id"], detail, run.get("partition_key"), run["dag_run_id"])
+
+
+def _note(kind: str, subject: str, detail: str, day: str | None, run_id: str) -> None:
+    line = [sys.executable, "-m", "ml", "note_incident", "--kind", kind, f"--subject={subject}", f"--detail={detail}"]
+    line += [f"--started-by={run_id}", *([f"--as-of={day}"] if day else [])]
+    try:
+        subprocess.run(line, cwd=REPOSITORY, env=os.environ, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.error("the incident could not be noted: %s", error)
+
+
+LATE = DeadlineAlert(
+    reference=DeadlineReference.DAGRUN_QUEUED_AT,
+    interval=timedelta(hours=HOURS),
+    callback=SyncCallback("shared.alerts.note_late"),
+)

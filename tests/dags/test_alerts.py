@@ -1,0 +1,59 @@
+"""A task that failed for good and a run that is late become an incident, by the line a person would type."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "dags"))
+from shared import alerts
+from shared.stages import DAG_DEFAULTS
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    said: list[list[str]] = []
+    monkeypatch.setattr(alerts.subprocess, "run", lambda line, **_: said.append(line))
+    return said
+
+
+def failed(exception: object = "exit 65", key: str | None = "2017-12-03") -> dict[str, Any]:
+    task = SimpleNamespace(dag_id="load_shop", task_id="load_raw", try_number=3, run_id="manual__1")
+    return {"task_instance": task, "exception": exception, "partition_key": key, "params": {}}
+
+
+def test_every_task_notes_its_failure_and_every_run_has_a_deadline() -> None:
+    assert DAG_DEFAULTS["default_args"]["on_failure_callback"] is alerts.note_failure
+    assert DAG_DEFAULTS["deadline"] is alerts.LATE
+    assert alerts.LATE.callback.path == "shared.alerts.note_late"
+
+
+def test_a_failed_task_is_named_with_its_day_and_run(lines: list[list[str]]) -> None:
+    alerts.note_failure(failed())
+    assert lines[0][1:5] == ["-m", "ml", "note_incident", "--kind"]
+    assert set(lines[0][5:]) == {
+        "task_failed", "--subject=load_shop.load_raw", "--detail=try 3: exit 65", "--started-by=manual__1",
+        "--as-of=2017-12-03",
+    }  # fmt: skip
+
+
+def test_what_is_no_day_is_left_out(lines: list[list[str]]) -> None:
+    alerts.note_failure(failed(key="tomorrow; drop table"))
+    assert not [word for word in lines[0] if word.startswith("--as-of")]
+
+
+def test_a_late_run_is_named_from_what_airflow_sends(lines: list[list[str]]) -> None:
+    run = {"dag_id": "load_shop", "dag_run_id": "scheduled__1", "state": "running", "partition_key": "2017-12-03"}
+    alerts.note_late({"dag_run": run, "deadline": {"id": "1"}})
+    assert {"run_late", "--subject=load_shop", "--started-by=scheduled__1", "--as-of=2017-12-03"} <= set(lines[0])
+
+
+def test_an_incident_that_cannot_be_noted_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(line: list[str], **_: object) -> None:
+        raise subprocess.CalledProcessError(75, line)
+
+    monkeypatch.setattr(alerts.subprocess, "run", refuses)
+    alerts.note_failure(failed())

@@ -1,0 +1,68 @@
+"""Incidents are written down and told; who cannot be told of is still written down."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from pydantic import SecretStr
+
+from ml.alerts import note, tell
+from ml.errors import TemporaryError
+from ml.settings import AlertSettings, Settings, WarehouseSettings
+from ml.warehouse import Warehouse
+
+DAY = date(2017, 12, 3)
+
+
+class Listener(BaseHTTPRequestHandler):
+    """Keeps what it is sent."""
+
+    heard: list[dict[str, str]]
+
+    def do_POST(self) -> None:
+        self.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def webhook() -> Iterator[AlertSettings]:
+    Listener.heard = []
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield AlertSettings(webhook=SecretStr(f"http://127.0.0.1:{server.server_port}/hook"))
+    server.shutdown()
+
+
+def test_an_incident_is_written_and_told(settings: Settings, webhook: AlertSettings) -> None:
+    whole = settings.model_copy(update={"alerts": webhook})
+    number = note(whole, "task_failed", "load_shop.load_raw", "exit 65", DAY, "manual__1")
+    rows = Warehouse(settings, "publisher").read_view("ops.incidents", {"incident_id": number}).to_dicts()
+    assert [(row["kind"], row["subject"], row["as_of"], row["started_by"]) for row in rows] == [
+        ("task_failed", "load_shop.load_raw", DAY, "manual__1")
+    ]
+    assert Listener.heard == [{"text": "task_failed: load_shop.load_raw\nexit 65\nas of 2017-12-03, run manual__1"}]
+
+
+def test_nobody_to_tell_is_no_failure(settings: Settings) -> None:
+    deaf = AlertSettings(webhook=SecretStr("http://127.0.0.1:9/"), mail_to="ops@example.com", mail_port=9)
+    assert note(settings.model_copy(update={"alerts": deaf}), "run_late", "load_shop", "late", None, "x") > 0
+
+
+def test_an_address_that_is_none_is_not_called_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    tell(AlertSettings(webhook=SecretStr("file:///etc/passwd?token=secret")), "title", "text")
+    assert "webhook was not told: ValueError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_without_postgres_it_is_told_all_the_same(webhook: AlertSettings) -> None:
+    nowhere = WarehouseSettings(port=9, publisher_password=SecretStr("none"))
+    with pytest.raises(TemporaryError):
+        note(Settings(warehouse=nowhere, alerts=webhook), "run_late", "load_shop", "late", None, "x")
+    assert len(Listener.heard) == 1
