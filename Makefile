@@ -16,7 +16,7 @@ export PYTHONPATH := $(CURDIR)
 
 deep := $(if $(filter no,$(DEEP)),,.venv/deep)
 
-.PHONY: help run test up down status psql check audit load bench lock
+.PHONY: help run test up down status psql check audit load bench faults lock
 help:  ## list the words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -58,6 +58,10 @@ bench: .venv/development $(deep)  ## run the benchmarks (QUICK=--quick for a sma
 	@for name in association substitutes pair_counting bundles scenarios preference ablation scoring optimizer stock pipeline serving \
 		own_data off_policy $(if $(deep),compression events); do \
 		$(BIN)/python -m benchmarks.$$name $(QUICK) --json benchmarks/results/$$name.json || exit 1; done
+
+faults: .venv/development  ## break things on purpose, one line a fault (SEED=7 RUNS=200 choose the random ones)
+	@BUNDLES_FAULTS=long BUNDLES_FAULTS_SEED=$(or $(SEED),7) BUNDLES_FAULTS_RUNS=$(or $(RUNS),200) \
+		$(BIN)/python -m pytest -q -m faults tests/faults $(ARGS)
 
 lock:  ## resolve requirements*.in anew (needs uv)
 	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt -q --no-annotate --no-header

@@ -104,10 +104,12 @@ def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.conne
 
 
 class ByModule(LoadScopeScheduling):
-    """Keeps a module in one process, which builds its fixtures once, and all that shares the stack in one."""
+    """Keeps a module in one process, which builds its fixtures once, and all that shares the stack, or the shop of the faults, in one."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.split("::", 1)[0]
+        if module.startswith("tests/faults/"):
+            return "faults"
         return "stack" if "pytest.mark.stack" in (ROOT / module).read_text("utf-8") else module
 
 
