@@ -30,6 +30,11 @@ AIRFLOW_SETTINGS = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    # A task whose supervisor is gone begins anew after this, while its first try may still be alive: the lease of a run
+    # lets one of the two write. Sooner would begin tasks twice where the machine is merely busy.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",
+    # Heartbeats are not sent again: with three, an API server that restarts would cost every task at work a try.
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     "AIRFLOW__COSMOS__ENABLE_CACHE": "True",
     "AIRFLOW__COSMOS__PROPAGATE_LOGS": "True",

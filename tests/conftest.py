@@ -104,7 +104,7 @@ def owner(postgres: Server, database: str) -> Iterator[psycopg2.extensions.conne
 
 
 class ByModule(LoadScopeScheduling):
-    """Keeps a module in one process, which builds its fixtures once, and all that shares the stack, or the shop of the faults, in one."""
+    """Keeps a module in one process, which builds its fixtures once; so too all that shares the stack, or a shop."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.split("::", 1)[0]
