@@ -10,6 +10,9 @@ missing delivery), or a dbt model or test failed. The task `dbt_producer_watcher
 tasks beside it each watch one model. Mend data or model, then clear `dbt_producer_watcher` *with* its
 downstream tasks; clearing one model alone runs dbt for that model alone. Training and publishing have not started.
 
+**Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
+good, and a run that is not over after six hours.
+
 **Rerun** safe: a build replaces the rows of its own as-of date, and views are replaced, never dropped.
 """
 

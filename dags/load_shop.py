@@ -12,6 +12,9 @@ follows has started, and yesterday's bundles stay readable. (Single refused reco
 rows of `marts.fct_quarantine`.)
 **When it is skipped** (pink): the source had nothing new for the day. Nothing follows, and nothing is wrong.
 
+**Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
+good, and a run that is not over after six hours.
+
 **Rerun** safe: a delivery that was loaded before changes nothing.
 """
 

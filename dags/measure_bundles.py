@@ -17,6 +17,9 @@ drifted past the limit makes the next run of `train_models` train.
 refused, is no failure: the mart then holds the reason. A failed audit lists its checks; the pointer has not moved.
 `check_invariants` looks at the whole database: what it names does not hold, whichever run broke it.
 
+**Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
+good, and a run that is not over after six hours.
+
 **Rerun** safe: a run replaces its own rows, and publishing is fenced.
 """
 

@@ -22,6 +22,9 @@ first where they are chosen, since the others stand on them.
 the scenario's mart then holds one row that says *not available: needs* what. A failed audit lists its checks with
 examples; that scenario's pointer has not moved.
 
+**Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
+good, and a run that is not over after six hours.
+
 **Rerun** safe: a run replaces its own rows, and publishing is fenced.
 """
 

@@ -19,6 +19,9 @@ the run before.
 **When it waits** (`approve_bundles`): somebody asked to approve before publishing; answer under *Required actions*.
 Silence for twelve hours refuses.
 
+**Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
+good, and a run that is not over after six hours.
+
 **Rerun** safe: a run replaces its own rows, and publishing is fenced.
 """
 

@@ -13,6 +13,9 @@ retried first). A challenger that does not pass its gate is no failure: the cham
 the reason as tag `gate_reason`. To go back to an older model, move the alias `champion` in MLflow: the next run records
 that, respects it, and holds what was rolled back. `docs/promotion.md` tells how versions are compared.
 
+**Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
+good, and a run that is not over after six hours.
+
 **Rerun** safe: a version is trained again only where it is due or asked for.
 """
 

@@ -1,5 +1,8 @@
 """Each invariant holds in a shop at rest, and finds the fault that is planted for it."""
 
+from contextlib import closing
+
+import psycopg2
 import psycopg2.extensions
 import pytest
 
@@ -8,7 +11,7 @@ from ml.params import Context, RunParams
 from ml.settings import Settings
 from ml.stages import check_invariants
 from ml.transform import build
-from tests.dbt.audits import checked
+from tests.dbt.audits import _compiled, checked
 from tests.dbt.conftest import AS_OF, Plant, tiny_world
 
 pytestmark = pytest.mark.slow
@@ -80,3 +83,21 @@ def test_the_stage_fails_and_names_what_does_not_hold(shop: Settings, at_rest: N
         cursor.execute("select kind, subject, detail from ops.incidents")
         noted = cursor.fetchall()
     assert noted == [("invariant_broken", "invariant_freshness_is_that_of_the_published_run", "1 rows")]
+
+
+def test_a_forgotten_transaction_of_another_role_is_seen(shop: Settings, at_rest: None) -> None:
+    """Postgres shows a role its own sessions only, unless it may look at all."""
+    ((name, query),) = [
+        one for one in _compiled(shop, AS_OF, "invariant") if one[0] == "invariant_nothing_is_left_lying_about"
+    ]
+    where = shop.warehouse
+    address = {"host": where.host, "port": where.port, "dbname": where.database}
+    with (
+        closing(psycopg2.connect(user="bundles_publisher", password=where.password("publisher"), **address)) as other,  # type: ignore[call-overload]
+        closing(psycopg2.connect(user="bundles_transformer", password=where.password("transformer"), **address)) as own,  # type: ignore[call-overload]
+        own.cursor() as cursor,
+    ):
+        other.cursor().execute("select 1")
+        cursor.execute(query.replace("interval '1 hour'", "interval '0 seconds'"))
+        seen = cursor.fetchall()
+    assert any("bundles_publisher" in what for _, what in seen), name

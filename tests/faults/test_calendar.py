@@ -1,4 +1,4 @@
-"""Business days of 23 and 25 hours, a leap day, the turn of the year: each instant belongs to one day, each day once."""
+"""Business days of 23 and 25 hours, a leap day, the turn of the year: each instant belongs to one day, and once."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
