@@ -100,6 +100,7 @@ def ask(
         script = Path(folder) / "script.sql"
         script.write_text(question.script(size), "utf-8")
         how = ["--no-vacuum", "--log", f"--client={clients}", "--jobs=2", f"--time={seconds}", f"--file={script}"]
+        how += ["--failures-detailed"]
         how += [f"--rate={per_second}"] if per_second else []
         done = subprocess.run(
             [programs() / "pgbench", *how],
@@ -111,8 +112,15 @@ def ask(
         )
         if done.returncode or "aborted" in done.stderr:
             raise SystemExit(f"pgbench {question.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-        logs = [np.loadtxt(log, usecols=2, ndmin=1) for log in sorted(Path(folder).glob("pgbench_log.*"))]
-    return np.concatenate(logs) / 1000
+        # Where a time stands otherwise, pgbench writes why there was no answer.
+        told = [np.loadtxt(log, usecols=2, ndmin=1, dtype=str) for log in sorted(Path(folder).glob("pgbench_log.*"))]
+    times = np.concatenate(told)
+    failed = times[~np.char.isdecimal(times)]
+    if failed.size:
+        raise SystemExit(
+            f"pgbench {question.name}: {failed.size} of {times.size} answers failed: {set(failed.tolist())}"
+        )
+    return times.astype(float) / 1000
 
 
 def rows(took: dict[str, NDArray[np.float64]], seconds: int) -> list[Row]:
