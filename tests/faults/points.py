@@ -45,5 +45,12 @@ LONG_ONLY = {
     ("train_association", "files stored, no version made"),
     ("train_preference", "nothing registered"),
     ("audit_bundles", "checked, nothing recorded"),
+    ("train_preference", "judged, alias not moved"),
+    # Others of the same kind are tried.
+    ("load_raw", "staged, not compared yet"),
+    ("propose_candidates", "candidates written, rest not"),
+    ("optimise_bundles", "run opened, nothing written"),
+    ("optimise_bundles", "all written, not counted"),
+    ("measure_drift", "run opened, nothing written"),
 }
 """Points that are left out of the short form."""

@@ -29,7 +29,7 @@ MOMENTS = {
     "at registration": Fault("", STAGE, STORE, containing="model", signal=signal.SIGSTOP),
     "at the change of the alias": Fault("", STAGE, ALIAS, signal=signal.SIGSTOP),
 }
-TRIED = list(MOMENTS) if LONG else ["in training", "at the change of the alias"]
+TRIED = list(MOMENTS) if LONG else ["at the change of the alias"]
 
 
 class Door:
