@@ -1,5 +1,6 @@
 """MLflow does not answer: training goes on without it, registering waits for it, and says so within two minutes."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -84,7 +85,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     line = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     line += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}", "--artifacts-destination", str(home / "files")]
     with (home / "log").open("wb") as log:
-        server = subprocess.Popen(line, cwd=home, stdout=log, stderr=log, start_new_session=True)
+        quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        server = subprocess.Popen(line, cwd=home, env=quiet, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for_health(port, home / "log")
         yield Door(port)
