@@ -102,7 +102,7 @@ def test_the_trigger_form_asks_for_typed_values(airflow: Any, stack: Stack) -> N
     airflow.get_by_role("button", name="Trigger").first.click()
     airflow.get_by_text("Largest bundle").first.wait_for()
     for title in ("As-of date", "Policy", "Solver", "Budget (cents)", "Ask before publishing", "Seed"):
-        assert airflow.get_by_text(title, exact=False).count() > 0, title
+        airflow.get_by_text(title, exact=False).first.wait_for()
     airflow.keyboard.press("Escape")
 
 
@@ -114,7 +114,7 @@ def test_a_merchandiser_plans_one_scenario_by_the_form_and_sees_its_mart_filled(
     form = airflow.get_by_role("dialog")
     form.get_by_text("Promotion: budget (cents)").wait_for()
     for title in ("Scenarios", "Replenishment: service level", "Launch: audience", "Margin floor"):
-        assert form.get_by_text(title, exact=False).count() > 0, title
+        form.get_by_text(title, exact=False).first.wait_for()
     chosen = form.get_by_label("Select one or multiple values")
     for _ in PLANNED:  # each takes away the last of those that were chosen before
         chosen.press("Backspace")
