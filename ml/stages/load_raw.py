@@ -52,8 +52,9 @@ def run(settings: Settings, context: Context) -> Counts:
     retried = replay(loader.warehouse, settings, context.as_of, ORPHANS)
     if retried["rows_replayed"]:
         totals["rows_replayed"] = retried["rows_replayed"]
-    # A source that is not cut by day (a folder) tells nothing about days; what it delivered once is loaded.
-    if not totals["deliveries"] and loader.through and max(loader.through.values()) < context.as_of:
+    # A source that is not cut by day (a folder) tells nothing about days; what it delivered once is loaded. Looked up
+    # anew, since another try may have loaded the day meanwhile, and what follows must not be skipped for that.
+    if not totals["deliveries"] and loader.through and max(loader.covered().values()) < context.as_of:
         raise NothingToDo(f"{loader.source}: nothing new, and nothing of {context.as_of} or later is loaded")
     return dict(totals)
 
@@ -64,22 +65,28 @@ class _Loader:
     Attributes
     ----------
     through
-        Last day loaded, by table, where the source is cut by day.
+        Last day loaded when the stage began, by table, where the source is cut by day.
     """
 
     def __init__(self, settings: Settings, source: str, as_of: date) -> None:
         self.source = source
         self._wanted = settings.source
         self.warehouse = Warehouse(settings, "loader")
-        columns = ["source", "table_name", "file_sha256", "loaded_through"]
-        landed = self.warehouse.read_view("ops.load_manifest", {"status": "accepted"}, columns)
+        landed = self._landed()
         self._others = landed.filter(pl.col("source") != source)["source"].unique().sort().to_list()
         manifest = landed.filter(pl.col("source") == source)
         # The first delivery of a table is its history, which may be of any age.
         self._oldest = dict.fromkeys(manifest["table_name"], oldest_day(settings.source, as_of))
         self._known = set(zip(manifest["table_name"], manifest["file_sha256"], strict=True))
-        days = manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max())
-        self.through: dict[str, date] = dict(days.rows())
+        self.through = _last_days(manifest)
+
+    def covered(self) -> dict[str, date]:
+        """Return the last day loaded by now, by table, where the source is cut by day."""
+        return _last_days(self._landed().filter(pl.col("source") == self.source))
+
+    def _landed(self) -> pl.DataFrame:
+        columns = ["source", "table_name", "file_sha256", "loaded_through"]
+        return self.warehouse.read_view("ops.load_manifest", {"status": "accepted"}, columns)
 
     def load(self, delivery: Delivery) -> dict[str, int]:
         """Land a delivery and return its counts; it is only noted when the same content has landed before."""
@@ -142,3 +149,8 @@ class _Loader:
             instants=instants(table),
             notes=notes | outcome.notes,
         )
+
+
+def _last_days(manifest: pl.DataFrame) -> dict[str, date]:
+    days = manifest.drop_nulls("loaded_through").group_by("table_name").agg(pl.col("loaded_through").max())
+    return dict(days.rows())

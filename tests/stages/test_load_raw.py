@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import polars as pl
 import psycopg2
@@ -15,6 +16,7 @@ from hypothesis import given as for_all
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+import ml.stages.load_raw
 from ml.errors import DataError, NothingToDo
 from ml.params import Context, Counts, RunParams
 from ml.settings import Settings, SourceSettings
@@ -248,6 +250,28 @@ def test_a_simulated_day_lands_whole_and_the_next_extends_it(
     assert orphans == 0
     with pytest.raises(NothingToDo):
         load_day(date(2017, 1, 1))
+
+
+def test_a_day_that_another_try_lands_meanwhile_is_not_nothing_to_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = settings.source.model_copy(
+        update={"simulated_customers": 30, "simulated_products": 20, "simulated_days": 20}
+    )
+    settings = settings.model_copy(update={"source": small})
+    shop = RunParams(source="simulated_shop")
+    run(settings, Context(AS_OF, "before", shop))
+    next_day = date(2017, 12, 4)
+    opened = ml.stages.load_raw.open_source
+
+    def open_late(*asked: Any) -> Any:
+        """Open the source, after another try that began later has loaded the day."""
+        monkeypatch.setattr(ml.stages.load_raw, "open_source", opened)
+        assert run(settings, Context(next_day, "other try", shop))["rows_in"]
+        return opened(*asked)
+
+    monkeypatch.setattr(ml.stages.load_raw, "open_source", open_late)
+    assert run(settings, Context(next_day, "slow try", shop)) == {"deliveries": 0}
 
 
 KEYS = st.sampled_from(["o1", "o2", "o3", "o9", ""])
