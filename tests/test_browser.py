@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,24 +98,34 @@ def test_an_operator_finds_the_run_of_the_features(airflow: Any, stack: Stack) -
     airflow.get_by_text("check_freshness").first.wait_for()
 
 
+def open_form(airflow: Any, address: str) -> Any:
+    """Return the trigger form on the page of a DAG; a click on a page that is still being put together is lost."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    airflow.goto(address)
+    form = airflow.get_by_role("dialog")
+    for _ in range(5):
+        airflow.get_by_role("button", name="Trigger").first.click()
+        with suppress(TooLate):
+            form.wait_for(timeout=10_000)
+            break
+    return form
+
+
 def test_the_trigger_form_asks_for_typed_values(airflow: Any, stack: Stack) -> None:
-    airflow.goto(f"{stack.airflow}/dags/recommend_bundles")
-    airflow.get_by_role("button", name="Trigger").first.click()
-    airflow.get_by_text("Largest bundle").first.wait_for()
+    open_form(airflow, f"{stack.airflow}/dags/recommend_bundles").get_by_text("Largest bundle").first.wait_for()
     for title in ("As-of date", "Policy", "Solver", "Budget (cents)", "Ask before publishing", "Seed"):
-        airflow.get_by_text(title, exact=False).first.wait_for()
+        airflow.get_by_text(title, exact=False).first.wait_for(state="attached")
     airflow.keyboard.press("Escape")
 
 
 def test_a_merchandiser_plans_one_scenario_by_the_form_and_sees_its_mart_filled(airflow: Any, stack: Stack) -> None:
     known = {run["dag_run_id"] for run in stack.api.runs("plan_scenarios")}
     ((before,),) = stack.rows("select max(run_id) from marts.fct_launches", role="analyst")
-    airflow.goto(f"{stack.airflow}/dags/plan_scenarios")
-    airflow.get_by_role("button", name="Trigger").first.click()
-    form = airflow.get_by_role("dialog")
+    form = open_form(airflow, f"{stack.airflow}/dags/plan_scenarios")
     form.get_by_text("Promotion: budget (cents)").wait_for()
     for title in ("Scenarios", "Replenishment: service level", "Launch: audience", "Margin floor"):
-        form.get_by_text(title, exact=False).first.wait_for()
+        form.get_by_text(title, exact=False).first.wait_for(state="attached")
     chosen = form.get_by_label("Select one or multiple values")
     for _ in PLANNED:  # each takes away the last of those that were chosen before
         chosen.press("Backspace")
