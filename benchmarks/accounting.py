@@ -8,11 +8,10 @@ manifest counts.
 Run as ``python -m benchmarks.accounting [--quick] --json FILE``; ``--quick`` takes Online Retail II alone.
 """
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,8 +22,8 @@ import pyarrow.parquet
 
 from benchmarks.own_folders import DATA, RETAIL, has_retail
 from benchmarks.report import Row, arguments, write_report
-from local.instance import Instance, choose_port
 from local.postgres import Server
+from local.temporary import temporary_server
 from ml.params import Context, RunParams
 from ml.settings import Role, Settings, WarehouseSettings
 from ml.sources.complete_journey import LAST_DAY, CompleteJourney
@@ -80,7 +79,7 @@ def main() -> int:
 
 def account(data: Set) -> list[Row]:
     """Load a data set into a fresh database and return where its lines went."""
-    with _fresh() as server:
+    with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder)) as server:
         load_raw.run(_settings(server, data), Context(data.last, "benchmark", RunParams(source=data.name)))
         secret = server.passwords["BUNDLES_WAREHOUSE__OWNER_PASSWORD"]
         where = {"host": "127.0.0.1", "port": server.port, "dbname": "shop"}
@@ -120,24 +119,6 @@ def _sets(is_quick: bool) -> Iterator[Set]:
         yield Set("online_retail", path, date.fromisoformat(last))
     if not is_quick:
         yield Set("complete_journey", CompleteJourney().folder / "transactions.parquet", LAST_DAY)
-
-
-@contextmanager
-def _fresh() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        server = Server(
-            home,
-            choose_port("benchmark_postgres", 20000 + os.getpid() % 10000),
-            Instance(home).secrets(),
-            is_durable=False,
-        )
-        server.start()
-        try:
-            server.prepare()
-            yield server
-        finally:
-            server.remove()
 
 
 def _settings(server: Server, data: Set) -> Settings:

@@ -14,7 +14,6 @@ that met the same load. Quantiles are of all raw times. Phases:
 Run as ``python -m benchmarks.load [--quick] --json FILE``; ``--quick`` takes 10,000 products and short phases.
 """
 
-import os
 import tempfile
 import threading
 import time
@@ -34,8 +33,8 @@ from benchmarks.load_questions import ANALYSTS
 from benchmarks.report import Row, arguments, write_report
 from benchmarks.serving import CLIENTS, FULL, LOOK_UP, PEER, QUICK, READ_BUNDLES, Question, ask, quantile
 from benchmarks.serving_shop import AS_OF, Size, plant
-from local.instance import Instance, choose_port
 from local.postgres import Server
+from local.temporary import temporary_server
 
 MANY_CLIENTS, ANALYST_CLIENTS, PER_SECOND = 32, 4, 50
 FULL_SECONDS, QUICK_SECONDS = 20, 4
@@ -50,16 +49,9 @@ def main() -> None:
     """Plant, ask and report."""
     options = arguments(__doc__)
     size, seconds = (QUICK, QUICK_SECONDS) if options.quick else (FULL, FULL_SECONDS)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        server = Server(home, choose_port("benchmark_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets())
-        server.start()
-        try:
-            server.prepare()
-            plant(server, size)
-            rows = measure(server, size, seconds)
-        finally:
-            server.remove()
+    with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder), is_durable=True) as server:
+        plant(server, size)
+        rows = measure(server, size, seconds)
     write_report(
         "load", f"{size.products:,} products, {size.customers:,} customers, {seconds} s a phase", rows, options.json
     )

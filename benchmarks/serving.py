@@ -9,7 +9,6 @@ ones more often; half of them name a customer of the run. ``customer_bundles`` r
 Run as ``python -m benchmarks.serving [--quick] --json FILE``; ``--quick`` takes 10,000 products and short rounds.
 """
 
-import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Row, arguments, write_report
 from benchmarks.serving_shop import Size, plant
-from local.instance import Instance, choose_port
 from local.postgres import Server
 from local.programs import programs
+from local.temporary import temporary_server
 
 CLIENTS = 8
 QUANTILE = 0.99
@@ -70,19 +69,12 @@ def main() -> None:
     """Plant, ask and report."""
     options = arguments(__doc__)
     size, seconds = (QUICK, QUICK_SECONDS) if options.quick else (FULL, FULL_SECONDS)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        server = Server(home, choose_port("benchmark_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets())
-        server.start()
-        try:
-            server.prepare()
-            pairs = plant(server, size)
-            parts: dict[str, list[NDArray[np.float64]]] = {question.name: [] for question in QUESTIONS}
-            for _ in range(ROUNDS):
-                for question in QUESTIONS:
-                    parts[question.name].append(ask(server, question, size, seconds))
-        finally:
-            server.remove()
+    parts: dict[str, list[NDArray[np.float64]]] = {question.name: [] for question in QUESTIONS}
+    with tempfile.TemporaryDirectory() as folder, temporary_server(Path(folder), is_durable=True) as server:
+        pairs = plant(server, size)
+        for _ in range(ROUNDS):
+            for question in QUESTIONS:
+                parts[question.name].append(ask(server, question, size, seconds))
     took = {name: np.concatenate(rounds) for name, rounds in parts.items()}
     data = f"{size.products:,} products, {pairs:,} pairs, {size.customers:,} customers, {CLIENTS} clients"
     write_report("serving", data, rows(took, ROUNDS * seconds), options.json)

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 ANALYST = "bundles_analyst"
 STATEMENT_MS = 15_000
 """A picture that takes longer is a defect; it must not hold a connection meanwhile."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - as local/export.py has it
 TIMEOUTS = f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_MS} -c search_path=marts"
 
 

@@ -10,8 +10,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from local.instance import Instance, choose_port
 from local.postgres import Server
+from local.temporary import temporary_server
 from ml.settings import Settings, WarehouseSettings
 from tests.stack import stack  # noqa: F401 - a fixture for the whole session
 
@@ -19,24 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("loader", "ml", "publisher", "analyst", "transformer")
 
 
-@contextmanager
-def running(home: Path) -> Iterator[Server]:
-    """Give a running cluster with roles and migrations; without fsync, since nobody keeps it."""
-    server = Server(
-        home, choose_port("test_postgres", 20000 + os.getpid() % 10000), Instance(home).secrets(), is_durable=False
-    )
-    server.start()
-    try:
-        server.prepare()
-        yield server
-    finally:
-        server.remove()
-
-
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The cluster of this process of tests."""
-    with running(tmp_path_factory.mktemp("postgres")) as server:
+    with temporary_server(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 

@@ -1,7 +1,5 @@
 """``serve.complete_basket``: equal to the plain reference, honest about what it cannot do, closed to everybody else."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -11,23 +9,11 @@ import psycopg2.extensions
 import psycopg2.extras
 import pytest
 
-from ml.settings import Settings
 from tests.database.basket_reference import Count, Pair, Product, Shop, complete
 from tests.database.live_shop import AS_OF, plant, random_shop
 
 Connection = psycopg2.extensions.connection
 BASKETS = 1000
-
-
-@pytest.fixture
-def analyst(settings: Settings) -> Iterator[Connection]:
-    """A connection of the analyst role to the module's database, whose rows are read by name."""
-    where = settings.warehouse
-    facts = {"host": where.host, "port": where.port, "dbname": where.database, "password": where.password("analyst")}
-    opened = psycopg2.connect(user="bundles_analyst", cursor_factory=psycopg2.extras.RealDictCursor, **facts)
-    with closing(opened) as connection:
-        connection.autocommit = True
-        yield connection
 
 
 def ask(analyst: Connection, *arguments: object) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -318,53 +304,3 @@ def test_pairs_are_found_from_both_sides_and_stock_without_its_history(owner: Co
 def most_rows(plan: dict[str, Any]) -> float:
     """Return the most rows that a node of the plan passed on at once."""
     return max([float(plan["Actual Rows"]), *map(most_rows, plan.get("Plans", []))])
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "select * from serve.live_stock",
-        "select * from serve.scored_complements(1, current_date, '{}', null, 1)",
-        "select * from ml.associations",
-        "select * from ml.candidates",
-        "select * from raw.stock_levels",
-        "select * from raw.products",
-        "select * from features.ftr_products",
-        "set transaction read write; create view serve.mine as select 1 as one",
-    ],
-)
-def test_an_analyst_may_ask_and_see_nothing_else(analyst: Connection, statement: str) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege), analyst.cursor() as cursor:
-        cursor.execute(statement)
-
-
-@pytest.mark.parametrize("role", ["bundles_loader", "bundles_ml", "bundles_publisher"])
-def test_no_other_role_may_ask(owner: Connection, role: str) -> None:
-    with owner.cursor() as cursor:
-        cursor.execute(
-            "select has_function_privilege(%s, 'serve.complete_basket(text[], integer, integer, text)', 'execute')",
-            (role,),
-        )
-        assert cursor.fetchall() == [(False,)]
-
-
-def test_what_acts_with_the_owners_rights_has_a_fixed_search_path(owner: Connection) -> None:
-    with owner.cursor() as cursor:
-        cursor.execute(
-            "select proname, proconfig from pg_proc where pronamespace = 'serve'::regnamespace and prosecdef"
-        )
-        found = dict(cursor.fetchall())
-    assert set(found) == {"complete_basket", "experiment_arm"}
-    assert all("search_path=pg_catalog, serve, pg_temp" in settings for settings in found.values())
-
-
-def test_everything_of_the_schema_that_is_offered_is_described(owner: Connection) -> None:
-    with owner.cursor() as cursor:
-        cursor.execute(
-            "select c.oid::regclass, a.attname from pg_class as c join pg_attribute as a on a.attrelid = c.oid"
-            " where c.relnamespace = 'serve'::regnamespace and a.attnum > 0"
-            " and col_description(c.oid, a.attnum) is null"
-            " union all select p.oid::regclass, null from pg_proc as p where p.pronamespace = 'serve'::regnamespace"
-            " and p.prosecdef and obj_description(p.oid) is null"
-        )
-        assert cursor.fetchall() == []

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.instance import Instance, choose_port
-from local.postgres import Server
+from local.temporary import temporary_server
 from tests.faults.world import World, small
 
 LONG = os.environ.get("BUNDLES_FAULTS") == "long"
@@ -19,17 +18,10 @@ Report = Callable[[str, str, list[str]], None]
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A prepared shop in a Postgres of its own, which may be killed."""
     home = tmp_path_factory.mktemp("faults")
-    server = Server(
-        home, choose_port("faults", 31000 + os.getpid() % 10000), Instance(home).secrets(), is_durable=False
-    )
-    server.start()
-    try:
-        server.prepare()
+    with temporary_server(home) as server:
         whole = World(server, home, small(server, home))
         whole.prepare()
         yield whole
-    finally:
-        server.remove()
 
 
 @pytest.fixture

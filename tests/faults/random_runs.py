@@ -4,9 +4,7 @@
 """
 
 import argparse
-import os
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -16,8 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from local.instance import Instance, choose_port
-from local.postgres import Server
+from local.temporary import temporary_server
 from tests.faults.children import Try, attempt
 from tests.faults.points import POINTS
 from tests.faults.world import STEPS, World, kill_postgres, small
@@ -110,23 +107,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--only", type=int, help="number of the one run to repeat")
     asked = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="faults-"))
-    port = choose_port("faults", 31000 + os.getpid() % 10000)
-    server = Server(home, port, Instance(home).secrets(), is_durable=False)
-    server.start()
     clean = 0
     numbers = range(asked.runs) if asked.only is None else [asked.only]
-    try:
-        server.prepare()
-        world = World(server, home, small(server, home))
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder, temporary_server(Path(folder)) as server:
+        world = World(server, Path(folder), small(server, Path(folder)))
         world.prepare()
         for number in numbers:
             ran = random_run(world, asked.seed, number)
             clean += not ran.broken
             print(f"seed {asked.seed} run {number}: {ran.line()}", flush=True)
-    finally:
-        server.remove()
-        shutil.rmtree(home)
     print(f"{clean} of {len(numbers)} runs kept every invariant")
     return 0 if clean == len(numbers) else 1
 

@@ -35,11 +35,18 @@ def test_what_is_no_formula_stays_as_it_is(cell: str) -> None:
     assert harmless(cell) == cell
 
 
-def test_the_dashboard_shows_none_either() -> None:
+@pytest.mark.parametrize("cell", EVIL)
+def test_the_dashboard_shows_no_formula_either(cell: str) -> None:
     from dashboard.shop import harmless as of_page
 
-    rows = of_page(pd.DataFrame({"title": ["=1+1", "milk", None], "cents": [-5, 3, 1]}))
-    assert rows["title"].iloc[:2].tolist() == ["'=1+1", "milk"] and rows["title"].isna()[2]
+    assert of_page(pd.DataFrame({"title": [cell]}))["title"].tolist() == [f"'{cell}"]
+
+
+def test_the_dashboard_leaves_everything_else() -> None:
+    from dashboard.shop import harmless as of_page
+
+    rows = of_page(pd.DataFrame({"title": ["a=b", "milk", None], "cents": [-5, 3, 1]}))
+    assert rows["title"].iloc[:2].tolist() == ["a=b", "milk"] and rows["title"].isna()[2]
     assert rows["cents"].tolist() == [-5, 3, 1]
 
 

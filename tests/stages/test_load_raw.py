@@ -47,6 +47,11 @@ def load(settings: Settings) -> Load:
     return load
 
 
+def simulated(settings: Settings) -> Settings:
+    small = {"simulated_customers": 30, "simulated_products": 20, "simulated_days": 20}
+    return settings.model_copy(update={"source": settings.source.model_copy(update=small)})
+
+
 def wipe(owner: psycopg2.extensions.connection) -> None:
     with owner.cursor() as cursor:
         cursor.execute(f"truncate {', '.join(f'raw.{t}' for t in TABLES)}, ops.quarantine, ops.load_manifest cascade")
@@ -229,10 +234,7 @@ def test_no_text_from_outside_is_ever_run(load: Load, owner: psycopg2.extensions
 def test_a_simulated_day_lands_whole_and_the_next_extends_it(
     settings: Settings, owner: psycopg2.extensions.connection
 ) -> None:
-    small = settings.source.model_copy(
-        update={"simulated_customers": 30, "simulated_products": 20, "simulated_days": 20}
-    )
-    settings = settings.model_copy(update={"source": small})
+    settings = simulated(settings)
 
     def load_day(day: date) -> Counts:
         return run(settings, Context(day, "test", RunParams(source="simulated_shop")))
@@ -255,10 +257,7 @@ def test_a_simulated_day_lands_whole_and_the_next_extends_it(
 def test_a_day_that_another_try_lands_meanwhile_is_not_nothing_to_do(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = settings.source.model_copy(
-        update={"simulated_customers": 30, "simulated_products": 20, "simulated_days": 20}
-    )
-    settings = settings.model_copy(update={"source": small})
+    settings = simulated(settings)
     shop = RunParams(source="simulated_shop")
     run(settings, Context(AS_OF, "before", shop))
     next_day = date(2017, 12, 4)
