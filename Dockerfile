@@ -8,8 +8,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 COPY requirements.txt /tmp/requirements.txt
-# The lock is complete, so nothing is resolved here.
-RUN pip install --no-cache-dir --no-deps -r /tmp/requirements.txt
+# The lock is complete, so nothing is resolved here, and nothing but what it names is taken.
+RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r /tmp/requirements.txt
 
 # Named volumes take over the owner of the folders they cover.
 RUN useradd --uid 10001 --create-home bundles \

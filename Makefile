@@ -46,7 +46,7 @@ check: .venv/development  ## formats, types, SQL style, import rules
 		--profiles-dir dbt_project --target-path .bundles/check --log-path .bundles/check
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
-audit: .venv/runtime  ## look for known holes in the packages
+audit: .venv/development  ## look for known holes in the packages
 	@$(BIN)/python -m local audit
 
 load: .venv/development  ## measure answers under load, also while runs are published (QUICK=--quick for a small round)
@@ -64,8 +64,8 @@ faults: .venv/development  ## break things on purpose, one line a fault (SEED=7 
 		$(BIN)/python -m pytest -q -m faults tests/faults $(ARGS)
 
 lock:  ## resolve requirements*.in anew (needs uv)
-	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt -q --no-annotate --no-header
-	uv pip compile --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt -q --no-annotate --no-header
+	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt --generate-hashes -q --no-annotate --no-header
+	uv pip compile --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt --generate-hashes -q --no-annotate --no-header
 
 # The stamps are written last, so an interrupted installation is taken up again by the next call.
 .venv/runtime: requirements.txt
@@ -93,4 +93,5 @@ lock:  ## resolve requirements*.in anew (needs uv)
 
 # install OPTIONS_OF_UV,OPTIONS_OF_PIP: the locks are complete, so pip need not resolve (it would take 20 minutes).
 install = if [ -n "$(UV)" ]; then set -- uv pip install --python $(BIN)/python $(1); \
-	else set -- $(BIN)/python -m pip install --no-deps --disable-pip-version-check $(2); fi; "$$@"
+	else set -- $(BIN)/python -m pip install --no-deps --disable-pip-version-check $(2); fi; \
+	"$$@" --require-hashes --only-binary :all:

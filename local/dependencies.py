@@ -1,8 +1,8 @@
-"""Known holes in the packages of the lock, by pip-audit where it can be had; never silent about what it did not see."""
+"""Known holes in the packages of the lock, by pip-audit; never silent about what it did not see."""
 
 import json
-import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,23 +10,21 @@ from local.instance import REPOSITORY
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 SECONDS = 600
-WAYS = (("pip-audit",), ("uvx", "pip-audit"), ("pipx", "run", "pip-audit"))
+PROGRAM = (sys.executable, "-m", "pip_audit")
 
 
 def audit(locks: Sequence[str] = LOCKS) -> tuple[bool, list[str]]:
     """Return whether nothing is wrong, and what was found in words.
 
     A hole is wrong, and so is a package that was skipped: pip-audit tells "no known vulnerabilities" of a package that
-    its source does not know. Where the audit could not be done at all, that is said, and is not wrong.
+    its source does not know. Where the audit could not be done at all (no way out, or an index that keeps no record of
+    holes and so knows of no package), that is said, and is not wrong.
     """
-    way = next((list(way) for way in WAYS if shutil.which(way[0])), None)
-    if way is None:
-        return True, ["not audited: neither pip-audit nor uvx nor pipx is installed"]
     files = [word for lock in locks for word in ("--requirement", str(REPOSITORY / lock))]
     options = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json"]
     try:
         done = subprocess.run(
-            [*way, *options, *files], capture_output=True, text=True, check=False, timeout=SECONDS, cwd="/"
+            [*PROGRAM, *options, *files], capture_output=True, text=True, check=False, timeout=SECONDS, cwd="/"
         )
     except subprocess.TimeoutExpired:
         return True, [f"not audited: pip-audit had not ended after {SECONDS} s"]
@@ -45,7 +43,7 @@ def _judged(found: list[dict[str, Any]]) -> tuple[bool, list[str]]:
         for hole in one.get("vulns", ())
     ]
     skipped = [f"{one['name']}: not audited: {one['skip_reason']}" for one in found if "skip_reason" in one]
-    if not found:
-        return True, ["not audited: pip-audit looked at no package"]
     seen = len(found) - len(skipped)
+    if not seen:
+        return True, [f"not audited: the index could tell of none of {len(found)} packages"]
     return not holes and not skipped, [*holes, *skipped, f"{seen} of {len(found)} packages audited, {len(holes)} holes"]
