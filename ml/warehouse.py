@@ -21,7 +21,10 @@ from ml.landing import Landing, note_delivery
 from ml.settings import Role, Settings
 from ml.tables import Table
 
-FENCED_SQLSTATE = "P0F01"
+FENCED, SHOWN = "P0F01", "P0F02"
+"""SQLSTATEs of our own functions: the lease is in other hands; the run was published."""
+PASSING = ("08", "40", "53", "55", "57", "58")
+"""Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
 
 
 class Warehouse:
@@ -98,15 +101,14 @@ class Warehouse:
             When the lease was taken by another try; nothing is written then.
         ColumnError
             When the frame differs from the table.
+        DataError
+            When the run was published: its rows stay as they are.
+        TemporaryError
+            When the connection is lost; nothing is written then.
         """
         frame = table.conform(frame.with_columns(run_id=pl.lit(lease.run_id)))
         with self._bulk() as bulk, bulk.cursor() as cursor:
-            try:
-                cursor.execute("select ops.hold_lease($1, $2, $3)", (lease.scope, lease.run_id, lease.epoch))
-            except adbc.Error as error:
-                if "fenced" in str(error):
-                    raise FencedError(f"{table.qualified}: {error}") from error
-                raise
+            cursor.execute("select ops.hold_lease($1, $2, $3)", (lease.scope, lease.run_id, lease.epoch))
             cursor.fetchall()
             cursor.execute(f"delete from {table.qualified} where run_id = {lease.run_id:d}")  # noqa: S608 - own names
             if frame.height:
@@ -174,7 +176,7 @@ class Warehouse:
             with connection:
                 yield connection
         except psycopg2.Error as error:
-            raise _translated(error) from error
+            raise _translated(error, error.pgcode) from error
         finally:
             connection.close()
 
@@ -187,8 +189,11 @@ class Warehouse:
             connection = adbc.connect(f"{address} password='{password}' connect_timeout=10 application_name=bundles")
         except adbc.OperationalError as error:
             raise TemporaryError(f"Postgres at {where.host}:{where.port}: {error}") from error
-        with connection:
-            yield connection
+        try:
+            with connection:
+                yield connection
+        except adbc.Error as error:
+            raise _translated(error, error.sqlstate) from error
 
 
 class Lease:
@@ -205,11 +210,14 @@ def _condition(column: str, value: object) -> sql.Composed:
     return sql.SQL("{} = {}").format(sql.Identifier(column), literal)
 
 
-def _translated(error: psycopg2.Error) -> Exception:
-    if error.pgcode == FENCED_SQLSTATE:
-        return FencedError(str(error).strip())
-    if error.pgcode == errorcodes.RAISE_EXCEPTION:
-        return DataError(str(error).strip())
-    if isinstance(error, psycopg2.OperationalError):
-        return TemporaryError(str(error).strip())
+def _translated(error: psycopg2.Error | adbc.Error, state: str | None) -> Exception:
+    said = str(error).strip()
+    if state == FENCED:
+        return FencedError(said)
+    if state in (errorcodes.RAISE_EXCEPTION, SHOWN):
+        return DataError(said)
+    # Without a state it was not the server that spoke: the connection is lost.
+    is_passing = state[:2] in PASSING if state else isinstance(error, psycopg2.OperationalError | adbc.OperationalError)
+    if is_passing:
+        return TemporaryError(said)
     return error
