@@ -10,8 +10,9 @@ DEEP ?= yes
 TORCH_OPTIONS ?=
 # What an installation takes, with the largest build of torch; the stack checks for its own need when it starts.
 FREE_GB := $(if $(filter no,$(DEEP)),4,10)
-# How many processes share the tests; each has a Postgres of its own.
+# How many processes share the tests; each has a Postgres of its own. LONG=yes runs the slow ones too.
 WORKERS ?= 2
+LONG ?= no
 export PYTHONPATH := $(CURDIR)
 
 deep := $(if $(filter no,$(DEEP)),,.venv/deep)
@@ -23,8 +24,8 @@ help:  ## list the words
 run: .venv/runtime $(deep)  ## set up everything and run the main job on real data
 	@$(BIN)/python -m local demo
 
-test: .venv/development $(deep)  ## run all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
+test: .venv/development $(deep)  ## run the tests, an end-to-end run among them (LONG=yes: the slow ones too, as CI does)
+	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(if $(filter yes,$(LONG)),,-m "not slow or smoke") $(ARGS)
 
 up: .venv/runtime  ## start Postgres, MLflow, Airflow and the dashboard
 	@$(BIN)/python -m local up

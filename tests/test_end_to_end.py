@@ -21,6 +21,7 @@ def _no_more_scenarios(stack: Stack) -> None:
     stack.pause("measure_bundles")
 
 
+@pytest.mark.smoke
 def test_one_trigger_leads_to_published_bundles(stack: Stack) -> None:
     run_id, as_of = stack.pointer()
     assert as_of == AS_OF
@@ -47,11 +48,13 @@ def test_one_trigger_leads_to_published_bundles(stack: Stack) -> None:
     assert metrics > 0
 
 
+@pytest.mark.smoke
 def test_the_as_of_date_travelled_down_the_chain(stack: Stack) -> None:
     for dag_id in CHAIN[1:]:
         assert [run["partition_key"] for run in stack.api.runs(dag_id)].count(AS_OF) >= 1, dag_id
 
 
+@pytest.mark.smoke
 def test_a_day_without_anything_new_is_skipped_and_starts_nothing(stack: Stack) -> None:
     """The clock asks for yesterday as soon as the DAG is switched on; the demo data end long before."""
     (clocked,) = [run for run in stack.api.runs("load_shop") if run["run_type"] == "scheduled"]
