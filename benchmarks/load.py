@@ -3,7 +3,8 @@
 The shop of :mod:`benchmarks.serving_shop` on an embedded Postgres; every answer stands beside a look-up by primary key
 that met the same load. Quantiles are of all raw times. Phases:
 
-- ``8_clients``, ``32_clients``: without a pause; ``on_time``: 50 questions a second that are due whether or not answers
+- ``8_clients``, ``32_clients``: without a pause, with statements prepared as a shop's page does it (``_unprepared``:
+  planned anew each time); ``on_time``: 50 questions a second that are due whether or not answers
   have come, so that no queue hides.
 - ``publishing``: 8 clients while one run after the other is opened, filled with the rows of the one shown, analysed,
   audited and published, and old ones are dropped; ``publishing_beside_analysts``: with four analysts at it, too.
@@ -31,7 +32,7 @@ from psycopg2 import sql
 
 from benchmarks.load_questions import ANALYSTS
 from benchmarks.report import Row, arguments, write_report
-from benchmarks.serving import CLIENTS, FULL, LOOK_UP, PEER, QUICK, READ_BUNDLES, Question, ask, quantile
+from benchmarks.serving import BUNDLES, CLIENTS, FULL, LOOK, PEER, QUICK, UNPREPARED, ask, quantile
 from benchmarks.serving_shop import AS_OF, Size, plant
 from local.postgres import Server
 from local.temporary import temporary_server
@@ -40,8 +41,6 @@ MANY_CLIENTS, ANALYST_CLIENTS, PER_SECOND = 32, 4, 50
 FULL_SECONDS, QUICK_SECONDS = 20, 4
 COPIED = ("candidates", "bundles", "bundle_items")
 """Tables whose rows each new run takes over: what a run of personal bundles writes most of."""
-LOOK = Question(PEER, "bundles_owner", LOOK_UP)
-BUNDLES = Question("customer_bundles", "bundles_analyst", READ_BUNDLES)
 Times = NDArray[np.float64]
 
 
@@ -65,7 +64,8 @@ def measure(server: Server, size: Size, seconds: int) -> list[Row]:
         ("32_clients", {"clients": MANY_CLIENTS}),
         ("on_time", {"clients": CLIENTS, "per_second": PER_SECOND}),
     ):
-        rows += of_phase(phase, {one.name: ask(server, one, size, seconds, **how) for one in (LOOK, BUNDLES)})
+        asked = (LOOK, BUNDLES, UNPREPARED)
+        rows += of_phase(phase, {one.name: ask(server, one, size, seconds, **how) for one in asked})
     alone = {one.name: ask(server, one, size, max(seconds // 4, 2), ANALYST_CLIENTS) for one in (LOOK, *ANALYSTS)}
     rows += of_phase("analysts", alone, share=0.95)
     with publishing(server) as publishes:

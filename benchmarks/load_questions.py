@@ -36,4 +36,6 @@ TEXTS = {
     "runs_of_late": """
         select scope, as_of, status, published_at from marts.fct_runs order by run_id desc limit 30""",
 }
-ANALYSTS = tuple(Question(name, "bundles_analyst", f"{text.strip()};\n") for name, text in TEXTS.items())
+ANALYSTS = tuple(
+    Question(name, "bundles_analyst", f"{text.strip()};\n", is_prepared=False) for name, text in TEXTS.items()
+)

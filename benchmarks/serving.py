@@ -4,7 +4,8 @@ An embedded Postgres with 100,000 products and 1,000,000 pairs in the published 
 and stock counts of two warehouses. pgbench, 8 clients that ask without a pause, as the analyst (the look-up, in a table
 the analyst does not see, as the owner). In turn and in several rounds, so that all meet the same machine; the
 quantile is of all calls of all rounds, its interval that of order statistics. Baskets hold three products, popular
-ones more often; half of them name a customer of the run. ``customer_bundles`` reads ``marts.fct_bundles``.
+ones more often; half of them name a customer of the run. ``customer_bundles`` reads ``marts.fct_bundles``. Statements
+are prepared once a connection, as a shop's page does it; ``customer_bundles_unprepared`` is planned anew each time.
 
 Run as ``python -m benchmarks.serving [--quick] --json FILE``; ``--quick`` takes 10,000 products and short rounds.
 """
@@ -49,6 +50,7 @@ class Question:
     name: str
     role: str
     text: str
+    is_prepared: bool = True
 
     def script(self, size: Size) -> str:
         """Return the script that draws and asks."""
@@ -58,11 +60,10 @@ class Question:
         return "".join([*drawn, CUSTOMER.format(customers=size.customers), self.text.format(**products)])
 
 
-QUESTIONS = (
-    Question(PEER, "bundles_owner", LOOK_UP),
-    Question("complete_basket", "bundles_analyst", COMPLETE),
-    Question("customer_bundles", "bundles_analyst", READ_BUNDLES),
-)
+LOOK = Question(PEER, "bundles_owner", LOOK_UP)
+BUNDLES = Question("customer_bundles", "bundles_analyst", READ_BUNDLES)
+UNPREPARED = Question("customer_bundles_unprepared", "bundles_analyst", READ_BUNDLES, is_prepared=False)
+QUESTIONS = (LOOK, Question("complete_basket", "bundles_analyst", COMPLETE), BUNDLES, UNPREPARED)
 
 
 def main() -> None:
@@ -92,7 +93,7 @@ def ask(
         script = Path(folder) / "script.sql"
         script.write_text(question.script(size), "utf-8")
         how = ["--no-vacuum", "--log", f"--client={clients}", "--jobs=2", f"--time={seconds}", f"--file={script}"]
-        how += ["--failures-detailed"]
+        how += ["--failures-detailed", f"--protocol={'prepared' if question.is_prepared else 'simple'}"]
         how += [f"--rate={per_second}"] if per_second else []
         done = subprocess.run(
             [programs() / "pgbench", *how],

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.load import BUNDLES, LOOK, Publishes, of_phase
+from benchmarks.load import Publishes, of_phase
 from benchmarks.load_questions import ANALYSTS
-from benchmarks.serving import PEER
+from benchmarks.serving import BUNDLES, LOOK, PEER
 from benchmarks.serving_shop import Size
 
 
