@@ -55,14 +55,38 @@ class Component:
                 return process
         return None
 
+    def left_behind(self, instance: Instance) -> list[psutil.Process]:
+        """Return what runs on of a process that was killed: the rest of its session, with all that those started.
+
+        By session and not by mark: Airflow names its processes anew, and their environment goes with the old name.
+        """
+        if self.process(instance):
+            return []
+        with suppress(OSError, ValueError, KeyError):
+            session = int(json.loads(self.pid_file(instance).read_text("utf-8"))["pid"])
+            # While one process of a session is left, its number goes to no other; a leader there is a stranger.
+            rest = [] if _is_at_work(session) else [one for one in psutil.process_iter() if _session(one) == session]
+            return list(dict.fromkeys(one for member in rest for one in (member, *_children(member))))
+        return []
+
     def memory_mb(self, instance: Instance) -> float:
         """Return the proportional memory of the process and its children, in MB."""
         process = self.process(instance)
         return sum(map(memory_mb, [process, *process.children(recursive=True)])) if process else 0.0
 
 
+def end_left_behind(components: Sequence[Component], instance: Instance) -> None:
+    """End what runs on of components that were killed, as the end of a container would: it is begun anew."""
+    left = [process for component in components for process in component.left_behind(instance)]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
 def stop(components: Sequence[Component], instance: Instance) -> None:
     """End the components with everything they started; return when none is left."""
+    end_left_behind(components, instance)
     leaders = [process for component in components if (process := component.process(instance))]
     family = {process: None for leader in leaders for process in (leader, *leader.children(recursive=True))}
     for leader in leaders:
@@ -83,6 +107,27 @@ def _marked(instance: Instance) -> Iterator[psutil.Process]:
         with suppress(psutil.Error, OSError):
             if process.environ().get(MARK) == str(instance.home):
                 yield process
+
+
+def _is_at_work(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

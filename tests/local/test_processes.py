@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from local import processes
 from local.instance import Instance
-from local.processes import Component, stop
+from local.processes import Component, end_left_behind, stop
 
 SLEEP = "import time; time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLEEP}'], start_new_session=True); {SLEEP}"
@@ -64,6 +65,32 @@ def test_stopping_ends_children_whose_parent_was_killed(instance: Instance) -> N
     assert not gone(child)
     stop([component], instance)
     assert gone(child)
+
+
+@pytest.mark.parametrize("end", [end_left_behind, stop])
+def test_what_a_killed_leader_left_behind_is_ended_though_it_hides_its_mark(instance: Instance, end: Any) -> None:
+    """As Airflow's workers do, which rename themselves and outlive their scheduler."""
+    code = f"import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {PARENT!r}], env={{}}); {SLEEP}"
+    component = Component("parent", [sys.executable, "-c", code])
+    component.start(instance, os.environ)
+    leader = component.process(instance)
+    assert leader is not None and component.left_behind(instance) == []
+    while len(leader.children(recursive=True)) < 2:
+        time.sleep(0.05)
+    family = leader.children(recursive=True)
+    leader.kill()
+    leader.wait()
+    assert set(component.left_behind(instance)) == set(family)
+    end([component], instance)
+    assert all(gone(process) for process in family)
+
+
+def test_a_session_whose_number_a_stranger_has_is_left_alone(instance: Instance) -> None:
+    component, leader, child = started(instance)
+    known = {"pid": leader.pid, "started": 1.0}
+    component.pid_file(instance).write_text(json.dumps(known))
+    assert component.process(instance) is None and component.left_behind(instance) == []
+    assert leader.is_running() and child.is_running()
 
 
 def test_stopping_one_instance_leaves_another_alone(instance: Instance, tmp_path: Path) -> None:
