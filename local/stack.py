@@ -15,10 +15,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local.environment import environment, without_secrets
+from local.airflow_api import AirflowApi
+from local.environment import POOL, environment, without_secrets
 from local.instance import DEFAULT_PORTS, REPOSITORY, Instance, LocalError, is_free, write_private
 from local.postgres import Server
-from local.processes import Component, stop
+from local.processes import Component, end_left_behind, stop
 
 FREE_DISK_GB = 3
 START_SECONDS = 240
@@ -80,9 +81,11 @@ def up(instance: Instance, console: Console) -> None:
         raise LocalError(
             f"{free_gb:.1f} GB free at {instance.home}, {FREE_DISK_GB} GB are needed; free some and call again"
         )
+    parts = components(instance)
+    # A scheduler that was killed leaves its workers behind: they hold memory, and what they do is begun anew.
+    end_left_behind(list(parts.values()), instance)
     settle_ports(instance, console)
     env = environment(instance)
-    parts = components(instance)
     with _step(console, "Postgres, roles and migrations"):
         postgres = server(instance)
         postgres.start()
@@ -101,6 +104,7 @@ def up(instance: Instance, console: Console) -> None:
         for name, part in parts.items():
             part.start(instance, without_secrets(instance, env) if name == "dashboard" else env)
         _wait(instance)
+        _pool(instance)
 
 
 def settle_ports(instance: Instance, console: Console) -> None:
@@ -152,6 +156,13 @@ def _parse_dbt(instance: Instance, env: Mapping[str, str]) -> None:
     parse = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--project-dir", str(project)]
     where = ["--profiles-dir", str(project), "--target-path", str(target), "--log-path", str(target)]
     _check(parse + where, env, instance, "dbt-parse")
+
+
+def _pool(instance: Instance) -> None:
+    """Make the pool that the DAGs name; until it is there, their tasks wait."""
+    api = AirflowApi(instance)
+    if POOL["name"] not in {pool["name"] for pool in api.get("/pools", limit=100)["pools"]}:
+        api.post("/pools", POOL)
 
 
 def _airflow_password(instance: Instance, env: Mapping[str, str]) -> None:

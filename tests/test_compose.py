@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, SWITCHED_OFF, of_instance
+from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, POOL, SWITCHED_OFF, of_instance
 from local.instance import PASSWORDS, Instance
 from local.postgres import SETTINGS
 from local.stack import DASHBOARD_OPTIONS, components
@@ -178,6 +178,15 @@ def test_all_airflow_services_read_the_dags_of_the_repository() -> None:
     assert re.search(r"^COPY \. /app$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
     assert {"dags", "dbt_project", "database", "ml"} <= kept
+
+
+def test_the_pool_of_the_dags_is_made_before_any_task_is_scheduled() -> None:
+    line = " ".join(SERVICES["airflow-init"]["command"][-1].split())
+    made = f'airflow pools set {POOL["name"]} {POOL["slots"]} "{POOL["description"]}"'
+    assert f"airflow pools get {POOL['name']} > /dev/null 2>&1 || {made}" in line
+    assert line.index("airflow db migrate") < line.index("airflow pools get")
+    started = SERVICES["airflow-scheduler"]["depends_on"]["airflow-init"]
+    assert started == {"condition": "service_completed_successfully"}
 
 
 def filled_example(folder: Path) -> Path:

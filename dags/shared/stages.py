@@ -19,6 +19,16 @@ from shared.forms import REPOSITORY, stage_arguments
 
 OK, DATA_ERROR, TRY_AGAIN, SKIP = 0, 65, 75, 99
 
+LONGEST = timedelta(hours=3)
+"""A task at work for longer is ended, and tried again where that is of use."""
+
+POOL = "postgres"
+"""The pool of tasks that load Postgres; the stack makes it when it starts. Airflow lets a task wait for ever whose pool
+there is not, so no DAG names another. (The default pool, made smaller, would also hold up those who only wait: for dbt,
+or for a person.)"""
+COMPUTING = {"train_association", "train_preference", "evaluate_policies"}
+"""Stages that read once and compute for long: in the pool they would keep the others from Postgres, which is idle."""
+
 GRACE_SECONDS = 3.0
 """Airflow's supervisor kills a task 5 s after asking it to stop; a child that lives longer would be orphaned."""
 
@@ -124,5 +134,6 @@ def stage(name: str, form: Mapping[str, Any], scenario: str | None = None, **kwa
     """Return the task of a stage of ``ml``: task id and stage name are one, the form's values are its arguments."""
     line = [sys.executable, "-m", "ml", name, "--as-of", "{{ as_of() }}", "--started-by", "{{ dag_run.run_id }}"]
     line += ["--scenario", scenario] if scenario else []
-    kwargs.setdefault("execution_timeout", timedelta(hours=3))
+    kwargs.setdefault("execution_timeout", LONGEST)
+    kwargs.setdefault("pool", "default_pool" if name in COMPUTING else POOL)
     return StageOperator(task_id=name, argv=line + stage_arguments(form), **kwargs)

@@ -20,6 +20,7 @@ from cosmos import (
 )
 
 from shared.forms import REPOSITORY
+from shared.stages import LONGEST, POOL
 
 PROJECT = Path(os.environ.get("BUNDLES_DBT__PROJECT_DIR", REPOSITORY / "dbt_project"))
 TARGET = Path(os.environ.get("BUNDLES_DBT__TARGET_DIR", PROJECT / "target"))
@@ -58,7 +59,10 @@ def dbt_models() -> TaskGroup:
             profile_name="bundles", target_name="warehouse", profiles_yml_filepath=PROJECT / "profiles.yml"
         ),
         execution_config=ExecutionConfig(
-            execution_mode=ExecutionMode.WATCHER, invocation_mode=InvocationMode.DBT_RUNNER
+            execution_mode=ExecutionMode.WATCHER,
+            invocation_mode=InvocationMode.DBT_RUNNER,
+            # Only the task that runs dbt loads Postgres; those that watch it may not wait for its slot.
+            setup_operator_args={"pool": POOL},
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
@@ -73,6 +77,7 @@ def dbt_models() -> TaskGroup:
             "deferrable": False,
             # The data decide a dbt failure, so trying again would not help.
             "retries": 0,
+            "execution_timeout": LONGEST,
         },
     )
     # Tests get no tasks of their own, which would double their number; the one build still runs each between

@@ -110,9 +110,30 @@ def test_every_dbt_model_is_a_task_and_dbt_runs_once(bag: Any) -> None:
     assert producer.exclude == "tag:audit", "audits belong to a run of bundles, not to a build of features"
 
 
-def test_dbt_is_never_retried_because_the_data_decide(bag: Any) -> None:
+def test_dbt_is_not_retried_as_a_task_because_the_data_decide(bag: Any) -> None:
     group = [task for task in bag.dags["build_features"].tasks if task.task_id.startswith("dbt.")]
     assert {task.retries for task in group if not task.task_id.endswith("_done")} == {0}
+
+
+def test_what_loads_postgres_waits_for_a_slot_of_the_pool_that_the_stack_makes(bag: Any) -> None:
+    from local.environment import POOL
+
+    pools = {(dag_id, task.task_id): task.pool for dag_id, dag in bag.dags.items() for task in dag.tasks}
+    assert set(pools.values()) == {POOL["name"], "default_pool"}, "a task waits for ever for a pool there is not"
+    heavy = {name for name, pool in pools.items() if pool == POOL["name"]}
+    assert ("build_features", "dbt.dbt_producer_watcher") in heavy
+    for dag_id in ("load_shop", "recommend_bundles", "plan_scenarios", "measure_bundles"):
+        stages = {(dag_id, task.task_id) for task in bag.dags[dag_id].tasks if hasattr(task, "argv")}
+        assert stages and stages <= heavy, dag_id
+    waiting = {task_id for _, task_id in heavy if task_id.endswith("_run")}
+    assert not waiting, "who watches dbt may not hold the slot that dbt waits for"
+
+
+def test_every_task_that_works_has_a_limit_of_time(bag: Any) -> None:
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            if hasattr(task, "argv") or (task.task_id.startswith("dbt.") and not task.task_id.endswith("_done")):
+                assert task.execution_timeout, task.task_id
 
 
 def test_features_are_announced_only_after_every_model_and_test(bag: Any) -> None:

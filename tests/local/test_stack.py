@@ -14,7 +14,7 @@ from rich.console import Console
 
 from local import stack
 from local.airflow_api import AirflowApi
-from local.environment import environment, without_secrets
+from local.environment import POOL, environment, without_secrets
 from local.instance import Instance, LocalError, current, write_private
 
 
@@ -95,3 +95,25 @@ def test_a_manifest_newer_than_the_dbt_project_is_kept(instance: Instance, monke
     (Path(env["BUNDLES_DBT__TARGET_DIR"]) / "manifest.json").write_text("{}")
     stack._parse_dbt(instance, env)
     assert ran == ["dbt-parse"]
+
+
+@pytest.mark.parametrize(("there", "made"), [(["default_pool"], [POOL]), (["default_pool", POOL["name"]], [])])
+def test_the_pool_is_made_once_so_that_a_change_of_its_slots_stays(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, there: list[str], made: list[dict[str, object]]
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    class Api:
+        def __init__(self, of: Instance) -> None:
+            assert of is instance
+
+        def get(self, path: str, **_: object) -> dict[str, object]:
+            return {"pools": [{"name": name} for name in there]}
+
+        def post(self, path: str, body: dict[str, object]) -> None:
+            assert path == "/pools"
+            asked.append(body)
+
+    monkeypatch.setattr(stack, "AirflowApi", Api)
+    stack._pool(instance)
+    assert asked == made
