@@ -1,0 +1,78 @@
+"""The one dbt process of a build, which a lost connection and a restart of Airflow do not end."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import airflow  # noqa: F401 - before cosmos, whose imports are circular otherwise
+from cosmos.operators._watcher.state import is_dbt_node_status_success, is_dbt_node_status_terminal
+from cosmos.operators.local import DbtLocalBaseOperator
+from cosmos.operators.watcher import DbtProducerWatcherOperator
+
+LOST = re.compile(
+    r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
+    r"|connection (?:already|is) closed|the database system is",
+    re.I,
+)
+"""What Postgres and its driver say when a connection is not to be had, or gone."""
+WAITS = (15, 30)
+"""Seconds before the second and the third build; a Postgres that was killed is back within them."""
+
+Tell = Callable[[str, Any], None]
+
+
+class DbtBuild(DbtProducerWatcherOperator):
+    """Builds and tests all models, and builds them again where Postgres was lost on the way.
+
+    The data decide every other failure, so those are final. It is done here and not by a retry of the task, because
+    the tasks that watch single models take a failure for final, and would fill the slot that a waiting task leaves.
+    """
+
+    _held: list[tuple[Tell, str, Any]]
+
+    def execute(self, context: Any, **kwargs: Any) -> Any:
+        """Build, in a later try too.
+
+        Cosmos skips later tries and lets each watching task run its model alone, without tests: after a scheduler
+        that died, features would be announced that nobody tested. A second build replaces what the first one did.
+        """
+        if context["ti"].try_number == 1:
+            return super().execute(context, **kwargs)
+        return DbtLocalBaseOperator.execute(self, context, **kwargs)
+
+    def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
+        """Run dbt, again while the connection is lost, then tell the watching tasks what failed."""
+        for wait in (*WAITS, None):
+            self._held, self._dbt_runner_callbacks = [], None
+            self._upstream_failure_skipped_ids.clear()
+            result = super().run_dbt_runner(command, env, cwd, **kwargs)
+            if wait is None or not was_lost(result):
+                break
+            self.log.warning("Postgres was lost on the way; dbt builds again in %s s", wait)
+            time.sleep(wait)
+        for tell, line, extra in self._held:
+            tell(line, extra)
+        return result
+
+    def _make_parse_callable(self) -> Tell:
+        """Return what hears each of dbt's events: failures are kept back until they are final."""
+        tell = super()._make_parse_callable()
+
+        def hear(line: str, extra: Any) -> None:
+            status = json.loads(line).get("data", {}).get("node_info", {}).get("node_status")
+            if is_dbt_node_status_terminal(status) and not is_dbt_node_status_success(status):
+                self._held.append((tell, line, extra))
+            else:
+                tell(line, extra)
+
+        return hear
+
+
+def was_lost(result: Any) -> bool:
+    """Tell whether a run of dbt failed because its connection did."""
+    if result.success:
+        return False
+    said = [str(result.exception or ""), *(str(one.message or "") for one in getattr(result.result, "results", ()))]
+    return any(LOST.search(text) for text in said)

@@ -1,0 +1,108 @@
+"""A build whose connection was lost is built again; one that the data refused is not; a later try builds too."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared import dbt_build
+from shared.dbt_build import WAITS, DbtBuild, was_lost
+
+KILLED = "Database Error in model stg_orders\n  terminating connection due to administrator command"
+WRONG = "Got 3 results, configured to fail if != 0"
+Event = tuple[str, str]
+
+
+def event(name: str, status: str) -> str:
+    return json.dumps({"data": {"node_info": {"unique_id": f"model.bundles.{name}", "node_status": status}}})
+
+
+def ended(*messages: str, exception: object = None, success: bool = False) -> SimpleNamespace:
+    results = SimpleNamespace(results=[SimpleNamespace(message=text) for text in messages])
+    return SimpleNamespace(success=success, exception=exception, result=None if exception else results)
+
+
+def operator() -> DbtBuild:
+    return DbtBuild(task_id="built", project_dir="/nowhere", profile_config=None)
+
+
+class Watched:
+    """Stands for dbt and for the tasks that watch it: what each call of dbt says, and what is heard of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *runs: tuple[list[Event], SimpleNamespace]) -> None:
+        self.runs, self.heard, self.waited = list(runs), [], []  # type: ignore[var-annotated]
+        self.told_at_the_end: list[str] = []
+        self.build = operator()
+        parent = DbtBuild.__mro__[1]
+        monkeypatch.setattr(
+            parent, "_make_parse_callable", lambda _: lambda line, _: self.heard.append(json.loads(line))
+        )
+        monkeypatch.setattr(parent, "run_dbt_runner", self.run)
+        monkeypatch.setattr(dbt_build.time, "sleep", self.waited.append)
+
+    def run(self, *_: Any, **__: Any) -> SimpleNamespace:
+        assert not self.build._dbt_runner_callbacks, "an event heard twice is told twice"
+        said, result = self.runs.pop(0)
+        hear = self.build._make_parse_callable()
+        for name, status in said:
+            hear(event(name, status), {})
+        self.told_at_the_end = self.told
+        return result
+
+    @property
+    def told(self) -> list[str]:
+        infos = [one["data"]["node_info"] for one in self.heard]
+        return [f"{info['unique_id'].rsplit('.', 1)[-1]} {info['node_status']}" for info in infos]
+
+
+@pytest.mark.parametrize(
+    ("result", "lost"),
+    [
+        (ended(KILLED), True),
+        (ended("fine", "server closed the connection unexpectedly"), True),
+        (ended("FATAL: the database system is starting up"), True),
+        (ended("connection already closed"), True),
+        (ended(exception=RuntimeError('connection to server at "127.0.0.1" failed')), True),
+        (ended(WRONG), False),
+        (ended("division by zero"), False),
+        (ended(KILLED, success=True), False),
+        (ended(exception=ValueError("Compilation Error")), False),
+    ],
+)
+def test_only_a_lost_connection_is_mended_by_trying_again(result: SimpleNamespace, lost: bool) -> None:
+    assert was_lost(result) is lost
+
+
+def test_a_lost_connection_is_built_again_and_nobody_heard_of_the_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ([("stg_orders", "success"), ("stg_items", "error"), ("ftr_pairs", "skipped")], ended(KILLED))
+    second = ([("stg_orders", "success"), ("stg_items", "success"), ("ftr_pairs", "success")], ended(success=True))
+    watched = Watched(monkeypatch, first, second)
+    assert watched.build.run_dbt_runner([], {}, "").success
+    assert watched.waited == [WAITS[0]]
+    assert watched.told == ["stg_orders success", "stg_orders success", "stg_items success", "ftr_pairs success"]
+
+
+def test_what_the_data_refused_is_told_and_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, ([("stg_orders", "success"), ("ftr_pairs", "error")], ended(WRONG)))
+    assert not watched.build.run_dbt_runner([], {}, "").success
+    assert (watched.told_at_the_end, watched.waited) == (["stg_orders success"], [])
+    assert watched.told == ["stg_orders success", "ftr_pairs error"]
+
+
+def test_a_postgres_that_stays_away_is_given_up_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, *[([("stg_orders", "error")], ended(KILLED))] * 3)
+    assert not watched.build.run_dbt_runner([], {}, "").success
+    assert (watched.told, watched.waited) == (["stg_orders error"], list(WAITS))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_every_try_builds_and_tests(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Cosmos would skip the second, and have each model made by a task of its own, untested."""
+    build = operator()
+    asked: list[list[str]] = []
+    monkeypatch.setattr(DbtBuild, "build_and_run_cmd", lambda _, context, cmd_flags, **__: asked.append(cmd_flags))
+    for name in ("safe_xcom_push", "_init_xcom_backup", "_delete_xcom_backup_variable", "get_dataset_namespace"):
+        monkeypatch.setattr(f"cosmos.operators.watcher.{name}", lambda *_, **__: None)
+    build.execute({"ti": SimpleNamespace(try_number=number)})
+    assert len(asked) == 1
