@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from airflow.sdk import DeadlineAlert, DeadlineReference, SyncCallback
@@ -30,17 +31,23 @@ def note_failure(context: Mapping[str, Any]) -> None:
     """Note that a task failed and will not be tried again."""
     task = context["task_instance"]
     said = context.get("exception")
-    day = None
-    with suppress(AirflowFailException, KeyError, AttributeError):
-        day = as_of(context)
-    _note("task_failed", f"{task.dag_id}.{task.task_id}", f"try {task.try_number}: {said}", day, task.run_id)
+    _note("task_failed", f"{task.dag_id}.{task.task_id}", f"try {task.try_number}: {said}", _day(context), task.run_id)
 
 
 def note_late(context: Mapping[str, Any]) -> None:
     """Note that a run has not ended in time; it may still run, or stand still."""
     run = context["dag_run"]
     detail = f"{run['state']}: it has not ended {HOURS} hours after it was queued"
-    _note("run_late", run["dag_id"], detail, run.get("partition_key"), run["dag_run_id"])
+    asked = {"partition_key": run.get("partition_key"), "params": run.get("conf") or {}}
+    # Airflow sends the run as JSON, not as the object that a task sees.
+    _note("run_late", run["dag_id"], detail, _day({**asked, "dag_run": SimpleNamespace(**run)}), run["dag_run_id"])
+
+
+def _day(context: Mapping[str, Any]) -> str | None:
+    """Return the as-of date of a run; none where it has no valid one, which must not keep the incident untold."""
+    with suppress(AirflowFailException, KeyError, AttributeError, TypeError):
+        return as_of(context)
+    return None
 
 
 def _note(kind: str, subject: str, detail: str, day: str | None, run_id: str) -> None:

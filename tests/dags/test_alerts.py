@@ -51,6 +51,14 @@ def test_a_late_run_is_named_from_what_airflow_sends(lines: list[list[str]]) -> 
     assert {"run_late", "--subject=load_shop", "--started-by=scheduled__1", "--as-of=2017-12-03"} <= set(lines[0])
 
 
+def test_a_late_run_by_hand_is_of_the_day_that_was_asked_for(lines: list[list[str]]) -> None:
+    run = {"dag_id": "load_shop", "dag_run_id": "manual__1", "state": "queued", "partition_key": None}
+    alerts.note_late({"dag_run": {**run, "conf": {"as_of": "2017-12-03"}}})
+    alerts.note_late({"dag_run": {**run, "conf": None}})
+    assert "--as-of=2017-12-03" in lines[0]
+    assert not [word for word in lines[1] if word.startswith("--as-of")], "no day is better than no incident"
+
+
 def test_an_incident_that_cannot_be_noted_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(line: list[str], **_: object) -> None:
         raise subprocess.CalledProcessError(75, line)
