@@ -94,9 +94,9 @@ class ByModule(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.split("::", 1)[0]
-        if module.startswith("tests/faults/"):
-            return "faults"
-        return "stack" if "pytest.mark.stack" in (ROOT / module).read_text("utf-8") else module
+        if "pytest.mark.stack" in (ROOT / module).read_text("utf-8"):
+            return "stack"
+        return "faults" if module.startswith("tests/faults/") else module
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -106,8 +106,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what needs the stack: it takes longest."""
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+    """Begin with what needs the stack: it takes longest. What breaks the stack comes after what looks at it."""
+    items.sort(
+        key=lambda item: 2 if not item.get_closest_marker("stack") else 1 if item.get_closest_marker("faults") else 0
+    )
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -100,9 +100,15 @@ class Stack:
 
     def rows(self, query: str, role: str = "publisher") -> list[tuple[Any, ...]]:
         """Return the rows of a query as one of the roles; a statement without rows gives none."""
-        password = self.instance.secrets()[f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD"]
-        where = {"host": "127.0.0.1", "port": self.instance.ports()["postgres"], "dbname": "shop"}
-        connection = psycopg2.connect(user=f"bundles_{role}", password=password, **where)  # type: ignore[call-overload]
+        return self._rows(query, "shop", f"bundles_{role}", f"BUNDLES_WAREHOUSE__{role.upper()}_PASSWORD")
+
+    def airflow_rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of Airflow's own database, as Airflow."""
+        return self._rows(query, "airflow", "airflow", "AIRFLOW_DB_PASSWORD")
+
+    def _rows(self, query: str, database: str, user: str, secret: str) -> list[tuple[Any, ...]]:
+        where = {"host": "127.0.0.1", "port": self.instance.ports()["postgres"], "dbname": database}
+        connection = psycopg2.connect(user=user, password=self.instance.secrets()[secret], **where)  # type: ignore[call-overload]
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(query)

@@ -1,0 +1,234 @@
+"""A real Airflow whose supervisor or scheduler is killed, and runs that meet: each publishes once, or is refused.
+
+The runs of a day share the scope of what people read, so everything here is about one pointer and one lease.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from urllib.parse import quote
+
+import psutil
+import pytest
+import requests
+
+from local.postgres import Server
+from local.processes import Component
+from local.stack import components, server
+from tests.faults.conftest import Report
+from tests.stack import CHAIN, CHAIN_SECONDS, Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.faults]
+DAG = "recommend_bundles"
+BY_HAND = "from-the-command-line"
+LEASE = "select epoch from ops.leases where scope = 'personal' and holder = '{}'"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def older(stack: Stack) -> str:
+    """A day before the published one, whose backfill goes on beside everything else; scenarios are not needed here."""
+    stack.pause("plan_scenarios")
+    stack.pause("measure_bundles")
+    day = (date.fromisoformat(stack.pointer()[1]) - timedelta(days=1)).isoformat()
+    moment = f"{day}T00:00:00Z"
+    asked = {"dag_id": "load_shop", "from_date": moment, "to_date": moment, "max_active_runs": 1}
+    stack.api.post(
+        "/backfills", {**asked, "reprocess_behavior": "completed", "dag_run_conf": {"source": "simulated_shop"}}
+    )
+    return day
+
+
+@pytest.fixture(scope="module")
+def first(stack: Stack) -> str:
+    """A run of the published day, begun by hand."""
+    return stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
+
+
+@pytest.fixture(scope="module")
+def second(stack: Stack, first: str) -> str:
+    """Another one, begun while the first is at work."""
+    wait_until(lambda: state(stack, first) == "running", 120, "the first run is at work")
+    return stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
+
+
+def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
+    stack: Stack, first: str, second: str, report: Report
+) -> None:
+    asleep, epoch = stopped_with_the_lease(stack, first, "optimise_bundles")
+    task = task_of(stack, first, "optimise_bundles")
+    supervisor_of(task["id"]).kill()
+    # Five minutes pass without a heartbeat.
+    stack.airflow_rows(
+        f"update task_instance set last_heartbeat_at = last_heartbeat_at - interval '301 s' where id = '{task['id']}'"
+    )
+    wait_until(lambda: lease(stack, first) > epoch, 180, "a second try has taken the lease")
+    assert asleep.is_running() and task_of(stack, first, "optimise_bundles")["try_number"] == 2
+    asleep.resume()
+    stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=first)
+    wait_until(lambda: not asleep.is_running(), 60, "the first try has ended")
+    refusals = fenced(server(stack.instance), epoch)
+    broken = broken_invariants(stack)
+    report("supervisor killed in Airflow, both tries alive", f"{published(stack, first)}, {refusals}x fenced", broken)
+    assert (published(stack, first), broken) == (["publish"], [])
+    assert refusals >= 1, "the first try was told that it may not write"
+
+
+def test_a_second_run_of_the_day_waits_for_the_first(stack: Stack, first: str, second: str) -> None:
+    ended, began = (stack.api.get(f"/dags/{DAG}/dagRuns/{quote(one, safe='')}") for one in (first, second))
+    assert ended["state"] == "success"
+    assert began["start_date"] is None or began["start_date"] >= ended["end_date"]
+
+
+def test_a_killed_scheduler_is_started_again_and_the_run_publishes_once(
+    stack: Stack, second: str, report: Report
+) -> None:
+    wait_until(lambda: stage_of(second, "optimise_bundles") is not None, CHAIN_SECONDS, "the stage is at work")
+    scheduler = components(stack.instance)["airflow-scheduler"]
+    at_work = killed(stack, scheduler)
+    up = stack.command("up", check=False)
+    assert up.returncode == 0, up.stdout + up.stderr
+    left = [process for process in at_work if process.is_running()]
+    stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=second)
+    broken = broken_invariants(stack)
+    outcome = f"{published(stack, second)}, {len(left)} of {len(at_work)} processes left behind"
+    report("scheduler killed in Airflow while a stage runs", outcome, broken)
+    assert (published(stack, second), left, broken) == (["publish"], [], [])
+
+
+def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(stack: Stack, report: Report) -> None:
+    day = stack.pointer()[1]
+    run = stack.api.trigger(DAG, {"as_of": day})
+    asleep, _ = stopped_with_the_lease(stack, run, "optimise_bundles")
+    by_hand(stack, "propose_candidates", day)
+    asleep.resume()
+    wait_until(lambda: state(stack, run) == "failed", 180, "the run is refused")
+    task = task_of(stack, run, "optimise_bundles")
+    assert "fenced" in stack.api.log(task, 60) and task["try_number"] == 1, "no retry would help"
+    for stage in ("optimise_bundles", "list_bundles", "audit_bundles", "publish_bundles"):
+        by_hand(stack, stage, day)
+    broken = broken_invariants(stack)
+    outcome = f"Airflow's run {published(stack, run)}, the other {published(stack, BY_HAND)}"
+    report("a run from the command line while Airflow's is at work", outcome, broken)
+    assert (published(stack, run), published(stack, BY_HAND), broken) == ([], ["publish"], [])
+
+
+def test_a_backfill_of_an_older_day_never_moves_the_pointer_back(stack: Stack, older: str, report: Report) -> None:
+    """It went on beside all of the above."""
+    deadline = time.monotonic() + CHAIN_SECONDS
+    runs = {dag_id: stack.wait_for_run(dag_id, deadline - time.monotonic(), partition_key=older) for dag_id in CHAIN}
+    came = published(stack, runs[DAG]["dag_run_id"])
+    days = stack.rows(
+        "select as_of from ops.publish_log where scope = 'personal' and action = 'publish' order by publish_id"
+    )
+    broken = broken_invariants(stack)
+    report("backfill of an older day beside runs of the newest", f"{came}, pointer at {stack.pointer()[1]}", broken)
+    assert (came, broken) == (["superseded"], [])
+    assert stack.pointer()[1] > older and days == sorted(days)
+    assert stack.tasks(DAG, runs[DAG]["dag_run_id"])["publish_bundles"] == "skipped"
+
+
+def test_nothing_is_left_at_work(stack: Stack) -> None:
+    assert stack.airflow_rows("select dag_id, run_id from dag_run where state in ('running', 'queued')") == []
+
+
+def test_a_run_that_is_late_is_noted_by_the_scheduler(stack: Stack, report: Report) -> None:
+    """Of a DAG that is switched off, so that the run stands still; then its six hours pass."""
+    day = stack.pointer()[1]
+    run = stack.api.trigger("plan_scenarios", {"as_of": day})
+    mine = f"from dag_run as r where r.id = d.dagrun_id and r.run_id = '{run}'"
+    try:
+        ((hours,),) = stack.airflow_rows(
+            "select extract(epoch from d.deadline_time - r.queued_at) / 3600 from deadline as d, "
+            + mine.removeprefix("from ")
+        )
+        stack.airflow_rows(f"update deadline as d set deadline_time = now() - interval '1 s' {mine}")
+        late = f"select kind, subject, as_of::text from marts.fct_incidents where started_by = '{run}'"
+        wait_until(lambda: bool(stack.rows(late, role="analyst")), 90, "the late run is noted")
+        found = stack.rows(late, role="analyst")
+    finally:
+        address = f"{stack.airflow}/api/v2/dags/plan_scenarios/dagRuns/{quote(run, safe='')}"
+        requests.delete(address, headers=stack.api._headers, timeout=30).raise_for_status()
+    report("a run is late in Airflow", f"noted as {found[0][0]}", [])
+    assert (float(hours), found) == (6.0, [("run_late", "plan_scenarios", day)])
+
+
+def stopped_with_the_lease(stack: Stack, run: str, stage: str) -> tuple[psutil.Process, int]:
+    """Stop a stage that has taken the lease and written nothing, and return its process and epoch."""
+    wait_until(lambda: stage_of(run, stage) is not None, CHAIN_SECONDS, f"{stage} has begun")
+    process, before = stage_of(run, stage), lease(stack, run)
+    assert process is not None
+    wait_until(lambda: lease(stack, run) > before, 120, f"{stage} has taken the lease")
+    process.suspend()
+    written = "select count(*) from ml.bundles as b join ops.runs as r on b.run_id = r.run_id where r.started_by = '{}'"
+    assert stack.rows(written.format(run)) == [(0,)], "it was stopped too late"
+    return process, lease(stack, run)
+
+
+def stage_of(run: str, stage: str) -> psutil.Process | None:
+    """Return the newest process of a stage of a run."""
+    found = [one for one in psutil.process_iter(["cmdline"]) if {stage, run} <= set(one.info["cmdline"] or ())]
+    return max(found, key=lambda one: one.create_time(), default=None)
+
+
+def supervisor_of(task_id: str) -> psutil.Process:
+    """Return the worker that watches over a try; it is named after it."""
+    title = f"LocalExecutor: {task_id}"
+    (found,) = [one for one in psutil.process_iter(["cmdline"]) if title in " ".join(one.info["cmdline"] or ())]
+    return found
+
+
+def killed(stack: Stack, component: Component) -> list[psutil.Process]:
+    """Kill a component and return what it leaves behind."""
+    process = component.process(stack.instance)
+    assert process is not None
+    family = process.children(recursive=True)
+    process.kill()
+    process.wait(30)
+    return family
+
+
+def lease(stack: Stack, run: str) -> int:
+    """Return the epoch under which a run holds the lease; 0 when it does not."""
+    return int((stack.rows(LEASE.format(run)) or [(0,)])[0][0])
+
+
+def fenced(postgres: Server, epoch: int) -> int:
+    """Return how often Postgres refused a write under an epoch."""
+    log = (postgres.data.parent / "postgres.log").read_text("utf-8", "replace")
+    return sum("fenced: scope personal" in line and line.endswith(f"epoch {epoch}") for line in log.splitlines())
+
+
+def published(stack: Stack, run: str) -> list[str]:
+    """Return what publishing did for a run, each time."""
+    return [action for (action,) in stack.rows(f"select action from ops.publish_log where actor = '{run}' order by 1")]
+
+
+def state(stack: Stack, run: str) -> str:
+    found: str = stack.api.get(f"/dags/{DAG}/dagRuns/{quote(run, safe='')}")["state"]
+    return found
+
+
+def task_of(stack: Stack, run: str, task_id: str) -> dict[str, object]:
+    return next(task for task in stack.api.tasks(DAG, run) if task["task_id"] == task_id)
+
+
+def by_hand(stack: Stack, stage: str, day: str) -> None:
+    line = (sys.executable, "-m", "ml", stage, "--as-of", day, "--started-by", BY_HAND)
+    done = stack.command("exec", *line, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def broken_invariants(stack: Stack) -> list[str]:
+    """Return the invariants that do not hold, as an operator is told them."""
+    line = (sys.executable, "-m", "ml", "check_invariants", "--started-by", "faults")
+    done = stack.command("exec", *line, check=False)
+    said = (done.stdout + done.stderr).strip().splitlines()
+    return [] if done.returncode == 0 else said[-1:]
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.2)
