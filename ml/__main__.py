@@ -48,6 +48,7 @@ STAGES = {
 UNDATED = ("rollback_bundles", "report", "check_invariants", "explain_bundle")
 """Stages about what is published, whatever its day."""
 
+ERASURE = "leave a customer out from now on: results go at once, no run is published with them"
 INCIDENT = "write down that something went wrong, and tell whom the settings name"
 
 log = logging.getLogger("ml")
@@ -78,6 +79,9 @@ def parser() -> argparse.ArgumentParser:
     incident.add_argument("--detail", required=True, help="what is known of it")
     incident.add_argument("--as-of", type=date.fromisoformat)
     incident.add_argument("--started-by", default="cli", help="the run")
+    erasure = stages.add_parser("request_erasure", help=ERASURE, description=ERASURE)
+    erasure.add_argument("--customer", required=True, help="who, as the shop names them")
+    erasure.add_argument("--started-by", default="cli", help="who writes it down")
     return top
 
 
@@ -147,7 +151,14 @@ def _note_incident(options: argparse.Namespace) -> Counts:
     return {"incident_id": note(Settings(), *asked)}
 
 
-OTHERS = {"evaluate": _evaluate, "note_incident": _note_incident}
+def _request_erasure(options: argparse.Namespace) -> Counts:
+    from ml.publishing.erasures import request_erasure
+    from ml.settings import Settings
+
+    return {"rows_removed": request_erasure(Settings(), options.customer, options.started_by)}
+
+
+OTHERS = {"evaluate": _evaluate, "note_incident": _note_incident, "request_erasure": _request_erasure}
 """What is no stage: it takes other arguments."""
 
 

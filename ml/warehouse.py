@@ -25,6 +25,7 @@ FENCED, SHOWN = "P0F01", "P0F02"
 """SQLSTATEs of our own functions: the lease is in other hands; the run was published."""
 PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
+NOT_ERASED = sql.SQL("(customer_id is null or customer_id not in (select e.customer_id from ops.erasures as e))")
 
 
 class Warehouse:
@@ -50,10 +51,13 @@ class Warehouse:
     def read(
         self, table: Table, where: Mapping[str, object] | None = None, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """Return the rows of ``table`` whose columns equal ``where``, typed and ordered by the key."""
-        return self.read_view(table.qualified, where, columns or list(table.columns), table.key).select(
-            [pl.col(name).cast(table.columns[name]) for name in columns or table.columns]
-        )
+        """Return the rows of ``table`` whose columns equal ``where``, typed and ordered by the key.
+
+        Rows of customers who asked to be left out (``ops.erasures``) are not among them, so no stage can bring them in.
+        """
+        wanted = list(columns or table.columns)
+        query = _query(table.qualified, where, wanted, table.key, unasked="customer_id" in table.columns)
+        return self._frame(query).select(pl.col(name).cast(table.columns[name]) for name in wanted)
 
     def read_view(
         self,
@@ -78,19 +82,7 @@ class Warehouse:
         limit
             Most rows to fetch.
         """
-        wanted = sql.SQL(", ").join(map(sql.Identifier, columns)) if columns else sql.SQL("*")
-        query = sql.SQL("select {} from {}").format(wanted, sql.Identifier(*relation.split(".")))
-        if where:
-            query += sql.SQL(" where ") + sql.SQL(" and ").join(_condition(*item) for item in where.items())
-        if order_by:
-            query += sql.SQL(" order by ") + sql.SQL(", ").join(map(sql.Identifier, order_by))
-        if limit is not None:
-            query += sql.SQL(" limit {}").format(sql.Literal(limit))
-        with self.transaction() as connection:
-            text = query.as_string(connection)
-        with self._bulk() as bulk, bulk.cursor() as cursor:
-            cursor.execute(text)
-            return pl.DataFrame(cursor.fetch_arrow_table())
+        return self._frame(_query(relation, where, columns, order_by, limit))
 
     def replace_run(self, table: Table, frame: pl.DataFrame, lease: "Lease") -> int:
         """Replace the rows of one run in ``table`` and return how many there are now.
@@ -157,6 +149,13 @@ class Warehouse:
             cursor.execute(statement, values)
             return cursor.fetchall()
 
+    def _frame(self, query: sql.Composed) -> pl.DataFrame:
+        with self.transaction() as connection:
+            text = query.as_string(connection)
+        with self._bulk() as bulk, bulk.cursor() as cursor:
+            cursor.execute(text)
+            return pl.DataFrame(cursor.fetch_arrow_table())
+
     @contextmanager
     def transaction(self) -> Iterator[psycopg2.extensions.connection]:
         """Yield a connection that commits when the block ends and rolls back when it raises."""
@@ -201,6 +200,29 @@ class Lease:
 
     def __init__(self, scope: str, run_id: int, epoch: int) -> None:
         self.scope, self.run_id, self.epoch = scope, run_id, epoch
+
+
+def _query(
+    relation: str,
+    where: Mapping[str, object] | None,
+    columns: Sequence[str] | None,
+    order_by: Sequence[str] = (),
+    limit: int | None = None,
+    unasked: bool = False,
+) -> sql.Composed:
+    """Compose what ``read_view`` explains; ``unasked`` leaves out the customers who asked for it."""
+    wanted = sql.SQL(", ").join(map(sql.Identifier, columns)) if columns else sql.SQL("*")
+    query = sql.SQL("select {} from {}").format(wanted, sql.Identifier(*relation.split(".")))
+    conditions: list[sql.Composable] = [_condition(*item) for item in (where or {}).items()]
+    if unasked:
+        conditions.append(NOT_ERASED)
+    if conditions:
+        query += sql.SQL(" where ") + sql.SQL(" and ").join(conditions)
+    if order_by:
+        query += sql.SQL(" order by ") + sql.SQL(", ").join(map(sql.Identifier, order_by))
+    if limit is not None:
+        query += sql.SQL(" limit {}").format(sql.Literal(limit))
+    return query
 
 
 def _condition(column: str, value: object) -> sql.Composed:

@@ -100,9 +100,16 @@ SHOWN = [
     ),
     Elsewhere(
         86,
-        "a customer erased during a run",
-        "cannot happen yet: nobody may delete a row, and nothing erases",
-        ("tests/database/test_schema.py::test_a_role_is_refused_what_is_not_its_work",),
+        "a customer who asks to be left out during a run",
+        "the run is not published, the next one leaves them out",
+        tuple(
+            f"tests/database/test_erasures.py::{name}"
+            for name in (
+                "test_a_run_that_was_under_way_is_not_published_and_a_rerun_is",
+                "test_what_a_customer_was_given_goes_at_once_and_nothing_of_others",
+                "test_no_stage_is_given_a_row_of_theirs",
+            )
+        ),
     ),
     Elsewhere(
         87,

@@ -1,10 +1,16 @@
 -- One row per line of an order that a reaction to a bundle led to; one that says why, where there is none.
+-- Customers who asked to be left out are not shown.
 with
 
 measured as (
 
     select * from {{ ref('int_order_lines_credited') }}
-    where as_of = {{ measured_day() }}
+    where
+        as_of = {{ measured_day() }}
+        and (
+            customer_id is null
+            or customer_id not in (select erasures.customer_id from {{ source('ops', 'erasures') }} as erasures)
+        )
 
 ),
 

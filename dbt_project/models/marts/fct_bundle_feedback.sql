@@ -1,10 +1,16 @@
 -- One row per reaction to a bundle: which bundle it was, or why nobody knows; one that says why there is none.
+-- Customers who asked to be left out are not shown.
 with
 
 measured as (
 
     select * from {{ ref('int_feedback_resolved') }}
-    where as_of = {{ measured_day() }}
+    where
+        as_of = {{ measured_day() }}
+        and (
+            customer_id is null
+            or customer_id not in (select erasures.customer_id from {{ source('ops', 'erasures') }} as erasures)
+        )
 
 ),
 
