@@ -13,6 +13,7 @@ from benchmarks.simulated import as_features, simulated_shop
 from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import CooccurrenceParams, fit_cooccurrence
 from ml.candidates import CandidateParams, propose
+from ml.evaluation.metrics import brier, by_customer
 from ml.influence import counted, influence, summary
 from ml.optimizer.limits import Limits
 from ml.optimizer.solve import solve_slate
@@ -227,6 +228,29 @@ def test_planted_baskets_hardly_change_what_others_are_thought_to_want(name: str
         assert np.array_equal(plain, theirs)
     # The bot's two counted baskets may put a product into another bin of a tree.
     assert np.abs(plain - theirs).mean() < 2e-4
+
+
+def test_a_bot_moves_no_metric_of_the_others_by_a_hundredth() -> None:
+    """One ranker learns in the world with the bot, one without; both are asked about the others' next days.
+
+    The trees see all rows and features: what they draw by chance moves the metrics of a small shop by more than a bot.
+    """
+    calm = PreferenceSettings(min_customer_baskets=4, trees=30, learning_rate=0.1, row_share=1, feature_share=1)
+    before, settings = FIRST_AS_OF - timedelta(days=14), Settings(preference=calm)
+    asked = candidates(shop()[0]).with_columns(cut=pl.lit(before + timedelta(days=1)))
+    later = shop()[0].filter(pl.col("basket_on") > before).explode("product_ids")
+    bought = later.select("customer_id", product_id="product_ids", is_bought=pl.lit(True)).unique()
+    labelled = asked.join(bought, on=["customer_id", "product_id"], how="left", maintain_order="left")
+    labelled = labelled.with_columns(pl.col("is_bought").fill_null(False))
+    found = []
+    for baskets in (shop()[0], planted("thousands")):
+        known = Shop(baskets.filter(pl.col("basket_on") <= before), shop()[1])
+        model = fitted_ranker(known, before, settings, seed=1)[0]
+        scored = labelled.with_columns(preference=pl.Series(model.score(known.baskets, known.products, asked)))
+        recall = by_customer(scored, later.group_by("customer_id").agg(products=pl.len()))["recall_20"].mean()
+        found.append([recall, brier(scored["preference"].to_numpy(), scored["is_bought"].to_numpy())])
+    assert found[0][0] > 0.2 and found[1] != found[0]
+    assert found[1] == pytest.approx(found[0], rel=0.01)
 
 
 @pytest.mark.usefixtures("unguarded")

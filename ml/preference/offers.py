@@ -2,7 +2,8 @@
 
 A promotion counts from the morning of its first day: shelves are laid out and mailers printed before it. One that
 starts later is not looked at, as the raw contract does not say since when it is announced. A review counts from the
-day after it was written. A shop that delivers no promotions, or no reviews, has NaN in their features, not zero.
+day after it was written; which count at all is decided in dbt (``int_reviews_counted``). A shop that delivers no
+promotions, or no reviews, has NaN in their features, not zero.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ before; sizes are stores that take part (display, mailer) or the share of the pr
 RATING_FEATURES = ("rating_mean", "rating_count")
 
 PROMOTIONS = ("promotion_kinds", "promotion_starts_on", "promotion_ends_on", "promotion_sizes")
+PRIOR_REVIEWS = 10.0
+"""Reviews of the shop's mean that every product is given: its own weigh as much once it has as many, so that a handful
+of five stars makes no product the best of the shop."""
 REVIEWS = ("reviewed_on", "review_counts", "review_stars")
 
 
@@ -79,14 +83,21 @@ class Offers:
         return matrix.reshape(products, -1).astype(np.float32)
 
     def ratings_at(self, cut: int, products: int) -> NDArray[np.float32]:
-        """Return (products, ``RATING_FEATURES``)."""
+        """Return (products, ``RATING_FEATURES``): mean stars shrunk to the mean of the shop, and number of reviews.
+
+        Source
+        ------
+        The posterior mean under a prior worth so many observations: Gelman et al. (2013), Bayesian Data Analysis,
+        3rd ed., section 2.5.
+        """
         if not self.reviewed.size:
             return np.full((products, len(RATING_FEATURES)), np.nan, np.float32)
         seen = self.review_day < cut
         counts = np.bincount(self.reviewed[seen], self.reviews[seen], products)
         stars = np.bincount(self.reviewed[seen], self.stars[seen], products)
-        with np.errstate(invalid="ignore"):
-            return np.column_stack([stars / counts, counts]).astype(np.float32)
+        usual = stars.sum() / counts.sum() if counts.sum() else np.nan
+        means = (stars + PRIOR_REVIEWS * usual) / (counts + PRIOR_REVIEWS)
+        return np.column_stack([means, counts]).astype(np.float32)
 
 
 def _exploded(catalogue: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:

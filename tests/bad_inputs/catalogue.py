@@ -13,6 +13,7 @@ from tests.bad_inputs.times import TIMES
 LAST = 88
 CASES = [*FILES, *TEXTS, *NUMBERS, *TIMES, *KEYS]
 INFLUENCE = "tests/test_influence.py"
+REVIEWS = "tests/test_poisoned_reviews.py"
 SHOWN = [
     Elsewhere(
         75,
@@ -67,9 +68,12 @@ SHOWN = [
     ),
     Elsewhere(
         82,
-        "a script that buys thousands of times",
-        "others get the same bundles",
+        "a script that buys or looks thousands of times",
+        "others get the same bundles, metrics move less than 1 %, the script is shown as a bot",
         (
+            "tests/dbt/test_features.py::test_a_thousand_bought_reviews_and_a_bot_are_set_apart_and_shown",
+            "tests/preference/test_sequence_guard.py::test_a_customer_of_thousands_of_views_changes_no_other_score",
+            f"{INFLUENCE}::test_a_bot_moves_no_metric_of_the_others_by_a_hundredth",
             f"{INFLUENCE}::test_planted_baskets_change_no_association_or_bundle_and_hardly_a_candidate",
             f"{INFLUENCE}::test_planted_baskets_hardly_change_what_others_are_thought_to_want",
         ),
@@ -117,7 +121,16 @@ SHOWN = [
         "a run keeps the prices of its day, and the audit compares them",
         ("tests/dbt/test_audit.py::test_each_planted_fault_is_found_by_its_own_check",),
     ),
-    Elsewhere(88, "a thousand bought reviews", "not held: stars are a feature of the ranker without a cap", ()),
+    Elsewhere(
+        88,
+        "a thousand bought reviews",
+        "no product moves by three places; what does not count is shown",
+        (
+            f"{REVIEWS}::test_a_thousand_reviews_by_new_accounts_move_no_product_by_three_places",
+            f"{REVIEWS}::test_without_the_rule_they_would",
+            "tests/dbt/test_features.py::test_a_thousand_bought_reviews_and_a_bot_are_set_apart_and_shown",
+        ),
+    ),
 ]
 
 

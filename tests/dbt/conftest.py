@@ -108,8 +108,9 @@ def tiny_world(seed: int) -> dict[str, list[dict[str, Any]]]:
             "product_id": draw.choice(products)["product_id"],
             "rating": draw.randint(1, 5),
             "reviewed_at": f"{FIRST_DAY + timedelta(days=draw.randrange(71))} 12:00:00+00",
+            "customer_id": draw.choice([*(c["customer_id"] for c in customers), None]),
         }
-        for n in range(20)
+        for n in range(120)
     ]
     return {
         "products": products,

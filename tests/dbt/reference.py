@@ -146,7 +146,7 @@ class Reference:
                 earlier[category[product]] += units if 28 <= age < 56 else 0
         for product in category:
             having = [basket for basket in self.baskets.values() if product in basket["of"]]
-            stars = [r["rating"] for r in self.world["reviews"] if r["product_id"] == product]
+            stars = self._stars(product)
             before = earlier[category[product]]
             rows[product] = (
                 self.prices[product],
@@ -158,6 +158,27 @@ class Reference:
                 recent[category[product]] / before if before else None,
             )
         return rows
+
+    def _stars(self, product: str) -> list[int]:
+        """Return the stars of buyers' first reviews of a product; so few come in a day that all of them count."""
+        stars, heard = [], set()
+        for review in sorted(self.world["reviews"], key=lambda r: (r["reviewed_at"], r["review_id"])):
+            author, day = review["customer_id"], date.fromisoformat(review["reviewed_at"][:10])
+            if review["product_id"] != product or author is None or author in heard:
+                continue
+            if any(customer == author and bought < day for customer, bought in self._bought(product)):
+                heard.add(author)
+                stars.append(review["rating"])
+        return stars
+
+    def _bought(self, product: str) -> list[tuple[str | None, date]]:
+        """Return who bought a product and when, whatever came back of it."""
+        orders = {o["order_id"]: o for o in self.world["orders"] if o["status"] != "cancelled"}
+        return [
+            (orders[i["order_id"]]["customer_id"], date.fromisoformat(orders[i["order_id"]]["ordered_at"][:10]))
+            for i in self.world["order_items"]
+            if i["product_id"] == product and i["quantity"] > 0 and i["order_id"] in orders
+        ]
 
     def ftr_customers(self) -> dict[str, tuple[Any, ...]]:
         """Return baskets, first and last day, mean gap, mean products and mean cents by customer."""

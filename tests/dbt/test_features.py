@@ -193,6 +193,39 @@ def test_customers_equal_the_reference(built: Build, owner: Connection, referenc
     assert_close(by_key(found, 1), wanted)
 
 
+def test_a_thousand_bought_reviews_and_a_bot_are_set_apart_and_shown(
+    built: Build, plant: Plant, owner: Connection
+) -> None:
+    """A thousand accounts that were made in this hour each buy the product and give it five stars; a script looks."""
+    hour, new = [f"{AS_OF} 10:{n % 60:02d}:{n // 60:02d}+00" for n in range(1000)], [f"new{n}" for n in range(1000)]
+    kept = "select count(*) from intermediate.int_reviews_counted where uncounted_reason is null"
+    before = rows(owner, kept)
+    accounts = list(zip(new, hour, strict=True))
+    plant("orders", [{"order_id": who, "customer_id": who, "ordered_at": at} for who, at in accounts])
+    line = {"line_number": 1, "product_id": "p03", "quantity": 1, "unit_price_cents": 1}
+    plant("order_items", [{"order_id": who, **line} for who, _ in accounts])
+    written = {"product_id": "p03", "rating": 5}
+    plant("reviews", [{"review_id": who, "customer_id": who, "reviewed_at": at, **written} for who, at in accounts])
+    seen = {"customer_id": "script", "event_type": "view", "product_id": "p03"}
+    plant("events", [{"event_id": who, "occurred_at": at, **seen} for who, at in accounts])
+    try:
+        assert rows(owner, kept) == before != [(0,)]
+        capped = (
+            f"select kind, subject, delivered, counted from marts.fct_capped_evidence where happened_on = '{AS_OF}'"
+        )
+        found = dict(
+            ((kind, subject), (delivered, counted)) for kind, subject, delivered, counted in rows(owner, capped)
+        )
+        assert found["bot", "script"] == (1000, 500)
+        delivered, counted = found["reviews", "p03"]
+        assert delivered >= 1000 and counted <= 1
+    finally:
+        with owner.cursor() as cursor:
+            for table, key in (("events", "event_id"), ("reviews", "review_id"), ("order_items", "order_id")):
+                cursor.execute(f"delete from raw.{table} where {key} = any(%s)", (new,))
+            cursor.execute("delete from raw.orders where order_id = any(%s)", (new,))
+
+
 def test_product_days_equal_the_reference(built: Build, owner: Connection, reference: Reference) -> None:
     found = rows(
         owner,

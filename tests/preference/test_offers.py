@@ -53,14 +53,26 @@ def test_unknown_kinds_are_passed_over() -> None:
     assert set(of(promoted(("skywriting", -1, 1, 50.0), ("display", 1, 1, 1.0)))[0].values()) == {0}
 
 
-def test_reviews_count_from_the_day_after() -> None:
+def test_reviews_count_from_the_day_after_and_a_few_say_little() -> None:
+    """Three reviews of 12 stars, all of the shop: its mean is 4, so is theirs and that of a product without any."""
     written = [CUT - timedelta(days=9), CUT - timedelta(days=1), CUT]
     catalogue = pl.DataFrame(
         {"reviewed_on": [written, None], "review_counts": [[2, 1, 1], None], "review_stars": [[9, 3, 1], None]}
     )
     milk, jam = (dict(zip(RATING_FEATURES, row, strict=True)) for row in Offers.of(catalogue).ratings_at(AT, 2))
     assert milk == {"rating_mean": 4, "rating_count": 3}
-    assert jam["rating_count"] == 0 and np.isnan(jam["rating_mean"])
+    assert jam == {"rating_mean": 4, "rating_count": 0}
+
+
+def test_the_mean_of_a_product_moves_from_that_of_the_shop_as_reviews_come_in() -> None:
+    """Ten of 3 stars and thirty of 5 are 4.5 in the mean: (30 + 45) / 20 and (150 + 45) / 40."""
+    yesterday = [CUT - timedelta(days=1)]
+    catalogue = pl.DataFrame(
+        {"reviewed_on": [yesterday] * 2, "review_counts": [[10], [30]], "review_stars": [[30], [150]]}
+    )
+    matrix = Offers.of(catalogue).ratings_at(AT, 2)
+    assert matrix.tolist() == [[3.75, 10], [4.875, 30]]
+    assert np.isnan(Offers.of(catalogue).ratings_at(AT - 1, 2)[:, 0]).all(), "nobody has written anything yet"
 
 
 def test_a_shop_without_promotions_and_reviews_knows_nothing() -> None:

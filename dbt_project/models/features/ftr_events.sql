@@ -1,28 +1,13 @@
--- One row per as-of day and thing that a known customer did on the web; of what was sent twice, the first.
+-- One row per as-of day and thing that a known customer did on the web; of what was sent twice, the first, and of a day
+-- no more than a person does.
 {{ config(indexes=[{'columns': ['as_of', 'event_id'], 'unique': true}]) }}
 
 with
 
-known as (
+counted as (
 
-    select * from {{ ref('stg_raw__events') }}
-    where
-        customer_id is not null
-        and occurred_on <= {{ as_of() }}
-
-),
-
-deduplicated as (
-
-    select
-        min(event_id) as event_id,
-        customer_id,
-        occurred_at,
-        occurred_on,
-        event_type,
-        product_id
-    from known
-    group by customer_id, occurred_at, occurred_on, event_type, product_id
+    select * from {{ ref('int_events_counted') }}
+    where is_counted and occurred_on <= {{ as_of() }}
 
 ),
 
@@ -36,7 +21,7 @@ dated as (
         occurred_on,
         event_type,
         product_id
-    from deduplicated
+    from counted
 
 )
 

@@ -59,14 +59,29 @@ category_trends as (
 
 ),
 
+review_days as (
+
+    select
+        product_id,
+        reviewed_on,
+        count(*) as review_count,
+        sum(rating)::bigint as stars
+    from {{ ref('int_reviews_counted') }}
+    where uncounted_reason is null and reviewed_on <= {{ as_of() }}
+    group by product_id, reviewed_on
+
+),
+
 ratings as (
 
     select
         product_id,
-        avg(rating)::float8 as rating_mean,
-        count(*)::int as rating_count
-    from {{ ref('stg_raw__reviews') }}
-    where reviewed_on <= {{ as_of() }}
+        sum(stars)::float8 / sum(review_count)::float8 as rating_mean,
+        sum(review_count)::int as rating_count,
+        array_agg(reviewed_on order by reviewed_on) as reviewed_on,
+        array_agg(review_count order by reviewed_on) as review_counts,
+        array_agg(stars order by reviewed_on) as review_stars
+    from review_days
     group by product_id
 
 ),
@@ -139,31 +154,6 @@ promotion_lists as (
 
 ),
 
-review_days as (
-
-    select
-        product_id,
-        reviewed_on,
-        count(*) as review_count,
-        sum(rating)::bigint as stars
-    from {{ ref('stg_raw__reviews') }}
-    where reviewed_on <= {{ as_of() }}
-    group by product_id, reviewed_on
-
-),
-
-review_lists as (
-
-    select
-        product_id,
-        array_agg(reviewed_on order by reviewed_on) as reviewed_on,
-        array_agg(review_count order by reviewed_on) as review_counts,
-        array_agg(stars order by reviewed_on) as review_stars
-    from review_days
-    group by product_id
-
-),
-
 gathered as (
 
     select
@@ -193,9 +183,9 @@ gathered as (
         promotion_lists.promotion_starts_on,
         promotion_lists.promotion_ends_on,
         promotion_lists.promotion_sizes,
-        review_lists.reviewed_on,
-        review_lists.review_counts,
-        review_lists.review_stars,
+        ratings.reviewed_on,
+        ratings.review_counts,
+        ratings.review_stars,
         products.image_vector,
         products.text_vector,
         products.audio_vector
@@ -208,7 +198,6 @@ gathered as (
     left join stock on products.product_id = stock.product_id
     left join promoted on products.product_id = promoted.product_id
     left join promotion_lists on products.product_id = promotion_lists.product_id
-    left join review_lists on products.product_id = review_lists.product_id
 
 )
 
