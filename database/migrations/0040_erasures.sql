@@ -57,6 +57,33 @@ begin
 end
 $$;
 
+-- Rows of a published run stay as they are, but for those of somebody who asked to be left out: the publisher has no
+-- right to delete results other than by request_erasure.
+create or replace function ops.refuse_to_change_what_was_shown() returns trigger
+language plpgsql security definer set search_path = pg_catalog, ops, pg_temp
+as $$
+declare
+    shown bigint;
+begin
+    if pg_has_role(session_user, 'bundles_owner', 'usage')
+        or (tg_op = 'DELETE' and pg_has_role(session_user, 'bundles_publisher', 'usage')) then
+        return null;
+    end if;
+    select r.run_id into shown
+    from (select distinct c.run_id from changed as c) as t
+    inner join ops.runs as r on t.run_id = r.run_id
+    where r.status = 'published'
+    limit 1;
+    if found then
+        raise exception using errcode = 'P0F02', message = format(
+            '%s of %s.%s refused: run %s was published, and its rows stay as they are',
+            lower(tg_op), tg_table_schema, tg_table_name, shown
+        );
+    end if;
+    return null;
+end
+$$;
+
 -- A trigger, so that no pointer moves without it, whoever moves it.
 create function ops.refuse_erased() returns trigger
 language plpgsql security definer set search_path = pg_catalog, ops, pg_temp
@@ -93,6 +120,29 @@ create trigger refuse_erased before insert or update on ops.published
 for each row execute function ops.refuse_erased();
 
 -- migrate:down
+create or replace function ops.refuse_to_change_what_was_shown() returns trigger
+language plpgsql security definer set search_path = pg_catalog, ops, pg_temp
+as $$
+declare
+    shown bigint;
+begin
+    if pg_has_role(session_user, 'bundles_owner', 'usage') then
+        return null;
+    end if;
+    select r.run_id into shown
+    from (select distinct c.run_id from changed as c) as t
+    inner join ops.runs as r on t.run_id = r.run_id
+    where r.status = 'published'
+    limit 1;
+    if found then
+        raise exception using errcode = 'P0F02', message = format(
+            '%s of %s.%s refused: run %s was published, and its rows stay as they are',
+            lower(tg_op), tg_table_schema, tg_table_name, shown
+        );
+    end if;
+    return null;
+end
+$$;
 drop trigger refuse_erased on ops.published;
 drop function ops.refuse_erased, ops.request_erasure, ops.customer_tables;
 drop table ops.erasures;
