@@ -4,6 +4,7 @@ A field ``warehouse.port`` is set by ``BUNDLES_WAREHOUSE__PORT``. Passwords stay
 log line or traceback shows them.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import available_timezones
@@ -198,3 +199,7 @@ class Settings(BaseSettings):
     min_product_baskets: int = Field(50, ge=1, description="Products in fewer baskets enter no model and no bundle.")
     threads: int = Field(2, ge=1, description="Threads of one stage: one per core in all.")
     git_commit: str = Field("unknown", description="Commit of the running code; the image or the stack sets it.")
+    lock_sha256: str = Field(
+        default_factory=lambda: hashlib.sha256((REPOSITORY / "requirements.txt").read_bytes()).hexdigest(),
+        description="SHA-256 of the lock file that the libraries are installed from.",
+    )

@@ -43,6 +43,11 @@ class Version:
         return date.fromisoformat(self.tags["data_cut_off"])
 
     @property
+    def manifest_sha256(self) -> str:
+        """Return the sha256 of its manifest, as it was registered."""
+        return self.tags["manifest_sha256"]
+
+    @property
     def is_rolled_back(self) -> bool:
         """Return whether a person has taken it back, and nobody has lifted that since."""
         return self.tags.get(ROLLED_BACK) == "true"
@@ -55,6 +60,14 @@ class Champion:
     version: Version
     folder: Path
     keeper: "tempfile.TemporaryDirectory[str]" = field(repr=False)
+
+
+def lineage_of(*versions: Version) -> dict[str, dict[str, int | str]]:
+    """Return what ``ops.note_run`` takes of the models a run uses: which version each is, and of which files."""
+    return {
+        "model_versions": {version.name: version.number for version in versions},
+        "model_manifests": {version.name: version.manifest_sha256 for version in versions},
+    }
 
 
 def write_manifest(folder: Path) -> str:

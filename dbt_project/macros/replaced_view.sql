@@ -16,6 +16,8 @@
     {%- set wanted = columns_wanted(sql) -%}
     {%- if wanted[:had | length] != had -%}
       {%- if config.get('meta', {}).get('on_column_change', 'fail') == 'drop' -%}
+        {# Before the drop: a view that breaks its contract leaves the old one. -#}
+        {{ get_assert_columns_equivalent(sql) }}
         {%- do run_query('drop view ' ~ target ~ ' cascade') -%}
       {%- else -%}
         {{ exceptions.raise_compiler_error(
@@ -26,6 +28,7 @@
     {%- endif -%}
   {%- endif -%}
 
+  {{ get_assert_columns_equivalent(sql) }}
   {% call statement('main') -%}
     create or replace view {{ target }} as ({{ sql }})
   {%- endcall %}

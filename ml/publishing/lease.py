@@ -32,7 +32,8 @@ def open_run(settings: Settings, context: Context, scope: str | None = None) -> 
         To be handed to ``Warehouse.replace_run``; every earlier lease of the scope is void from now on.
     """
     scope = scope or context.params.scenario
-    ((run_id, epoch),) = Warehouse(settings, "ml").call(
+    warehouse = Warehouse(settings, "ml")
+    ((run_id, epoch),) = warehouse.call(
         "ops.open_run",
         scope=scope,
         as_of=context.as_of,
@@ -41,6 +42,7 @@ def open_run(settings: Settings, context: Context, scope: str | None = None) -> 
         params=asdict(context.params),
         git_commit=settings.git_commit,
     )
+    warehouse.call("ops.note_run", run_id=run_id, patch={"lock_sha256": settings.lock_sha256})
     return Lease(scope, run_id, epoch)
 
 

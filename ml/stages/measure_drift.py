@@ -12,6 +12,7 @@ from ml.scenarios.ground import Ground
 from ml.settings import Settings
 from ml.tables import CANDIDATES, DRIFT_CHECKS, FEEDBACK
 from ml.tracking import Tracking
+from ml.versions import lineage_of
 
 NO_MODEL = "not available: needs a champion of the preference model; run train_models first"
 
@@ -43,8 +44,7 @@ def run(settings: Settings, context: Context) -> Counts:
         rows += freshness_rows(days, context.as_of, params)
     written = ground.warehouse.replace_run(DRIFT_CHECKS, DRIFT_CHECKS.frame(rows), lease)
     note_unavailable(ground.warehouse, lease, DRIFT_CHECKS.name, None if champion else NO_MODEL)
-    versions = {"preference": champion.number} if champion else {}
-    facts = {"model_versions": versions, "counts": {"drift_checks": written}}
+    facts = {**lineage_of(*([champion] if champion else [])), "counts": {"drift_checks": written}}
     ground.warehouse.call("ops.note_run", run_id=lease.run_id, patch=facts)
     drifted = sum(row["verdict"] == "drifted" for row in rows)
     return {"run_id": lease.run_id, "checks": written, "drifted": drifted}

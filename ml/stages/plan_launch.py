@@ -17,6 +17,7 @@ from ml.tables import (
     UNAVAILABLE,
 )
 from ml.tracking import Tracking
+from ml.versions import lineage_of
 from ml.warehouse import Lease
 
 NO_LAUNCH = f"no product was launched in the last {WINDOW_DAYS} days"
@@ -38,8 +39,7 @@ def run(settings: Settings, context: Context) -> Counts:
     if newcomers_of(ground).is_empty():
         return _write(ground, lease, NOTHING, [], NO_LAUNCH)
     champion = Tracking(settings).champion("association", context.as_of)
-    versions = {"model_versions": {"association": champion.version.number}}
-    ground.warehouse.call("ops.note_run", run_id=lease.run_id, patch=versions)
+    ground.warehouse.call("ops.note_run", run_id=lease.run_id, patch=lineage_of(champion.version))
     back_off = load_back_off({path.name: path.read_bytes() for path in champion.folder.iterdir()})
     if back_off is None:
         return _write(ground, lease, NOTHING, [], NO_ESTIMATES)

@@ -48,6 +48,7 @@ from ml.tables import (
 )
 from ml.tracking import Tracking
 from ml.training import Shop, candidate_params, newcomers, told
+from ml.versions import lineage_of
 from ml.warehouse import Warehouse
 
 CUSTOMERS_AT_ONCE = 1000
@@ -80,9 +81,8 @@ def run(settings: Settings, context: Context) -> Counts:
     preference = tracking.champion("preference", context.as_of)
     association = tracking.champion("association", context.as_of)
     lease = open_run(settings, context)
-    versions = {"preference": preference.version.number, "association": association.version.number}
     patch = {
-        "model_versions": versions,
+        **lineage_of(preference.version, association.version),
         "data_through": str(baskets["basket_on"].max()),
         "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
     }

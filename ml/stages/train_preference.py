@@ -120,6 +120,7 @@ def _job(settings: Settings, context: Context, champion: Version | None, why: st
         "data_cut_off": as_of,
         "trained_because": why,
         "git_commit": settings.git_commit,
+        "lock_sha256": settings.lock_sha256,
         "dbt_invocation_id": warehouse.dbt_invocation(as_of),
         "seed": seed,
         "dataset_digest": "+".join(data.digest[:12] for data in datasets),

@@ -118,7 +118,7 @@ class Tracking:
             When MLflow does not answer, or the run that made the version is not complete.
         """
         with self._required(version.name):
-            if self._client.get_run(version.run_id).data.tags.get("complete") != "true":
+            if not self.is_complete(version):
                 raise TemporaryError(f"{version.name} {version.number}: run {version.run_id} is not complete")
             self._tag(version.name, version.number, {"gate_reason": reason, "gate": gate})
             current = self._alias(version.name)
@@ -221,13 +221,24 @@ class Tracking:
         Raises
         ------
         DataError
-            When its files are not those that were registered.
+            When there is no such version, or its files are not those that were registered.
         TemporaryError
             When MLflow does not answer.
         """
         with self._required(name):
             version = _version(self._client.get_model_version(name, str(number)))
         return self.load(version)
+
+    def is_complete(self, version: Version) -> bool:
+        """Return whether the run that made a version said, as its last word, that it went through.
+
+        Raises
+        ------
+        TemporaryError
+            When MLflow does not answer.
+        """
+        with self._required(version.name):
+            return self._client.get_run(version.run_id).data.tags.get("complete") == "true"
 
     def load(self, version: Version) -> Champion:
         """Fetch the files of a version and verify them against its manifest.
@@ -241,8 +252,10 @@ class Tracking:
         """
         keeper = tempfile.TemporaryDirectory(prefix=f"{version.name}-{version.number}-")
         with self._required(version.name):
+            if not self._client.list_artifacts(version.run_id, MODEL_PATH):
+                raise DataError(f"{version.name} {version.number}: run {version.run_id} has no files of a model")
             fetched = Path(self._client.download_artifacts(version.run_id, MODEL_PATH, keeper.name))
-        verify_manifest(fetched, version.tags["manifest_sha256"])
+        verify_manifest(fetched, version.manifest_sha256)
         refuse_code(fetched)
         return Champion(version, fetched, keeper)
 
@@ -278,7 +291,9 @@ class Tracking:
             yield
             self._outage.end()
         except UNREACHABLE as error:
-            raise TemporaryError(f"{what}: MLflow at {self._uri}: {error}") from error
+            is_gone = getattr(error, "error_code", "") == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+            kind = DataError if is_gone else TemporaryError
+            raise kind(f"{what}: MLflow at {self._uri}: {error}") from error
 
 
 def _version(found: ModelVersion) -> Version:

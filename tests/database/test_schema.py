@@ -89,6 +89,31 @@ def test_the_result_tables_of_the_code_are_those_of_the_database(owner: Connecti
     assert found == stated
 
 
+def test_no_number_of_a_result_or_a_raw_table_may_be_nan_or_infinite(owner: Connection) -> None:
+    """Arrays are left out: what is in a vector is looked at when it is loaded."""
+    unbounded = rows(
+        owner,
+        "select c.oid::regclass::text || '.' || a.attname from pg_class as c"
+        " join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace in ('ml'::regnamespace, 'raw'::regnamespace) and c.relkind in ('r', 'p')"
+        " and not c.relispartition and a.atttypid in ('float8'::regtype, 'float4'::regtype, 'numeric'::regtype)"
+        " and not exists (select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'c'"
+        # An upper bound, since NaN is above every number.
+        " and pg_get_constraintdef(k.oid) ~ ('\\m' || a.attname || '\\)? <'))",
+    )
+    assert unbounded == []
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_result_that_is_no_number_is_refused_in_a_partition_too(
+    settings: Settings, owner: Connection, number: str
+) -> None:
+    lease = opened(settings, 20)
+    with pytest.raises(psycopg2.errors.CheckViolation, match="numbers_are_finite"), owner.cursor() as cursor:
+        row = "(%s, 'r', 'expected_margin_cents', %s, 1, 1, '')"
+        cursor.execute(f"insert into ml.rule_costs values {row}", (lease.run_id, number))
+
+
 def test_each_run_has_a_partition_of_every_result_table_and_all_go_together(
     settings: Settings, owner: Connection
 ) -> None:

@@ -34,18 +34,19 @@ def shop(settings: Settings, dbt_target: Path) -> Iterator[Settings]:
 @pytest.fixture(scope="module")
 def plant(owner: psycopg2.extensions.connection) -> Plant:
     """Insert rows into a raw table, as one delivery."""
-    with owner.cursor() as cursor:
-        cursor.execute(
-            "insert into ops.load_manifest (source, table_name, file_name, file_sha256, status)"
-            " values ('test', 'all', 'planted', 'none', 'accepted') returning load_id"
-        )
-        ((load_id,),) = cursor.fetchall()
 
     def rows(table: str, records: list[dict[str, Any]]) -> None:
         if records:
-            columns = [*records[0], "load_id"]
-            values = [(*record.values(), load_id) for record in records]
             with owner.cursor() as cursor:
+                cursor.execute(
+                    "insert into ops.load_manifest"
+                    " (source, table_name, file_name, file_sha256, status, rows_in, rows_accepted)"
+                    " values ('test', %s, 'planted', gen_random_uuid(), 'accepted', %s, %s) returning load_id",
+                    (table, len(records), len(records)),
+                )
+                ((load_id,),) = cursor.fetchall()
+                columns = [*records[0], "load_id"]
+                values = [(*record.values(), load_id) for record in records]
                 execute_values(cursor, f"insert into raw.{table} ({', '.join(columns)}) values %s", values)
 
     return rows

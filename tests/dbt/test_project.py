@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ml.settings import Settings
+from ml.sources.contract import TABLES
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
@@ -109,6 +110,45 @@ def test_features_are_contracts_that_refuse_nan_and_infinity(manifest: dict[str,
                 checks = [rule["expression"] for rule in column["constraints"] if rule["type"] == "check"]
                 bounded = any("<" in check.split(" and ")[-1] for check in checks)
                 assert bounded, f"{node['name']}.{name}: nothing above it, so NaN would pass"
+
+
+def test_every_model_is_a_contract_and_no_table_grows_unseen(manifest: dict[str, Any]) -> None:
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    assert len(models) == len(MODELS) > 70
+    untyped = [
+        f"{name}.{column}"
+        for name, node in models.items()
+        for column, facts in node["columns"].items()
+        if not facts["data_type"]
+    ]
+    assert not [name for name, node in models.items() if not node["contract"]["enforced"]] + untyped
+    tables = {name: node["config"] for name, node in models.items() if node["config"]["materialized"] == "incremental"}
+    assert len(tables) > 20
+    assert {config["on_schema_change"] for config in tables.values()} == {"fail"}
+    views = {node["config"]["materialized"] for name, node in models.items() if name not in tables}
+    assert views == {"replaced_view"}, "which asks for the contract; another way to make a view might not"
+
+
+def test_what_replaces_a_day_looks_at_its_key_in_the_same_transaction(manifest: dict[str, Any]) -> None:
+    """One row a day is all that ftr_builds makes; the others are held to the key that their test states."""
+    keyed = {
+        test["attached_node"]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test" and (test.get("test_metadata") or {}).get("name") == "unique_together"
+    }
+    for name, node in manifest["nodes"].items():
+        if node["config"]["materialized"] == "incremental" and node["name"] != "ftr_builds":
+            hooks = [(hook["sql"], hook["transaction"]) for hook in node["config"]["post-hook"]]
+            assert ("{{ refuse_bad_keys() }}", True) in hooks and name in keyed, name
+
+
+def test_the_columns_of_the_raw_tables_are_stated_with_their_types(manifest: dict[str, Any]) -> None:
+    """They are compared with those of the database before each build."""
+    raw = [source for source in manifest["sources"].values() if source["source_name"] == "raw"]
+    assert {source["name"] for source in raw} == set(TABLES)
+    for source in raw:
+        assert set(source["columns"]) == {*TABLES[source["name"]].columns, "load_id"}
+        assert all(column["data_type"] for column in source["columns"].values()), source["name"]
 
 
 def test_a_day_is_complete_after_every_feature_of_it(manifest: dict[str, Any]) -> None:

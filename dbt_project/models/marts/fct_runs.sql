@@ -32,7 +32,8 @@ shown as (
         runs.mlflow_run_id,
         runs.counts,
         runs.opened_at,
-        runs.finished_at
+        runs.finished_at,
+        runs.lock_sha256
     from runs
     left join published on runs.scope = published.scope and runs.run_id = published.run_id
 

@@ -1,4 +1,5 @@
--- I9: a published run names its code and its features, and personal bundles the versions of both models.
+-- I9: a published run names its code, the lock file of its libraries and its deliveries, and personal bundles their
+-- features and the versions of both models. What MLflow knows of these is asked by ml/publishing/lineage.py.
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 with
 
@@ -8,13 +9,38 @@ published as (
     from {{ source('ops', 'published') }} as pointers
     inner join {{ source('ops', 'runs') }} as runs on pointers.run_id = runs.run_id
 
+),
+
+deliveries as (
+
+    select * from {{ source('ops', 'load_manifest') }}
+
+),
+
+delivered as (
+
+    select min(loaded_at) as began_at
+    from deliveries
+    where status = 'accepted'
+
 )
 
 select
-    scope,
-    run_id
+    published.scope,
+    published.run_id
 from published
+cross join delivered
 where
-    coalesce(git_commit, '') = ''
-    or status <> 'published'
-    or (scope = 'personal' and (not model_versions ?& array['preference', 'association'] or dbt_invocation_id is null))
+    coalesce(published.git_commit, '') = ''
+    -- Null in runs from before it was noted.
+    or published.lock_sha256 !~ '^[0-9a-f]{64}$'
+    or published.status <> 'published'
+    or delivered.began_at is null
+    or delivered.began_at > published.finished_at
+    or (
+        published.scope = 'personal'
+        and (
+            not published.model_versions ?& array['preference', 'association']
+            or published.dbt_invocation_id is null
+        )
+    )

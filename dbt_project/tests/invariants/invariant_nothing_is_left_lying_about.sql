@@ -1,4 +1,6 @@
--- I7: no table of a dbt run that died, no advisory lock that nobody works under, no transaction forgotten for an hour.
+-- I7: no table of a dbt run that died, no advisory lock that nobody works under, no transaction forgotten for an hour,
+-- no session of a task that must be over: dags/shared/stages.py ends a task after three hours. Files of a table that a
+-- crash left half-made belong to nothing that Postgres shows this role, and are not seen.
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 with
 
@@ -41,6 +43,19 @@ transactions as (
     from pg_stat_activity
     where datname = current_database() and xact_start < now() - interval '1 hour'
 
+),
+
+sessions as (
+
+    select
+        'session' as kind,
+        format('of %s since %s', usename, backend_start) as what
+    from pg_stat_activity
+    where
+        datname = current_database()
+        and usename in ('bundles_loader', 'bundles_transformer', 'bundles_ml', 'bundles_publisher')
+        and backend_start < now() - interval '3 hours'
+
 )
 
 select * from tables
@@ -48,3 +63,5 @@ union all
 select * from locks
 union all
 select * from transactions
+union all
+select * from sessions
