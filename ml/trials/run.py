@@ -55,7 +55,7 @@ def run(trial: Trial, settings: Settings) -> dict[str, Any]:
     DataError
         When the folder does not hold what the task needs.
     """
-    files = read_files(trial.path, settings.source.quarantine_limit_share)
+    files = read_files(trial.path, settings.source.quarantine_limit_share, settings.source.time_zone)
     task = importlib.import_module(f"ml.trials.{trial.task}")
     wishes = Wishes(trial.places, trial.preference, trial.association)
     outcome = task.run(files, trial.cut, trial.model, trial.seed, settings, wishes)

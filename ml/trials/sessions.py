@@ -56,7 +56,7 @@ def sessions_of(files: Files, cut: date | None, seed: int) -> list[Session]:
     DataError
         When there is no session with a product of the catalogue.
     """
-    seen = _seen(files)
+    seen = _seen(files).with_columns(on=files.day_of("occurred_at"))
     held = seen.select("session_id", "product_id").unique().sort("session_id", "product_id")
     if held.is_empty():
         raise DataError(
@@ -118,7 +118,7 @@ def _made(files: Files, held: pl.DataFrame) -> pl.DataFrame:
 def _parted(table: pl.DataFrame, seen: pl.DataFrame, cut: date | None, seed: int) -> pl.DataFrame:
     is_asked = pl.col("part") == "test"
     if cut is not None and seen["occurred_at"].null_count() < seen.height:
-        began = seen.group_by("session_id").agg(on=pl.col("occurred_at").min().dt.date())
+        began = seen.group_by("session_id").agg(pl.col("on").min())
         table = table.join(began, on="session_id", how="left", maintain_order="left")
         is_chosen = pl.col("on").fill_null(cut) < cut
     else:

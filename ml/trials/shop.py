@@ -13,6 +13,7 @@ from ml.association.content import LEVELS
 from ml.errors import DataError, NothingToDo
 from ml.sources.contract import RawTable
 from ml.sources.folder import Folder
+from ml.sources.parsing import OFFSET_NEEDED, UTC
 from ml.sources.validation import RECORD, sort_records
 from ml.trials.tables import TRIAL_TABLES
 
@@ -32,15 +33,22 @@ class Files:
         By name, with the columns of the contract; tables without a file are missing.
     refused
         By table, how many records were set aside for which reason.
+    zone
+        In which the shop's days begin and end.
     """
 
     tables: Mapping[str, pl.DataFrame]
     refused: dict[str, dict[str, int]] = field(default_factory=dict)
+    zone: str = UTC
 
     @property
     def is_timed(self) -> bool:
         """Return whether the orders say when they were made."""
         return self.has("orders") and self.tables["orders"]["ordered_at"].null_count() == 0
+
+    def day_of(self, instant: str) -> pl.Expr:
+        """Return the shop's day of a column of instants."""
+        return pl.col(instant).dt.convert_time_zone(self.zone).dt.date()
 
     def has(self, *names: str) -> bool:
         """Return whether all these tables are there, with a good record each."""
@@ -60,13 +68,16 @@ class Files:
                 raise DataError(f"{task}: needs table {name} with at least one good record; the folder has: {there}")
 
 
-def read_files(path: Path, limit_share: float) -> Files:
+def read_files(path: Path, limit_share: float, zone: str = UTC) -> Files:
     """Return the folder's tables.
 
     Parameters
     ----------
     limit_share
         A table of which more than this share is set aside is refused whole, as by the loader.
+    zone
+        Of instants without an offset, and of the shop's days; ``required``: instants without one are set aside, and
+        days are those of UTC.
 
     Raises
     ------
@@ -80,7 +91,7 @@ def read_files(path: Path, limit_share: float) -> Files:
     records: Counter[str] = Counter()
     try:
         for delivery in Folder(path, TRIAL_TABLES).deliveries(date.max, {}):
-            outcome = sort_records(TRIAL_TABLES[delivery.table], delivery.records)
+            outcome = sort_records(TRIAL_TABLES[delivery.table], delivery.records, zone)
             parts.setdefault(delivery.table, []).append(outcome.accepted)
             counted = reasons.setdefault(delivery.table, Counter())
             counted.update(outcome.quarantined["reason"].to_list())
@@ -103,7 +114,8 @@ def read_files(path: Path, limit_share: float) -> Files:
         if bad > limit_share * records[name]:
             listed = ", ".join(f"{reason} {count}" for reason, count in reasons[name].most_common())
             raise DataError(f"{name}: {bad} of {records[name]} records are bad ({listed})")
-    return Files(tables, {name: dict(counted) for name, counted in reasons.items() if counted})
+    refused = {name: dict(counted) for name, counted in reasons.items() if counted}
+    return Files(tables, refused, UTC if zone == OFFSET_NEEDED else zone)
 
 
 def _timed(orders: pl.DataFrame, reasons: Counter[str]) -> pl.DataFrame:
@@ -162,7 +174,7 @@ def baskets_of(files: Files) -> pl.DataFrame:
         When no completed order is left.
     """
     orders = files.tables["orders"].filter(pl.col("status") == "completed")
-    timed = orders.with_columns(basket_on=pl.col("ordered_at").dt.date())
+    timed = orders.with_columns(basket_on=files.day_of("ordered_at"))
     orders = timed if files.is_timed else _dated_by_place(orders)
     units, price, discount = (
         pl.col(name).fill_null(default)

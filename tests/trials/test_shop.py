@@ -73,3 +73,17 @@ def test_levels_of_the_category_path_become_department_and_category(tmp_path: Pa
     write(tmp_path, "products", "product_id,category_path", ["a,Home > Kitchen > Mugs", "b,Home", "c,"])
     found = products_of(read(tmp_path)).select("department", "category").rows()
     assert found == [("Home", "Kitchen"), ("Home", None), (None, None)]
+
+
+def test_days_and_instants_without_an_offset_are_those_of_the_shops_zone(tmp_path: Path) -> None:
+    """Half past midnight in Berlin is of the day that has begun there, and of the day before in UTC."""
+    write_catalogue(tmp_path, "ab")
+    at = ["1,x,2020-06-02 00:30:00", "2,x,2020-06-01T22:30:00Z", "3,x,2020-06-01 23:30:00"]
+    write(tmp_path, "orders", "order_id,customer_id,ordered_at", at)
+    write(tmp_path, "order_items", "order_id,product_id", ["1,a", "2,b", "3,a"])
+    found = baskets_of(read_files(tmp_path, 0.0, "Europe/Berlin")).select("basket_on", "product_ids").rows()
+    assert found == [(date(2020, 6, 1), ["a"]), (date(2020, 6, 2), ["a", "b"])]
+    assert baskets_of(read_files(tmp_path, 0.0))["product_ids"].to_list() == [["a", "b"], ["a"]]
+    strict = read_files(tmp_path, 1.0, "required")
+    assert strict.refused["orders"] == {"tz_missing": 2}
+    assert baskets_of(strict)["basket_on"].to_list() == [date(2020, 6, 1)]
