@@ -1,5 +1,6 @@
 """What the run of one preference model shows in MLflow: metrics with intervals, pictures, what it learnt from."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -27,6 +28,8 @@ from ml.tracking import Run
 HEADLINE = ("recall_10", "recall_20", "ndcg_10", "phr_10")
 COMPARED = ("recall_20", "ndcg_10")
 EXPLAINED_ROWS = 1000
+
+log = logging.getLogger(__name__)
 
 
 def log_results(run: Run, name: str, results: Sequence[Measured], draws: int, seed: int) -> None:
@@ -60,6 +63,9 @@ def log_model(run: Run, model: PreferenceModel, contest: Contest) -> None:
         run.tags({"weights": "int8" if small.is_used else "float32", "weights_reason": small.reason})
         run.metrics({"int8_size_share": small.size_share, **{k: v for k, v in facts.items() if isfinite(v)}})
     if isinstance(model, Ranker):
+        if model.constant:
+            log.info("%s: the same in all training examples: %s", model.kind, ", ".join(model.constant))
+            run.tags({"constant_features": ", ".join(model.constant)})
         asked, shop = contest.newest.candidates, contest.newest.shop
         every = max(1, asked.height // EXPLAINED_ROWS)
         features, contributions = model.contributions(shop.baskets, shop.products, asked.gather_every(every))

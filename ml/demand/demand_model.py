@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ml.demand.signals import SIGNAL_FEATURES
-from ml.errors import ColumnError, ConfigError, NotFittedError
+from ml.errors import ColumnError, ConfigError, DataError, NotFittedError
 
 Reals = NDArray[np.float64]
 
@@ -84,6 +84,8 @@ class DemandModel:
         When ``predict`` is called before ``fit``.
     ColumnError
         When a fitted column is missing.
+    DataError
+        When no unit was sold in the rows to learn from: there is nothing to explain.
 
     Source
     ------
@@ -97,6 +99,8 @@ class DemandModel:
 
     def fit(self, rows: pl.DataFrame, units: Reals) -> Self:
         """Grow the trees on ``rows``; signals of the market are used where the frame has them."""
+        if not units.any():
+            raise DataError(f"degenerate_target: demand: no unit was sold in the {units.size} rows to learn from")
         self.columns = (*self.params.features, *(name for name in SIGNALS if name in rows.columns))
         params = self.params
         data = lightgbm.Dataset(

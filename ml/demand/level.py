@@ -73,7 +73,7 @@ def usual_level(
     if not rows["is_price_known"].all():
         params = _blind(params)
     asked = rows_at_usual_price(product_days, products, through, days, signals)
-    if not _beats_the_mean(_learned(product_days, products, cut, signals), judged, params):
+    if not _units(rows).any() or not _beats_the_mean(_learned(product_days, products, cut, signals), judged, params):
         return asked.select("product_id", level_ratio=pl.lit(1.0), source=pl.lit(MEAN)).unique(maintain_order=True)
     ratio = pl.Series(DemandModel(params).fit(rows, _units(rows)).predict(asked) / recent_mean(asked))
     return (
@@ -100,9 +100,9 @@ def held_out(
     is_known = pl.col("is_price_known")
     rows = _learned(product_days, products, cut, signals).filter(is_known)
     asked = demand_rows(product_days, products, cut, signals=signals).filter(is_known)
-    if min(rows.height, asked.height) < LEAST_ROWS:
-        return None
     units = _units(rows)
+    if min(rows.height, asked.height) < LEAST_ROWS or not units.any():
+        return None
     answers = {
         "with_price": DemandModel(params).fit(rows, units).predict(asked),
         "without_signals": DemandModel(params).fit(rows.drop(SIGNALS, strict=False), units).predict(asked),
@@ -139,10 +139,10 @@ def _examples(
 
 
 def _beats_the_mean(rows: pl.DataFrame, judged: pl.DataFrame, params: DemandParams) -> bool:
-    if min(rows.height, judged.height) < LEAST_ROWS:
+    came, units = _units(judged), _units(rows)
+    if min(rows.height, judged.height) < LEAST_ROWS or not units.any():
         return False
-    came = _units(judged)
-    expected = DemandModel(params).fit(rows, _units(rows)).predict(judged)
+    expected = DemandModel(params).fit(rows, units).predict(judged)
     return bool(poisson_deviance(came, expected).mean() < poisson_deviance(came, recent_mean(judged)).mean())
 
 

@@ -84,7 +84,9 @@ class DenseNetwork:
         asked = self.params
         bought = examples["is_bought"].to_numpy()
         if bought.all() or not bought.any():
-            raise DataError(f"{self.kind}: the {bought.size} training examples do not hold both answers")
+            raise DataError(
+                f"degenerate_target: {self.kind}: the {bought.size} training examples do not hold both answers"
+            )
         rng = np.random.default_rng(asked.seed)
         others = np.flatnonzero(~bought)
         room = max(1, asked.most_rows - int(bought.sum()))

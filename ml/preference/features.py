@@ -130,3 +130,10 @@ def starting_log_odds(features: NDArray[np.float32]) -> NDArray[np.float64]:
     )
     p = np.clip((share * total + popularity) / (total + 1), 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p))
+
+
+def constant_columns(features: NDArray[np.float32], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the columns that hold one value alone, NaN counted as one."""
+    first = features[:1]
+    same = ((features == first) | (np.isnan(features) & np.isnan(first))).all(axis=0)
+    return tuple(name for name, is_same in zip(names, same, strict=True) if is_same)

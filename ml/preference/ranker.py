@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.errors import ConfigError, DataError
 from ml.preference.calibration import Calibration, calibrate_where_needed
 from ml.preference.contract import Probabilities, check_fitted, read_facts, write_facts
-from ml.preference.features import FEATURES, GROUPS, OPTIONAL_SCORES, features_of, starting_log_odds
+from ml.preference.features import FEATURES, GROUPS, OPTIONAL_SCORES, constant_columns, features_of, starting_log_odds
 from ml.preference.history import History, positions
 from ml.preference.reactions import REACTION_FEATURES, with_reactions
 from ml.preference.tree_scoring import TreeScorer
@@ -76,7 +76,8 @@ class Ranker:
     until the data speak against it. ``fit`` stops early on the validation examples and calibrates on them
     where that helps; ``refit`` grows the
     same number of trees on all examples and keeps the calibration. ``curve`` is what ``fit`` watched, by tree: (of the
-    training examples, of the validation examples).
+    training examples, of the validation examples). ``constant`` names the features that were the same in all training
+    examples, or nowhere known: no tree can cut them, so they do no harm and say nothing.
 
     Shapes and units
     ----------------
@@ -105,6 +106,7 @@ class Ranker:
         self.rounds = 0
         self.calibration = Calibration()
         self.curve: list[tuple[float, float]] = []
+        self.constant: tuple[str, ...] = ()
         self.scores: tuple[str, ...] = ()
         self.reactions: pl.DataFrame | None = None
         self._booster: lightgbm.Booster | None = None
@@ -123,7 +125,9 @@ class Ranker:
         bought = examples["is_bought"].to_numpy().astype(np.float64)
         held_out = examples["is_validation"].to_numpy()
         if not _has_both(bought[~held_out]):
-            raise DataError(f"{self.kind}: the {int((~held_out).sum())} training examples do not hold both answers")
+            rows = int((~held_out).sum())
+            raise DataError(f"degenerate_target: {self.kind}: the {rows} training examples do not hold both answers")
+        self.constant = constant_columns(self._seen(features[~held_out]), self.names)
         if _has_both(bought[held_out]):
             booster = self._grow(features, examples, self.params.trees, held_out)
             self.rounds = booster.best_iteration

@@ -89,9 +89,15 @@ SHOWN = [
     ),
     Elsewhere(
         84,
-        "one answer in all examples",
-        "training is refused",
-        ("tests/preference/test_ranker.py::test_examples_of_one_answer_are_refused",),
+        "one answer in all examples, a feature that never varies",
+        "degenerate_target; the feature is named in the run and does nothing",
+        (
+            "tests/preference/test_ranker.py::test_examples_of_one_answer_are_refused",
+            "tests/preference/test_ranker.py::test_a_feature_that_never_varies_is_named_and_changes_nothing",
+            "tests/demand/test_demand_model.py::test_rows_without_a_sale_are_refused_and_say_so",
+            "tests/demand/test_demand_model.py::test_what_never_varies_is_harmless",
+            "tests/demand/test_level.py::test_a_shop_that_sold_nothing_keeps_the_recent_mean",
+        ),
     ),
     Elsewhere(
         85,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.demand.demand_model import FEATURES, PRICE, SIGNALS, DemandModel, DemandParams, poisson_deviance
-from ml.errors import ColumnError, ConfigError, NotFittedError
+from ml.errors import ColumnError, ConfigError, DataError, NotFittedError
 
 
 def rows(count: int, seed: int, with_signals: bool = True) -> tuple[pl.DataFrame, np.ndarray]:
@@ -75,3 +75,18 @@ def test_misuse_is_refused() -> None:
 
 def test_deviance_is_zero_where_what_came_was_expected() -> None:
     assert poisson_deviance(np.array([0.0, 2.0]), np.array([1e-12, 2.0])) == pytest.approx([0, 0], abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [0, 100])
+def test_rows_without_a_sale_are_refused_and_say_so(count: int) -> None:
+    with pytest.raises(DataError, match=f"degenerate_target: demand: no unit was sold in the {count} rows"):
+        DemandModel().fit(rows(100, 2)[0].head(count), np.zeros(count))
+
+
+def test_what_never_varies_is_harmless() -> None:
+    """Demand that is always the same, told by features that are always the same or unknown."""
+    frame = rows(400, 3, with_signals=False)[0].with_columns(
+        pl.lit(1.0).alias(PRICE), pl.lit(2.0).alias("recent_units"), pl.lit(2.0).alias("earlier_units"),
+        category_trend_ratio=pl.lit(None, pl.Float64),
+    )  # fmt: skip
+    assert DemandModel().fit(frame, np.full(400, 2.0)).predict(frame) == pytest.approx(np.full(400, 2.0), rel=1e-6)

@@ -60,3 +60,13 @@ def test_prices_pay_on_weeks_that_were_not_seen() -> None:
     assert judged is not None
     assert judged.with_price.mean() < judged.without_price.mean()
     assert judged.promoted["units"].sum() > 0
+
+
+def test_a_shop_that_sold_nothing_keeps_the_recent_mean() -> None:
+    """Sales ended 14 weeks ago: earlier origins saw the end of them, the weeks to learn from at last hold no unit."""
+    days, products = planted(0.0, 0.0)
+    ended = pl.col("sold_on") > THROUGH - timedelta(days=98)
+    sold = days.with_columns(pl.when(ended).then(0).otherwise(pl.col("units", "revenue_cents")).name.keep())
+    level = usual_level(sold, products, THROUGH, 14)
+    assert set(level["source"]) <= {"recent_mean"} and set(level["level_ratio"]) <= {1.0}
+    assert held_out(sold, products, THROUGH - timedelta(days=14)) is None

@@ -65,8 +65,19 @@ def test_the_trees_start_from_the_decayed_personal_frequency(world: World) -> No
 
 
 def test_examples_of_one_answer_are_refused(world: World) -> None:
-    with pytest.raises(DataError, match="both answers"):
+    with pytest.raises(DataError, match=r"degenerate_target.*both answers"):
         Ranker().fit(world.baskets, world.products, world.examples.with_columns(is_bought=pl.lit(False)))
+
+
+def test_a_feature_that_never_varies_is_named_and_changes_nothing(ranker: Ranker, world: World) -> None:
+    """The world has no promotions and no reviews: nowhere known."""
+    assert {"display_now", "rating_mean", "rating_count"} <= set(ranker.constant)
+    assert "days_since_last" not in ranker.constant
+    assert all(ranker.importance()[name] == 0 for name in ranker.constant)
+    same = world.examples.with_columns(co_purchase=pl.lit(0.0))
+    model = Ranker().fit(world.baskets, world.products, same)
+    assert "co_purchase" in model.constant and model.importance()["co_purchase"] == 0
+    assert np.isfinite(model.score(world.baskets, world.products, same)).all()
 
 
 def test_a_model_of_other_features_is_refused(ranker: Ranker, tmp_path: Path) -> None:
