@@ -5,7 +5,7 @@ first holds the lease, so a try that was overtaken writes nothing.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -140,14 +140,23 @@ class Warehouse:
         DataError
             When the function refuses (any ``raise exception`` of its own).
         """
-        named = sql.SQL(", ").join(
-            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
-        )
-        statement = sql.SQL("select * from {}({})").format(sql.Identifier(*function.split(".")), named)
-        values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+        (rows,) = self.call_each(function, [arguments])
+        return rows
+
+    def call_each(self, function: str, calls: Iterable[Mapping[str, object]]) -> list[list[tuple[Any, ...]]]:
+        """Call a function once for each set of named arguments, in one transaction: all take effect, or none.
+
+        Raises
+        ------
+        FencedError, DataError
+            As :meth:`call`.
+        """
+        found = []
         with self.transaction() as connection, connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
+            for arguments in calls:
+                cursor.execute(_statement(function, arguments), {name: _sent(of) for name, of in arguments.items()})
+                found.append(cursor.fetchall())
+        return found
 
     def _frame(self, query: sql.Composed) -> pl.DataFrame:
         with self.transaction() as connection:
@@ -193,6 +202,17 @@ class Warehouse:
                 yield connection
         except adbc.Error as error:
             raise _translated(error, error.sqlstate) from error
+
+
+def _statement(function: str, arguments: Iterable[str]) -> sql.Composed:
+    named = sql.SQL(", ").join(
+        sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
+    )
+    return sql.SQL("select * from {}({})").format(sql.Identifier(*function.split(".")), named)
+
+
+def _sent(value: object) -> object:
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 class Lease:

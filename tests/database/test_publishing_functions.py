@@ -7,6 +7,8 @@ import psycopg2
 import pytest
 
 from ml.errors import DataError, FencedError
+from ml.publishing.audit import Check
+from ml.publishing.publish import record
 from ml.settings import Settings
 from ml.tables import POLICY_METRICS
 from ml.warehouse import Lease, Warehouse
@@ -55,6 +57,16 @@ def audit(publisher: Warehouse, run_id: int, epoch: int, passed: bool = True) ->
     publisher.call(
         "ops.record_audit", run_id=run_id, epoch=epoch, check_name="sums", is_passed=passed, failures=0, detail=None
     )
+
+
+def test_an_audit_is_recorded_as_a_whole_or_not_at_all(settings: Settings, ml: Warehouse, publisher: Warehouse) -> None:
+    lease = Lease("personal", *open_run(ml, 1))
+    with pytest.raises(psycopg2.errors.NotNullViolation):
+        record(settings, lease, [Check("sums", 0), Check("stock", 0), Check("", None)])  # type: ignore[arg-type]
+    assert publisher.read_view("ops.audits").is_empty()
+    record(settings, lease, [Check("sums", 0), Check("stock", 2, "milk")])
+    kept = publisher.read_view("ops.audits", columns=["check_name", "is_passed", "failures"], order_by=["check_name"])
+    assert kept.rows() == [("stock", False, 2), ("sums", True, 0)]
 
 
 def publish(publisher: Warehouse, run_id: int, epoch: int) -> str:

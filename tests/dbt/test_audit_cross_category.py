@@ -9,7 +9,7 @@ import pytest
 from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.audits import audit, written
+from tests.dbt.audits import audit, let_anything_in, written
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,8 @@ INVITED = [("ann", 1, ["milk", "bread"]), ("bob", 2, ["bread"])]
 
 
 @pytest.fixture(scope="module")
-def catalogue(shop: Settings, plant: Plant) -> None:
+def catalogue(shop: Settings, plant: Plant, owner: Connection) -> None:
+    let_anything_in(owner)
     plant(
         "products",
         [

@@ -12,7 +12,7 @@ from psycopg2.extras import execute_values
 from ml.params import RunParams
 from ml.settings import Settings
 from ml.transform import build
-from tests.dbt.audits import audit
+from tests.dbt.audits import audit, let_anything_in
 from tests.dbt.conftest import AS_OF, Plant
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,8 @@ NO_FORECAST = {"action": "too_few_sales", "model": "none", "demand_class": "thin
 
 
 @pytest.fixture(scope="module")
-def products(shop: Settings, plant: Plant) -> None:
+def products(shop: Settings, plant: Plant, owner: Connection) -> None:
+    let_anything_in(owner)
     plant(
         "products",
         [{"product_id": name, "price_cents": 100, "category_path": f"FOOD > {name}"} for name in (*NAMES, THIN)],

@@ -36,6 +36,17 @@ OWED = {
     "measurements": ("experiment_readouts", "off_policy_values", "drift_checks"),
 }
 """Results of each scope that a reader may count on; here none has rows, and each says why."""
+ROOT = Path(__file__).resolve().parents[2]
+INVARIANTS = ROOT / "dbt_project" / "tests" / "invariants"
+OWED_CHECKS = {
+    scope: re.findall(r"'(\w+)',", names)
+    for scope, names in re.findall(
+        r"'(\w+)': \[(.*?)\]",
+        (INVARIANTS / "invariant_a_published_run_passed_its_audit.sql").read_text("utf-8"),
+        re.DOTALL,
+    )
+}
+"""The checks that the audit of a scope must have, as the invariant says."""
 PUBLISHED = """
 with run as (
     insert into ops.runs (
@@ -52,8 +63,6 @@ with run as (
 ), log as (
     insert into ops.publish_log (scope, run_id, epoch, as_of, action, actor, published_at)
     select %(scope)s, run_id, 5, as_of, 'publish', 'test', '2024-04-01 06:00+00' from run
-), audit as (
-    insert into ops.audits (run_id, epoch, check_name, is_passed, failures) select run_id, 5, 'sums', true, 0 from run
 )
 select run_id from run
 """
@@ -124,10 +133,28 @@ FAULTS: dict[str, list[str]] = {
     ],
     "a_published_run_passed_its_audit": [
         "insert into ops.audits (run_id, epoch, check_name, is_passed, failures)"
-        " select run_id, 5, 'stock', false, 1 from ops.published limit 1",
-        "delete from ops.audits where ctid = (select min(ctid) from ops.audits)",
+        " select run_id, 5, 'of its own', false, 1 from ops.published limit 1",
+        "update ops.audits set is_passed = false where check_name = 'margin_floor_is_kept'",
+        *(
+            f"delete from ops.audits where run_id = {A_RUN.format(scope)} and ctid = (select max(ctid) from ops.audits"
+            f" where run_id = {A_RUN.format(scope)})"
+            for scope in OWED
+        ),
+        # The next try recorded one check and was stopped.
+        "insert into ops.audits (run_id, epoch, check_name, is_passed, failures)"
+        " select run_id, 6, 'audit_item_is_in_stock', true, 0 from ops.published where scope = 'personal'",
     ],
-    "roles_may_do_their_own_work_only": ["grant select on raw.customers to bundles_analyst"],
+    "roles_may_do_their_own_work_only": [
+        "grant select on raw.customers to bundles_analyst",
+        "grant select (order_id) on raw.orders to bundles_ml",
+        "grant update on ml.bundles to bundles_ml",
+        "grant truncate on raw.orders to bundles_loader",
+        "grant references on ops.runs to bundles_publisher",
+        f"do $$ begin execute 'grant select on ml.bundles_r' || {A_RUN.format('personal')} || ' to bundles_ml'; end $$",
+        "grant select on ops.runs to public",
+        "grant usage on schema raw to bundles_ml",
+        "grant create on schema ops to bundles_loader",
+    ],
 }
 """By invariant, statements of which each must break it, and it alone."""
 
@@ -161,6 +188,11 @@ def at_rest(tracked: Settings, plant: Plant, owner: Connection, tmp_path_factory
             ((run_id,),) = cursor.fetchall()
             for table in ("unavailable", "bundles", "launches"):
                 cursor.execute(f"create table ml.{table}_r{run_id} partition of ml.{table} for values in ({run_id})")
+            cursor.execute(
+                "insert into ops.audits (run_id, epoch, check_name, is_passed, failures)"
+                " select %s, 5, unnest(%s), true, 0",
+                (run_id, OWED_CHECKS[scope]),
+            )
             for result in results:
                 cursor.execute("insert into ml.unavailable values (%s, %s, 'not available')", (run_id, result))
             Warehouse(tracked, "ml").call("ops.note_run", run_id=run_id, patch=lineage_of(*versions))
@@ -194,6 +226,15 @@ def test_a_planted_fault_is_found_by_its_invariant_alone(
     at_rest: Settings, owner: Connection, name: str, fault: str
 ) -> None:
     assert broken(at_rest, owner, fault) == {f"invariant_{name}"}
+
+
+def test_every_check_that_is_owed_is_one_that_the_audit_has() -> None:
+    rules = (ROOT / "ml" / "publishing" / "audit.py").read_text("utf-8")
+    assert set(OWED_CHECKS) == set(OWED)
+    for scope, names in OWED_CHECKS.items():
+        files = {path.stem for path in (INVARIANTS.parent / "audit" / scope).glob("*.sql")}
+        unknown = [name for name in names if name not in files and f'"{name}"' not in rules]
+        assert names and not unknown, scope
 
 
 def test_every_table_of_the_contract_is_counted(at_rest: Settings) -> None:

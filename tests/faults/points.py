@@ -30,7 +30,7 @@ POINTS = (
     Fault("all written, not counted", "optimise_bundles", CALL, nth=2, containing="ops.note_run"),
     Fault("one list written, rest not", "list_bundles", REPLACE, "after"),
     Fault("checked, nothing recorded", "audit_bundles", "ml.stages.audit_bundles:record"),
-    Fault("half of the checks recorded", "audit_bundles", CALL, "after", 20, "ops.record_audit"),
+    Fault("all checks sent, not committed", "audit_bundles", "commit", containing='"ops"."record_audit"'),
     Fault("statistics made, pointer not moved", "publish_bundles", CALL, "after", containing="ops.analyze_run"),
     Fault("pointer not moved", "publish_bundles", CALL, containing="ops.publish"),
     Fault("pointer moved, not committed", "publish_bundles", "commit", containing='"ops"."publish"'),
