@@ -7,8 +7,8 @@
 
 **When it fails** (red): `check_freshness` says that the newest order is too old for the as-of date (ask for the
 missing delivery), or a dbt model or test failed. The task `dbt_producer_watcher` runs dbt and holds its log; the
-tasks beside it each watch one model. Mend data or model, then start this DAG again for the day (*As of* in the form);
-a task of one model that is cleared makes that model alone, untested. Training and publishing have not started.
+tasks beside it each watch one model. Mend data or model, then start this DAG again for the day (*As of* in the form):
+no model is made alone, since its tests would not run. Training and publishing have not started.
 A Postgres that went away is waited for within the task, which then builds all again.
 
 **Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for

@@ -24,13 +24,19 @@ HOURS = 6
 SECONDS = 60
 """Postgres, a webhook and a mail server are waited for, then given up."""
 
+NO_WORD = "it was killed, or the process that watches over it was: its log ends without a reason"
+TOLD_BY_DBT = "failed in producer task"
+"""What each task says that watches a dbt which ended: its own incident is enough, there are dozens of those."""
+
 log = logging.getLogger(__name__)
 
 
 def note_failure(context: Mapping[str, Any]) -> None:
     """Note that a task failed and will not be tried again."""
     task = context["task_instance"]
-    said = context.get("exception")
+    said = str(context.get("exception") or NO_WORD)
+    if TOLD_BY_DBT in said:
+        return
     _note("task_failed", f"{task.dag_id}.{task.task_id}", f"try {task.try_number}: {said}", _day(context), task.run_id)
 
 

@@ -4,12 +4,15 @@ import json
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import airflow  # noqa: F401 - before cosmos, whose imports are circular otherwise
+from airflow.sdk.exceptions import AirflowFailException
 from cosmos.operators._watcher.state import is_dbt_node_status_success, is_dbt_node_status_terminal
 from cosmos.operators.local import DbtLocalBaseOperator
 from cosmos.operators.watcher import DbtProducerWatcherOperator
+
+from shared.alerts import TOLD_BY_DBT
 
 LOST = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
@@ -35,7 +38,7 @@ class DbtBuild(DbtProducerWatcherOperator):
     def execute(self, context: Any, **kwargs: Any) -> Any:
         """Build, in a later try too.
 
-        Cosmos skips later tries and lets each watching task run its model alone, without tests: after a scheduler
+        Cosmos skips later tries and lets each watching task make its model alone, without tests: after a scheduler
         that died, features would be announced that nobody tested. A second build replaces what the first one did.
         """
         if context["ti"].try_number == 1:
@@ -68,6 +71,19 @@ class DbtBuild(DbtProducerWatcherOperator):
                 tell(line, extra)
 
         return hear
+
+
+def only_watch(task: Any) -> None:
+    """Let a task that watches a model never make it.
+
+    Cosmos would, in a later try and where dbt ended without a word of the model: alone and untested, some eighty times.
+    """
+    task._handle_retry = lambda try_number, producer_task_state, context: None
+    task._fallback_to_non_watcher_run = _refuse
+
+
+def _refuse(try_number: int, context: Any) -> NoReturn:
+    raise AirflowFailException(f"dbt {TOLD_BY_DBT}, without a word of this model; start the DAG again for the day")
 
 
 def was_lost(result: Any) -> bool:

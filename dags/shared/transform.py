@@ -18,8 +18,9 @@ from cosmos import (
     RenderConfig,
     TestBehavior,
 )
+from cosmos.operators._watcher.base import BaseConsumerSensor
 
-from shared.dbt_build import DbtBuild
+from shared.dbt_build import DbtBuild, only_watch
 from shared.forms import REPOSITORY
 from shared.stages import LONGEST, POOL
 
@@ -82,6 +83,9 @@ def dbt_models() -> TaskGroup:
         },
     )
     build = group.children["dbt.dbt_producer_watcher"]
+    for task in group.children.values():
+        if isinstance(task, BaseConsumerSensor):
+            only_watch(task)
     # Cosmos has no place to name another class for it.
     build.__class__ = DbtBuild
     # Tests get no tasks of their own, which would double their number; the one build still runs each between

@@ -40,6 +40,19 @@ def test_a_failed_task_is_named_with_its_day_and_run(lines: list[list[str]]) -> 
     }  # fmt: skip
 
 
+def test_a_task_that_was_killed_is_noted_though_airflow_knows_no_reason(lines: list[list[str]]) -> None:
+    alerts.note_failure(failed(None))
+    assert f"--detail=try 3: {alerts.NO_WORD}" in lines[0]
+
+
+def test_what_ended_with_dbt_is_noted_once_by_the_task_that_ran_it(lines: list[list[str]]) -> None:
+    """Airflow would tell of each task that watched a model."""
+    alerts.note_failure(failed("The dbt build command failed in producer task. Please check the log of task dbt"))
+    assert lines == []
+    alerts.note_failure(failed("Model 'model.bundles.fct_bundles' finished with status 'error'"))
+    assert len(lines) == 1
+
+
 def test_what_is_no_day_is_left_out(lines: list[list[str]]) -> None:
     alerts.note_failure(failed(key="tomorrow; drop table"))
     assert not [word for word in lines[0] if word.startswith("--as-of")]

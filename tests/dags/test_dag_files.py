@@ -104,6 +104,9 @@ def test_every_dbt_model_is_a_task_and_dbt_runs_once(bag: Any) -> None:
     }
     assert watched == models
     producer = dag.get_task("dbt.dbt_producer_watcher")
+    made_alone = {dag.get_task(f"dbt.{model}_run")._fallback_to_non_watcher_run.__module__ for model in models}
+    assert made_alone == {"shared.dbt_build"}, "a task that watches a model never makes it"
+    assert type(producer).__module__ == "shared.dbt_build"
     assert producer.env["BUNDLES_AS_OF"] == "{{ as_of() }}"
     assert not producer.vars
     assert "test" in producer.dbt_cmd_flags, "the build runs the tests between a model and its children"

@@ -1,13 +1,20 @@
 """A build whose connection was lost is built again; one that the data refused is not; a later try builds too."""
 
+import inspect
 import json
 from types import SimpleNamespace
 from typing import Any
 
+import airflow  # noqa: F401 - before cosmos, whose imports are circular otherwise
 import pytest
+from airflow.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowFailException
+from cosmos.operators._watcher import base
+from cosmos.operators.watcher import DbtRunWatcherOperator
 
 from shared import dbt_build
-from shared.dbt_build import WAITS, DbtBuild, was_lost
+from shared.alerts import TOLD_BY_DBT
+from shared.dbt_build import WAITS, DbtBuild, only_watch, was_lost
 
 KILLED = "Database Error in model stg_orders\n  terminating connection due to administrator command"
 WRONG = "Got 3 results, configured to fail if != 0"
@@ -106,3 +113,39 @@ def test_every_try_builds_and_tests(monkeypatch: pytest.MonkeyPatch, number: int
         monkeypatch.setattr(f"cosmos.operators.watcher.{name}", lambda *_, **__: None)
     build.execute({"ti": SimpleNamespace(try_number=number)})
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    ("dbt", "said", "comes"),
+    [
+        ("success", "success", True),
+        ("success", "error", AirflowException),
+        ("running", None, False),
+        ("running", "success", True),
+        ("failed", None, AirflowFailException),
+        ("skipped", None, AirflowFailException),
+    ],
+)
+def test_a_task_that_watches_a_model_never_makes_it(
+    monkeypatch: pytest.MonkeyPatch, number: int, dbt: str, said: str | None, comes: Any
+) -> None:
+    """In a later try too, which is begun when a scheduler died: what dbt said of the model stands."""
+    node = {"dbt_node_config": {"unique_id": "model.bundles.ftr_pairs"}}
+    task = DbtRunWatcherOperator(task_id="watched", project_dir="/nowhere", profile_config=None, extra_context=node)
+    only_watch(task)
+    monkeypatch.setattr(task, "_get_producer_task_status", lambda _: dbt)
+    monkeypatch.setattr(task, "_get_node_status", lambda *_: said)
+    monkeypatch.setattr(task, "_cache_compiled_sql", lambda *_: None)
+    monkeypatch.setattr("cosmos.operators._watcher.base.get_xcom_val", lambda *_, **__: None)
+    monkeypatch.setattr(task, "build_and_run_cmd", lambda *_, **__: pytest.fail("it made the model"))
+    context = {"ti": SimpleNamespace(try_number=number, xcom_pull=lambda **_: None)}
+    if isinstance(comes, bool):
+        assert task.poke(context) is comes
+    else:
+        with pytest.raises(comes):
+            task.poke(context)
+
+
+def test_what_a_watching_task_says_of_a_dbt_that_ended_is_known_to_the_alerts() -> None:
+    assert TOLD_BY_DBT in inspect.getsource(base)
