@@ -6,37 +6,60 @@ The runs of a day share the scope of what people read, so everything here is abo
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, timedelta
 from urllib.parse import quote
 
 import psutil
+import psycopg2
 import pytest
 import requests
 
 from local.postgres import Server
 from local.processes import Component
 from local.stack import components, server
+from ml.settings import DbtSettings
+from tests.conftest import settings_of
 from tests.faults.conftest import Report
+from tests.faults.content import broken_invariants, compiled_invariants
 from tests.stack import CHAIN, CHAIN_SECONDS, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.faults]
 DAG = "recommend_bundles"
-BY_HAND = "from-the-command-line"
+Broken = Callable[[], list[str]]
 LEASE = "select epoch from ops.leases where scope = 'personal' and holder = '{}'"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def older(stack: Stack) -> str:
+def older(stack: Stack) -> tuple[str, set[str]]:
     """A day before the published one, whose backfill goes on beside everything else; scenarios are not needed here."""
     stack.pause("plan_scenarios")
     stack.pause("measure_bundles")
     day = (date.fromisoformat(stack.pointer()[1]) - timedelta(days=1)).isoformat()
+    known = {run["dag_run_id"] for dag_id in CHAIN for run in stack.api.runs(dag_id)}
     moment = f"{day}T00:00:00Z"
     asked = {"dag_id": "load_shop", "from_date": moment, "to_date": moment, "max_active_runs": 1}
     stack.api.post(
         "/backfills", {**asked, "reprocess_behavior": "completed", "dag_run_conf": {"source": "simulated_shop"}}
     )
-    return day
+    return day, known
+
+
+@pytest.fixture(scope="module")
+def broken(stack: Stack) -> Broken:
+    """Tell which invariants do not hold now."""
+    postgres = server(stack.instance)
+    whole = settings_of(postgres, "shop").model_copy(
+        update={"dbt": DbtSettings(target_dir=stack.instance.home / "dbt" / "faults")}
+    )
+    checks = compiled_invariants(whole, date.fromisoformat(stack.pointer()[1]))
+    where = {"host": "127.0.0.1", "port": postgres.port, "dbname": "shop", "user": "postgres"}
+
+    def check() -> list[str]:
+        with closing(psycopg2.connect(password=postgres.passwords["POSTGRES_PASSWORD"], **where)) as connection:  # type: ignore[call-overload]
+            return broken_invariants(connection, checks)
+
+    return check
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +76,7 @@ def second(stack: Stack, first: str) -> str:
 
 
 def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
-    stack: Stack, first: str, second: str, report: Report
+    stack: Stack, first: str, second: str, broken: Broken, report: Report
 ) -> None:
     asleep, epoch = stopped_with_the_lease(stack, first, "optimise_bundles")
     task = task_of(stack, first, "optimise_bundles")
@@ -68,9 +91,9 @@ def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=first)
     wait_until(lambda: not asleep.is_running(), 60, "the first try has ended")
     refusals = fenced(server(stack.instance), epoch)
-    broken = broken_invariants(stack)
-    report("supervisor killed in Airflow, both tries alive", f"{published(stack, first)}, {refusals}x fenced", broken)
-    assert (published(stack, first), broken) == (["publish"], [])
+    wrong = broken()
+    report("supervisor killed in Airflow, both tries alive", f"{published(stack, first)}, {refusals}x fenced", wrong)
+    assert (published(stack, first), wrong) == (["publish"], [])
     assert refusals >= 1, "the first try was told that it may not write"
 
 
@@ -81,7 +104,7 @@ def test_a_second_run_of_the_day_waits_for_the_first(stack: Stack, first: str, s
 
 
 def test_a_killed_scheduler_is_started_again_and_the_run_publishes_once(
-    stack: Stack, second: str, report: Report
+    stack: Stack, second: str, broken: Broken, report: Report
 ) -> None:
     wait_until(lambda: stage_of(second, "optimise_bundles") is not None, CHAIN_SECONDS, "the stage is at work")
     scheduler = components(stack.instance)["airflow-scheduler"]
@@ -90,49 +113,59 @@ def test_a_killed_scheduler_is_started_again_and_the_run_publishes_once(
     assert up.returncode == 0, up.stdout + up.stderr
     left = [process for process in at_work if process.is_running()]
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=second)
-    broken = broken_invariants(stack)
+    wrong = broken()
     outcome = f"{published(stack, second)}, {len(left)} of {len(at_work)} processes left behind"
-    report("scheduler killed in Airflow while a stage runs", outcome, broken)
-    assert (published(stack, second), left, broken) == (["publish"], [], [])
+    report("scheduler killed in Airflow while a stage runs", outcome, wrong)
+    assert (published(stack, second), left, wrong) == (["publish"], [], [])
 
 
-def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(stack: Stack, report: Report) -> None:
+def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(
+    stack: Stack, broken: Broken, report: Report
+) -> None:
     day = stack.pointer()[1]
     run = stack.api.trigger(DAG, {"as_of": day})
     asleep, _ = stopped_with_the_lease(stack, run, "optimise_bundles")
-    by_hand(stack, "propose_candidates", day)
+    ours = f"from the command line beside {run}"
+    by_hand(stack, "propose_candidates", day, ours)
     asleep.resume()
     wait_until(lambda: state(stack, run) == "failed", 180, "the run is refused")
     task = task_of(stack, run, "optimise_bundles")
     assert "fenced" in stack.api.log(task, 60) and task["try_number"] == 1, "no retry would help"
     for stage in ("optimise_bundles", "list_bundles", "audit_bundles", "publish_bundles"):
-        by_hand(stack, stage, day)
-    broken = broken_invariants(stack)
-    outcome = f"Airflow's run {published(stack, run)}, the other {published(stack, BY_HAND)}"
-    report("a run from the command line while Airflow's is at work", outcome, broken)
-    assert (published(stack, run), published(stack, BY_HAND), broken) == ([], ["publish"], [])
+        by_hand(stack, stage, day, ours)
+    wrong = broken()
+    outcome = f"Airflow's run {published(stack, run)}, the other {published(stack, ours)}"
+    report("a run from the command line while Airflow's is at work", outcome, wrong)
+    assert (published(stack, run), published(stack, ours), wrong) == ([], ["publish"], [])
 
 
-def test_a_backfill_of_an_older_day_never_moves_the_pointer_back(stack: Stack, older: str, report: Report) -> None:
+def test_a_backfill_of_an_older_day_never_moves_the_pointer_back(
+    stack: Stack, older: tuple[str, set[str]], broken: Broken, report: Report
+) -> None:
     """It went on beside all of the above."""
+    day, known = older
     deadline = time.monotonic() + CHAIN_SECONDS
-    runs = {dag_id: stack.wait_for_run(dag_id, deadline - time.monotonic(), partition_key=older) for dag_id in CHAIN}
+    runs = {
+        dag_id: stack.wait_for_run(dag_id, deadline - time.monotonic(), known, partition_key=day) for dag_id in CHAIN
+    }
     came = published(stack, runs[DAG]["dag_run_id"])
     days = stack.rows(
         "select as_of from ops.publish_log where scope = 'personal' and action = 'publish' order by publish_id"
     )
-    broken = broken_invariants(stack)
-    report("backfill of an older day beside runs of the newest", f"{came}, pointer at {stack.pointer()[1]}", broken)
-    assert (came, broken) == (["superseded"], [])
-    assert stack.pointer()[1] > older and days == sorted(days)
+    wrong = broken()
+    report("backfill of an older day beside runs of the newest", f"{came}, pointer at {stack.pointer()[1]}", wrong)
+    assert (came, wrong) == (["superseded"], [])
+    assert stack.pointer()[1] > day and days == sorted(days)
     assert stack.tasks(DAG, runs[DAG]["dag_run_id"])["publish_bundles"] == "skipped"
 
 
-def test_nothing_is_left_at_work(stack: Stack) -> None:
+def test_nothing_is_left_at_work_and_the_operator_is_told_that_all_is_well(stack: Stack) -> None:
+    told = stack.command("exec", sys.executable, "-m", "ml", "check_invariants", check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
     assert stack.airflow_rows("select dag_id, run_id from dag_run where state in ('running', 'queued')") == []
 
 
-def test_a_run_that_is_late_is_noted_by_the_scheduler(stack: Stack, report: Report) -> None:
+def test_a_run_that_is_late_is_noted_by_the_scheduler(stack: Stack, broken: Broken, report: Report) -> None:
     """Of a DAG that is switched off, so that the run stands still; then its six hours pass."""
     day = stack.pointer()[1]
     run = stack.api.trigger("plan_scenarios", {"as_of": day})
@@ -149,7 +182,7 @@ def test_a_run_that_is_late_is_noted_by_the_scheduler(stack: Stack, report: Repo
     finally:
         address = f"{stack.airflow}/api/v2/dags/plan_scenarios/dagRuns/{quote(run, safe='')}"
         requests.delete(address, headers=stack.api._headers, timeout=30).raise_for_status()
-    report("a run is late in Airflow", f"noted as {found[0][0]}", [])
+    report("a run is late in Airflow", f"noted as {found[0][0]}", broken())
     assert (float(hours), found) == (6.0, [("run_late", "plan_scenarios", day)])
 
 
@@ -201,7 +234,10 @@ def fenced(postgres: Server, epoch: int) -> int:
 
 def published(stack: Stack, run: str) -> list[str]:
     """Return what publishing did for a run, each time."""
-    return [action for (action,) in stack.rows(f"select action from ops.publish_log where actor = '{run}' order by 1")]
+    return [
+        action
+        for (action,) in stack.rows(f"select action from ops.publish_log where actor = '{run}' order by publish_id")
+    ]
 
 
 def state(stack: Stack, run: str) -> str:
@@ -213,18 +249,10 @@ def task_of(stack: Stack, run: str, task_id: str) -> dict[str, object]:
     return next(task for task in stack.api.tasks(DAG, run) if task["task_id"] == task_id)
 
 
-def by_hand(stack: Stack, stage: str, day: str) -> None:
-    line = (sys.executable, "-m", "ml", stage, "--as-of", day, "--started-by", BY_HAND)
+def by_hand(stack: Stack, stage: str, day: str, started_by: str) -> None:
+    line = (sys.executable, "-m", "ml", stage, "--as-of", day, "--started-by", started_by)
     done = stack.command("exec", *line, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def broken_invariants(stack: Stack) -> list[str]:
-    """Return the invariants that do not hold, as an operator is told them."""
-    line = (sys.executable, "-m", "ml", "check_invariants", "--started-by", "faults")
-    done = stack.command("exec", *line, check=False)
-    said = (done.stdout + done.stderr).strip().splitlines()
-    return [] if done.returncode == 0 else said[-1:]
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
