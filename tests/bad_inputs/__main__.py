@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from local.temporary import temporary_server
 from tests.bad_inputs.case import Case, Elsewhere
 from tests.bad_inputs.catalogue import CASES, SHOWN, is_there
 from tests.bad_inputs.loading import Bench
-from tests.conftest import ROOT, fresh_database, owner_of, running, settings_of
+from tests.conftest import ROOT, fresh_database, owner_of, settings_of
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     logging.getLogger("ml").propagate = False
     with (
         tempfile.TemporaryDirectory() as home,
-        running(Path(home)) as server,
+        temporary_server(Path(home)) as server,
         fresh_database(server, "bad_inputs") as name,
         closing(owner_of(server, name)) as owner,
     ):

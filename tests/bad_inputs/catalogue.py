@@ -1,4 +1,4 @@
-"""The whole catalogue, and its last part: what other tests show (75, 78 to 88)."""
+"""The whole catalogue, and what other tests show of it (26, 75, 78 to 88)."""
 
 import ast
 from pathlib import Path
@@ -15,6 +15,12 @@ CASES = [*FILES, *TEXTS, *NUMBERS, *TIMES, *KEYS]
 INFLUENCE = "tests/test_influence.py"
 REVIEWS = "tests/test_poisoned_reviews.py"
 SHOWN = [
+    Elsewhere(
+        26,
+        "the newest days were not delivered",
+        "stale: the day's build stops, nothing new is published",
+        ("tests/dbt/test_stops.py::test_a_stale_source_stops_the_build_before_it_begins",),
+    ),
     Elsewhere(
         75,
         "a product twice in its bundle, a bundle of one",

@@ -49,6 +49,7 @@ KEYS = [
         "order_id",
         records=1,
         folders=after(order("2017-11-01"), order("2017-11-02"), "orders"),
+        instead="a file is refused when too much of it is bad for any reasons together, not for this one at 1 %",
     ),
     wrong(73, "a line of an unknown order", "order_items", line(order_id="nobody"), "orphan_order", "order_id"),
     wrong(73, "a line of an unknown product", "order_items", line(product_id="p9"), "orphan_product", "product_id"),

@@ -23,6 +23,9 @@ BASE: Folder = {
         "orders", [{"order_id": f"o{n}", "customer_id": "ann", "ordered_at": "2017-11-01T10:00:00Z"} for n in (1, 2)]
     ),
 }
+PERSONAL = ("customer_id", "segment", "age_band", "gender", "region", "session_id", "body")
+"""Columns whose values no message may hold."""
+SHORT = 5
 Connection = psycopg2.extensions.connection
 
 
@@ -100,7 +103,8 @@ class Bench:
             (self.base,),
         )
         status, rows_in, accepted, duplicate, quarantined, reason, file_name, notes = last[0]
-        if PERSON in f"{said} {error} {reason}":
+        told = f"{said} {error} {reason}"
+        if any(one in told for one in (PERSON, *_personal(case))):
             yield "a message names a person"
         if case.verdict == "F":
             yield from self._refusal_faults(case, error, str(reason), str(file_name))
@@ -160,6 +164,12 @@ class Bench:
                 cursor.execute(f"delete from raw.{table} where load_id > %s", (self.base,))
             for table in ("replays", "quarantine", "load_manifest"):
                 cursor.execute(f"delete from ops.{table} where load_id > %s", (self.base,))
+
+
+def _personal(case: Case) -> set[str]:
+    """Return what the bad records say of people, where it is long enough to be told from other words."""
+    values = (str(row.get(name) or "") for row in case.rows for name in PERSONAL)
+    return {text for text in values if len(text) > SHORT}
 
 
 def _quarantine_faults(case: Case, good: int, held: list[tuple[Any, ...]]) -> Iterator[str]:

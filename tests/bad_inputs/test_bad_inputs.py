@@ -6,6 +6,7 @@ import psycopg2
 import pytest
 
 from ml.settings import Settings
+from tests.bad_inputs.__main__ import main
 from tests.bad_inputs.case import Case
 from tests.bad_inputs.catalogue import CASES, LAST, SHOWN, is_there
 from tests.bad_inputs.loading import Bench
@@ -31,3 +32,10 @@ def test_no_number_of_the_catalogue_is_left_out() -> None:
 
 def test_what_other_tests_show_is_shown(repository: Path) -> None:
     assert [name for entry in SHOWN for name in entry.tests if not is_there(repository, name)] == []
+
+
+def test_the_report_can_be_asked_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["bad_inputs", "--help"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0 and "--report" in capsys.readouterr().out
