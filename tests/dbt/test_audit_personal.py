@@ -6,7 +6,7 @@ import psycopg2.extensions
 import pytest
 
 from ml.settings import Settings
-from tests.dbt.test_audit import ITEMS, SCARCE, SOUND, Run, failed, live, products
+from tests.dbt.candidate import ITEMS, SCARCE, SOUND, Run, failed, live, products
 
 pytestmark = pytest.mark.slow
 Connection = psycopg2.extensions.connection
