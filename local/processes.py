@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,14 +59,18 @@ class Component:
     def left_behind(self, instance: Instance) -> list[psutil.Process]:
         """Return what runs on of a process that was killed: the rest of its session, with all that those started.
 
-        By session and not by mark: Airflow names its processes anew, and their environment goes with the old name.
+        By session and not by mark: Airflow names its processes anew, and their environment goes with the old name. The
+        file outlives a crash of the machine, after which the number may be anybody's: then nothing is ours.
         """
         if self.process(instance):
             return []
         with suppress(OSError, ValueError, KeyError):
-            session = int(json.loads(self.pid_file(instance).read_text("utf-8"))["pid"])
+            known = json.loads(self.pid_file(instance).read_text("utf-8"))
+            session, started = int(known["pid"]), float(known["started"])
             # While one process of a session is left, its number goes to no other; a leader there is a stranger.
-            rest = [] if _is_at_work(session) else [one for one in psutil.process_iter() if _session(one) == session]
+            if started < psutil.boot_time() or _is_at_work(session):
+                return []
+            rest = [one for one in psutil.process_iter() if _session(one) == session and _is_ours(one, started)]
             return list(dict.fromkeys(one for member in rest for one in (member, *_children(member))))
         return []
 
@@ -79,7 +84,7 @@ def end_left_behind(components: Sequence[Component], instance: Instance) -> None
     """End what runs on of components that were killed, as the end of a container would: it is begun anew."""
     left = [process for component in components for process in component.left_behind(instance)]
     for process in left:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=5)
 
@@ -94,7 +99,7 @@ def stop(components: Sequence[Component], instance: Instance) -> None:
     psutil.wait_procs(list(family), timeout=GRACE_SECONDS)
     left = list(dict.fromkeys([*family, *_marked(instance)]))
     for process in left:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=5)
     for component in components:
@@ -114,6 +119,20 @@ def _is_at_work(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+    except psutil.Error:
+        return True
+
+
+def _is_ours(process: psutil.Process, started: float) -> bool:
+    """Tell whether a process is of this user and this Python, or named by Airflow, and no older than the leader."""
+    try:
+        # A second, as the clock may have been set since.
+        is_younger = process.create_time() > started - 1
+        line = process.cmdline() or [""]
+        is_named = line[0].startswith((f"{sys.prefix}{os.sep}", "airflow ")) or "airflow api-server worker" in line[0]
+        return is_younger and is_named and process.uids().real == os.getuid()
+    except psutil.Error:
+        return False
 
 
 def _session(process: psutil.Process) -> int | None:
@@ -126,7 +145,7 @@ def _session(process: psutil.Process) -> int | None:
 def _children(process: psutil.Process) -> list[psutil.Process]:
     try:
         return process.children(recursive=True)
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return []
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -87,10 +89,47 @@ def test_what_a_killed_leader_left_behind_is_ended_though_it_hides_its_mark(inst
 
 def test_a_session_whose_number_a_stranger_has_is_left_alone(instance: Instance) -> None:
     component, leader, child = started(instance)
-    known = {"pid": leader.pid, "started": 1.0}
+    known = {"pid": leader.pid, "started": leader.create_time() - 5}
     component.pid_file(instance).write_text(json.dumps(known))
     assert component.process(instance) is None and component.left_behind(instance) == []
     assert leader.is_running() and child.is_running()
+
+
+@pytest.mark.parametrize("stranger", ["of another program", "older than the component", "of another boot"])
+def test_what_a_dead_stranger_left_behind_in_a_session_of_that_number_is_left_alone(
+    instance: Instance, stranger: str
+) -> None:
+    sleep = ["sleep", "600"] if stranger == "of another program" else [sys.executable, "-c", SLEEP]
+    code = f"import subprocess, time; print(subprocess.Popen({sleep!r}).pid, flush=True); {SLEEP}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        left = psutil.Process(int(leader.stdout.readline()))
+        while "-c" in left.cmdline() and code in left.cmdline():
+            time.sleep(0.05)
+        born = psutil.Process(leader.pid).create_time()
+        leader.kill()
+    component = Component("parent", [])
+    offsets = {"of another program": born, "older than the component": born + 60}
+    known = {"pid": leader.pid, "started": offsets.get(stranger, psutil.boot_time() - 60)}
+    component.pid_file(instance).write_text(json.dumps(known))
+    try:
+        end_left_behind([component], instance)
+        assert left.is_running() and not gone(left)
+        component.pid_file(instance).write_text(json.dumps({**known, "started": born}))
+        assert component.left_behind(instance) == ([] if stranger == "of another program" else [left])
+    finally:
+        left.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["airflow worker -- LocalExecutor: <idle>", "[ready] airflow api-server worker"])
+def test_a_process_that_airflow_named_anew_is_ours(name: str) -> None:
+    code = f"from setproctitle import setproctitle; setproctitle({name!r}); print(flush=True); {SLEEP}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline()
+        process = psutil.Process(child.pid)
+        assert sys.prefix not in " ".join(process.cmdline())
+        assert processes._is_ours(process, process.create_time())
+        child.kill()
 
 
 def test_stopping_one_instance_leaves_another_alone(instance: Instance, tmp_path: Path) -> None:
