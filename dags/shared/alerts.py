@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,11 +42,13 @@ def note_failure(context: Mapping[str, Any]) -> None:
 
 def note_late(context: Mapping[str, Any]) -> None:
     """Note that a run has not ended in time; it may still run, or stand still."""
+    # Airflow sends the run as JSON, not as the object that a task sees.
     run = context["dag_run"]
     detail = f"{run['state']}: it has not ended {HOURS} hours after it was queued"
     asked = {"partition_key": run.get("partition_key"), "params": run.get("conf") or {}}
-    # Airflow sends the run as JSON, not as the object that a task sees.
-    _note("run_late", run["dag_id"], detail, _day({**asked, "dag_run": SimpleNamespace(**run)}), run["dag_run_id"])
+    with suppress(KeyError, TypeError, ValueError):
+        asked["dag_run"] = SimpleNamespace(run_after=datetime.fromisoformat(run["run_after"]))
+    _note("run_late", run["dag_id"], detail, _day(asked), run["dag_run_id"])
 
 
 def _day(context: Mapping[str, Any]) -> str | None:

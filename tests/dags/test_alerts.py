@@ -67,9 +67,12 @@ def test_a_late_run_is_named_from_what_airflow_sends(lines: list[list[str]]) -> 
 def test_a_late_run_by_hand_is_of_the_day_that_was_asked_for(lines: list[list[str]]) -> None:
     run = {"dag_id": "load_shop", "dag_run_id": "manual__1", "state": "queued", "partition_key": None}
     alerts.note_late({"dag_run": {**run, "conf": {"as_of": "2017-12-03"}}})
-    alerts.note_late({"dag_run": {**run, "conf": None}})
+    alerts.note_late({"dag_run": {**run, "conf": None, "run_after": "2017-12-06T04:30:00Z"}})
     assert "--as-of=2017-12-03" in lines[0]
-    assert not [word for word in lines[1] if word.startswith("--as-of")], "no day is better than no incident"
+    assert "--as-of=2017-12-05" in lines[1], "without a word in the form it is of the day before"
+    for unknown in ({}, {"run_after": None}, {"run_after": "soon"}):
+        alerts.note_late({"dag_run": {**run, "conf": None, **unknown}})
+        assert not [word for word in lines[-1] if word.startswith("--as-of")], "no day is better than no incident"
 
 
 def test_an_incident_that_cannot_be_noted_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
