@@ -16,7 +16,8 @@ from shared.alerts import TOLD_BY_DBT
 
 LOST = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
-    r"|connection (?:already|is) closed|the database system is",
+    r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
+    r"|SSL SYSCALL error|could not receive data from server|no connection to the server",
     re.I,
 )
 """What Postgres and its driver say when a connection is not to be had, or gone."""
@@ -31,6 +32,9 @@ class DbtBuild(DbtProducerWatcherOperator):
 
     The data decide every other failure, so those are final. It is done here and not by a retry of the task, because
     the tasks that watch single models take a failure for final, and would fill the slot that a waiting task leaves.
+
+    Those tasks take a success for final too: a model that the first build made is green whatever the second one does
+    with it. After a second build only the task of this operator tells the truth.
     """
 
     _held: list[tuple[Tell, str, Any]]
