@@ -44,7 +44,9 @@ AIRFLOW_SETTINGS = {
 """Light enough for two cores; durations are in seconds."""
 
 POOL = {"name": "postgres", "slots": 2, "description": "Tasks that load Postgres; the others need no slot of it"}
-"""Made where it is missing, so that an operator's change of its slots stays; two suit two cores."""
+"""Made where it is missing, so that an operator's change of its slots stays; two suit two cores.
+``dags/shared/stages.py`` asks for it by name; in the services ``airflow-init`` of ``docker-compose.yaml``
+makes it with the same slots."""
 
 MLFLOW_USER = "admin"
 

@@ -23,9 +23,10 @@ LONGEST = timedelta(hours=3)
 """A task at work for longer is ended, and tried again where that is of use."""
 
 POOL = "postgres"
-"""The pool of tasks that load Postgres; the stack makes it when it starts. Airflow lets a task wait for ever whose pool
-there is not, so no DAG names another. (The default pool, made smaller, would also hold up those who only wait: for dbt,
-or for a person.)"""
+"""The pool of tasks that load Postgres. The stack makes it under this name when it starts: ``local/environment.py``,
+and in the services ``airflow-init`` of ``docker-compose.yaml``. Airflow lets a task wait for ever whose pool there is
+not, so no DAG names another. (The default pool, made smaller, would also hold up those who only wait: for dbt, or for a
+person.)"""
 COMPUTING = {"train_association", "train_preference", "evaluate_policies"}
 """Stages that read once and compute for long: in the pool they would keep the others from Postgres, which is idle."""
 
@@ -52,9 +53,9 @@ DAG_DEFAULTS: dict[str, Any] = {
 class StageOperator(BaseOperator):
     """Runs an argument list as a child process, without a shell, and streams its lines to the task log.
 
-    Exit code 0 is success and announces the outlets; 65 (wrong data) fails without a retry, because the same
-    data give the same answer; 99 skips; 75 and anything else (a killed child too) may be retried. The child has
-    a process group of its own, which ends with the task.
+    Exit code 0 is success and announces the outlets; 65 (wrong data, or no right to write any more) fails without a
+    retry, because it would get the same answer; 99 skips; 75 and anything else (a killed child too) may be retried. The
+    child has a process group of its own, which ends with the task.
 
     Parameters
     ----------
@@ -124,7 +125,9 @@ def _raise_for(code: int) -> NoReturn:
     if code == SKIP:
         raise AirflowSkipException("the stage found nothing to do (exit 99); its last lines say why")
     if code == DATA_ERROR:
-        raise AirflowFailException("the stage refused the data (exit 65); its last lines say why; no retry would help")
+        raise AirflowFailException(
+            "the stage refused the data or the right to write (exit 65); its last lines say why; no retry would help"
+        )
     if code == TRY_AGAIN:
         raise AirflowException("the stage asks to be tried again (exit 75)")
     raise AirflowException(f"the stage ended with {code}" + (" (killed by a signal)" if code < 0 else ""))
