@@ -15,6 +15,11 @@ begin
     if coalesce(patch ->> 'status', 'open') not in ('open', 'failed') then
         raise exception 'note_run: status % is set by the audit and publish functions only', patch ->> 'status';
     end if;
+    if patch ? 'status' and exists (
+        select from ops.runs as r where r.run_id = note_run.run_id and r.status = 'published'
+    ) then
+        raise exception 'note_run: run % was published, and stays so', note_run.run_id;
+    end if;
     update ops.runs as r set
         model_versions = r.model_versions || coalesce(patch -> 'model_versions', '{}'),
         model_manifests = coalesce(r.model_manifests || (patch -> 'model_manifests'), patch -> 'model_manifests', r.model_manifests),

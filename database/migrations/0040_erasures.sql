@@ -16,13 +16,12 @@ grant select on ops.erasures to bundles_transformer, bundles_ml, bundles_publish
 create function ops.customer_tables() returns setof text
 language sql stable security definer set search_path = pg_catalog, ops, pg_temp
 as $$
-    select t
-    from ops.result_tables() as t
-    where exists (
-        select from pg_attribute as a
-        where a.attrelid = format('ml.%I', t)::regclass and a.attname = 'customer_id' and not a.attisdropped
-    )
-    order by t
+    select c.relname::text
+    from pg_class as c
+    inner join pg_attribute as a on a.attrelid = c.oid
+    where c.relnamespace = 'ml'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+        and a.attname = 'customer_id' and not a.attisdropped
+    order by c.relname
 $$;
 
 -- Returns how many rows of results went. Asked twice, the second call finds what a stage that was under way wrote.
@@ -39,6 +38,8 @@ begin
     if coalesce(trim(request_erasure.customer_id), '') = '' then
         raise exception 'request_erasure: no customer was named';
     end if;
+    -- A publish under way ends first, and the next one begins after: neither sees what the other has not committed.
+    lock table ops.published in share row exclusive mode;
     insert into ops.erasures (customer_id, asked_by)
     values (request_erasure.customer_id, request_erasure.asked_by)
     on conflict do nothing;
@@ -69,10 +70,9 @@ begin
         or (tg_op = 'DELETE' and pg_has_role(session_user, 'bundles_publisher', 'usage')) then
         return null;
     end if;
-    select r.run_id into shown
+    select t.run_id into shown
     from (select distinct c.run_id from changed as c) as t
-    inner join ops.runs as r on t.run_id = r.run_id
-    where r.status = 'published'
+    where exists (select from ops.publish_log as g where g.run_id = t.run_id and g.action = 'publish')
     limit 1;
     if found then
         raise exception using errcode = 'P0F02', message = format(
@@ -89,23 +89,19 @@ create function ops.refuse_erased() returns trigger
 language plpgsql security definer set search_path = pg_catalog, ops, pg_temp
 as $$
 declare
-    held text;
+    asked constant text[] := array(select e.customer_id from ops.erasures as e);
+    result_table text;
+    these text[];
+    held text[] := '{}';
     customers bigint;
 begin
-    if not exists (select from ops.erasures) then
-        return new;
-    end if;
-    select string_agg(format('select customer_id from ml.%I', t || '_r' || new.run_id), ' union all ')
-    into held
-    from ops.customer_tables() as t
-    where to_regclass(format('ml.%I', t || '_r' || new.run_id)) is not null;
-    if held is null then
-        return new;
-    end if;
-    execute format(
-        'select count(distinct h.customer_id) from (%s) as h'
-        ' where h.customer_id in (select e.customer_id from ops.erasures as e)', held
-    ) into customers;
+    for result_table in select ops.customer_tables() where cardinality(asked) > 0 loop
+        execute format(
+            'select array_agg(distinct customer_id) from ml.%I where run_id = $1 and customer_id = any($2)', result_table
+        ) into these using new.run_id, asked;
+        held := held || these;
+    end loop;
+    select count(distinct h) into customers from unnest(held) as h;
     if customers > 0 then
         raise exception 'publish: run % holds rows of % who asked to be left out while it was made; run it again',
             new.run_id, customers || case customers when 1 then ' customer' else ' customers' end;
@@ -129,10 +125,9 @@ begin
     if pg_has_role(session_user, 'bundles_owner', 'usage') then
         return null;
     end if;
-    select r.run_id into shown
+    select t.run_id into shown
     from (select distinct c.run_id from changed as c) as t
-    inner join ops.runs as r on t.run_id = r.run_id
-    where r.status = 'published'
+    where exists (select from ops.publish_log as g where g.run_id = t.run_id and g.action = 'publish')
     limit 1;
     if found then
         raise exception using errcode = 'P0F02', message = format(

@@ -6,7 +6,8 @@ import polars as pl
 import psycopg2
 import pytest
 
-from ml.errors import DataError
+from ml import tables
+from ml.errors import DataError, TemporaryError
 from ml.params import Context, RunParams
 from ml.publishing.audit import Check
 from ml.publishing.erasures import request_erasure
@@ -23,7 +24,9 @@ ANN, BOB = "ann-19c2", "bob-7e41"
 def clean(owner: psycopg2.extensions.connection) -> None:
     with owner.cursor() as cursor:
         cursor.execute("delete from ops.published; delete from ops.publish_log; delete from ops.erasures")
-        cursor.execute("delete from ml.candidates; delete from ml.bundles; delete from ml.bundle_items")
+        cursor.execute(
+            "delete from ml.candidates; delete from ml.bundles; delete from ml.bundle_items; delete from ml.why_not"
+        )
         cursor.execute("delete from ops.offered_bundles; delete from ops.leases; delete from ops.audits")
         cursor.execute("delete from ops.runs")
 
@@ -79,9 +82,14 @@ def test_what_a_customer_was_given_goes_at_once_and_nothing_of_others(
     lease = written(settings, 1, ANN, BOB)
     for customer in (ANN, BOB):
         plant_bundle(owner, lease.run_id, customer)
+        numbers = {"bundle_rank": 1, "objective": 1, "best_objective": 1, "cost_of_forcing": 0}
+        answer = {"product_ids": ["tea"], "verdict": "offered", **numbers, "binding": [], "detail": "it is"}
+        why = {"run_id": lease.run_id, "customer_id": customer, "answer": answer}
+        Warehouse(settings, "ml").call("ops.record_why_not", **why)
     publish(settings, context(1))
-    assert request_erasure(settings, ANN, "test") == 4
+    assert request_erasure(settings, ANN, "test") == 5
     assert held(owner) == held(owner, "ml.bundles") == held(owner, "ops.offered_bundles") == {BOB}
+    assert held(owner, "ml.why_not") == {BOB}
     with owner.cursor() as cursor:
         cursor.execute("select bundle_id from ml.bundle_items")
         assert cursor.fetchall() == [(f"b-{BOB}",)]
@@ -133,6 +141,25 @@ def test_no_stage_is_given_a_row_of_theirs(settings: Settings) -> None:
     read = ml.read(CANDIDATES, {"run_id": lease.run_id}, ["product_id", "customer_id"])
     assert read.rows() == [("tea", ANN)]
     assert ml.read(CUSTOMER_CARDS).is_empty()
+
+
+def test_every_table_of_results_with_a_customer_is_known(owner: psycopg2.extensions.connection) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute("select ops.customer_tables()")
+        known = {name for (name,) in cursor.fetchall()}
+    results = [table for table in vars(tables).values() if isinstance(table, tables.Table) and table.schema == "ml"]
+    assert known == {table.name for table in results if "customer_id" in table.columns}
+
+
+def test_a_publish_under_way_and_somebody_who_asks_wait_for_each_other(
+    settings: Settings, owner: psycopg2.extensions.connection
+) -> None:
+    written(settings, 1, ANN, BOB)
+    with Warehouse(settings, "publisher").transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("select ops.publish(run_id, epoch, 'slow') from ops.leases where scope = 'personal'")
+        with pytest.raises(TemporaryError, match="lock timeout"):
+            request_erasure(settings, ANN, "test")
+    assert request_erasure(settings, ANN, "test") == 1
 
 
 @pytest.mark.parametrize("nobody", ["", "  "])

@@ -13,7 +13,7 @@ from ml.tables import UNAVAILABLE
 from ml.warehouse import Lease, Warehouse
 
 Connection = psycopg2.extensions.connection
-REFUSED = "was published, and its rows stay as they are"
+REFUSED = "was published, and its rows stay as they are|was published, and stays so"
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def one_run(settings: Settings, is_published: bool) -> int:
         "delete from ml.unavailable where run_id = {}",
         "insert into ml.unavailable values ({}, 'more', 'planted')",
         "delete from ml.unavailable",
+        """select ops.note_run({}, '{{"status": "failed"}}')""",
     ],
 )
 @pytest.mark.parametrize("which", [0, 1])
