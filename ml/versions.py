@@ -44,7 +44,15 @@ class Version:
 
     @property
     def manifest_sha256(self) -> str:
-        """Return the sha256 of its manifest, as it was registered."""
+        """Return the sha256 of its manifest, as it was registered.
+
+        Raises
+        ------
+        DataError
+            When none was.
+        """
+        if "manifest_sha256" not in self.tags:
+            raise DataError(f"{self.name} {self.number}: no manifest was registered")
         return self.tags["manifest_sha256"]
 
     @property

@@ -4,41 +4,63 @@ What Postgres alone can tell of it (the commit, the lock file, the deliveries) s
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 
-from ml.errors import DataError
+from ml.errors import DataError, TemporaryError
 from ml.settings import Settings
 from ml.tracking import Tracking
 from ml.warehouse import Warehouse
 
+Run = tuple[str, int, str, str | None]
+"""Scope, run, and as JSON the versions and the manifests of its models."""
 
-def broken_lineage(settings: Settings) -> list[str]:
+
+def broken_lineage(settings: Settings) -> tuple[list[str], TemporaryError | None]:
     """Return, in words, each model of a published run that cannot be followed to its training and its files.
 
-    Raises
-    ------
-    TemporaryError
-        When Postgres or MLflow does not answer: then nothing is known of the models.
+    With them, why nothing is known of the others: of those that were to be asked after when MLflow or Postgres stopped
+    answering. None when all are known.
     """
+    broken: list[str] = []
+    try:
+        # One by one: what was found stays when the next cannot be asked after.
+        for link in _broken(Tracking(settings), _published(settings)):
+            broken.append(link)
+    except TemporaryError as error:
+        return broken, error
+    return broken, None
+
+
+def _published(settings: Settings) -> list[Run]:
     warehouse = Warehouse(settings, "publisher")
     shown = warehouse.read_view("ops.published", columns=["run_id"])["run_id"].to_list()
     facts = ["scope", "run_id", "model_versions", "model_manifests"]
-    runs = warehouse.read_view("ops.runs", {"run_id": shown}, facts, order_by=["run_id"]) if shown else None
-    return [] if runs is None else list(_broken(Tracking(settings), runs.rows()))
+    return warehouse.read_view("ops.runs", {"run_id": shown}, facts, order_by=["run_id"]).rows() if shown else []
 
 
-def _broken(tracking: Tracking, runs: list[tuple[str, int, str, str | None]]) -> Iterator[str]:
+def _broken(tracking: Tracking, runs: Iterable[Run]) -> Iterator[str]:
+    # Most scopes use the same few versions, and the files of each are fetched.
+    registered = cache(lambda name, number: _registered(tracking, name, number))
     for scope, run_id, versions, manifests in runs:
         for name, number in json.loads(versions).items():
             # Null in runs from before it was noted.
             noted = None if manifests is None else json.loads(manifests).get(name, "")
-            try:
-                version = tracking.numbered(name, number).version
-                if not tracking.is_complete(version):
-                    raise DataError(f"{name} {number}: training run {version.run_id} is not complete")
-                if noted is not None and noted != version.manifest_sha256:
-                    raise DataError(f"{name} {number}: its manifest is {version.manifest_sha256}, used was {noted!r}")
-                if not version.tags.get("git_commit"):
-                    raise DataError(f"{name} {number}: no commit of the code that trained it")
-            except DataError as error:
-                yield f"run {run_id} ({scope}): {error}"
+            manifest, wrong = registered(name, number)
+            if not wrong and noted is not None and noted != manifest:
+                wrong = f"{name} {number}: its manifest is {manifest}, used was {noted!r}"
+            if wrong:
+                yield f"run {run_id} ({scope}): {wrong}"
+
+
+def _registered(tracking: Tracking, name: str, number: int) -> tuple[str, str]:
+    """Return the sha256 of a version's manifest, and in words what is wrong with it: empty where nothing is."""
+    try:
+        version = tracking.numbered(name, number).version
+        if not tracking.is_complete(version):
+            raise DataError(f"{name} {number}: training run {version.run_id} is not complete")
+        if not version.tags.get("git_commit"):
+            raise DataError(f"{name} {number}: no commit of the code that trained it")
+    except DataError as error:
+        return "", str(error)
+    return version.manifest_sha256, ""

@@ -9,20 +9,16 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 import pytest
-from mlflow import MlflowClient
 
-from ml.errors import DataError, TemporaryError
+from ml.errors import DataError
 from ml.params import Context, RunParams
-from ml.publishing.lineage import broken_lineage
 from ml.settings import Settings, TrackingSettings
 from ml.sources.contract import TABLES
 from ml.stages import check_invariants
-from ml.tracking import Tracking
-from ml.transform import AuditCheck, build
-from ml.versions import lineage_of
-from ml.warehouse import Warehouse
+from ml.transform import build
 from tests.dbt.audits import _compiled, checked
 from tests.dbt.conftest import AS_OF, Plant, tiny_world
+from tests.publishing.published import publish_everywhere, restored
 
 pytestmark = pytest.mark.slow
 Connection = psycopg2.extensions.connection
@@ -47,25 +43,6 @@ OWED_CHECKS = {
     )
 }
 """The checks that the audit of a scope must have, as the invariant says."""
-PUBLISHED = """
-with run as (
-    insert into ops.runs (
-        scope, as_of, started_by, seed, status, git_commit, dbt_invocation_id, model_versions, lock_sha256, finished_at
-    )
-    values (
-        %(scope)s, '2024-03-31', 'test', 1, 'published', 'abc', 'dbt',
-        '{"preference": 1, "association": 1}', repeat('a', 64), now()
-    )
-    returning run_id, as_of
-), pointer as (
-    insert into ops.published (scope, run_id, as_of, published_at)
-    select %(scope)s, run_id, as_of, '2024-04-01 06:00+00' from run
-), log as (
-    insert into ops.publish_log (scope, run_id, epoch, as_of, action, actor, published_at)
-    select %(scope)s, run_id, 5, as_of, 'publish', 'test', '2024-04-01 06:00+00' from run
-)
-select run_id from run
-"""
 A_RUN = "(select run_id from ops.published where scope = '{}')"
 LOADED = "(select min(load_id) from ops.load_manifest where table_name = '{}')"
 COUNTED = "update ops.load_manifest set {} where load_id = " + LOADED
@@ -175,17 +152,10 @@ def at_rest(tracked: Settings, plant: Plant, owner: Connection, tmp_path_factory
     for table, records in tiny_world(seed=5).items():
         plant(table, records)
     build(tracked, AS_OF)
-    versions = []
-    tracking = Tracking(tracked)
-    for name in ("preference", "association"):
-        folder = tmp_path_factory.mktemp(name)
-        (folder / "model.txt").write_text(f"what {name} learnt")
-        with tracking.run(name, "trained", {}) as run:
-            versions.append(tracking.register(name, folder, run, {"data_cut_off": AS_OF, "git_commit": "abc"}))
+    runs = publish_everywhere(tracked, owner, tmp_path_factory.mktemp("models"))
     with owner.cursor() as cursor:
         for scope, results in OWED.items():
-            cursor.execute(PUBLISHED, {"scope": scope})
-            ((run_id,),) = cursor.fetchall()
+            run_id = runs[scope]
             for table in ("unavailable", "bundles", "launches"):
                 cursor.execute(f"create table ml.{table}_r{run_id} partition of ml.{table} for values in ({run_id})")
             cursor.execute(
@@ -195,7 +165,6 @@ def at_rest(tracked: Settings, plant: Plant, owner: Connection, tmp_path_factory
             )
             for result in results:
                 cursor.execute("insert into ml.unavailable values (%s, %s, 'not available')", (run_id, result))
-            Warehouse(tracked, "ml").call("ops.note_run", run_id=run_id, patch=lineage_of(*versions))
     return tracked
 
 
@@ -244,7 +213,9 @@ def test_every_table_of_the_contract_is_counted(at_rest: Settings) -> None:
 
 
 def test_the_stage_fails_and_names_all_that_does_not_hold(at_rest: Settings, owner: Connection) -> None:
-    with owner.cursor() as cursor:
+    with restored(owner) as cursor:
+        cursor.execute("select coalesce(max(incident_id), 0) from ops.incidents")
+        ((before,),) = cursor.fetchall()
         cursor.execute("update ops.published set data_through = '2024-03-30' where scope = 'personal'")
         cursor.execute("update ops.runs set model_versions = '{\"preference\": 7}' where scope = 'launch'")
         try:
@@ -254,85 +225,33 @@ def test_the_stage_fails_and_names_all_that_does_not_hold(at_rest: Settings, own
                 check(at_rest)
         finally:
             cursor.execute("update ops.published set data_through = null")
-            cursor.execute("update ops.runs set model_versions = '{\"preference\": 1}' where scope = 'launch'")
-        cursor.execute("select subject, detail from ops.incidents where kind = 'invariant_broken' order by incident_id")
-        (freshness, lineage) = cursor.fetchall()
-    assert freshness == ("invariant_freshness_is_that_of_the_published_run", "1 rows")
-    assert lineage[0] == check_invariants.LINEAGE and "(launch): preference: MLflow" in lineage[1]
+        cursor.execute(
+            "select kind, subject, detail from ops.incidents where incident_id > %s order by incident_id", (before,)
+        )
+        freshness, lineage = cursor.fetchall()
+    assert freshness == ("invariant_broken", "invariant_freshness_is_that_of_the_published_run", "1 rows")
+    assert lineage[1] == check_invariants.LINEAGE and "(launch): preference: MLflow" in lineage[2]
+
+
+def test_what_was_published_before_the_lock_was_noted_may_lack_it(at_rest: Settings, owner: Connection) -> None:
+    assert broken(at_rest, owner, "update ops.runs set lock_sha256 = null") == set()
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("table", "asked_at", "found"),
     [
-        ("retagged", r"its manifest is \w{64}, used was"),
-        ("incomplete", "is not complete"),
-        ("edited", "files differ from the manifest: model.txt"),
-        ("swapped", "not the manifest that was registered"),
-        ("gone", "has no files of a model"),
-        ("unborn", r"association: MLflow .*version=7\) not found"),
-        ("anonymous", "no commit of the code"),
+        ("orders", "now() + interval '1 minute'", set()),
+        ("orders", "now() - interval '1 day'", {"invariant_every_record_is_accounted_for"}),
+        ("promotions", "now() + interval '1 minute'", {"invariant_every_record_is_accounted_for"}),
     ],
 )
-def test_a_published_model_is_followed_to_its_files(
-    at_rest: Settings, owner: Connection, fault: str, said: str
+def test_rows_that_an_operator_erased_for_somebody_are_not_missed(
+    at_rest: Settings, owner: Connection, table: str, asked_at: str, found: set[str]
 ) -> None:
-    client = MlflowClient(at_rest.tracking.uri)
-    version = client.get_model_version("association", "1")
-    assert version.run_id is not None
-    folder = Path(client.get_run(version.run_id).info.artifact_uri.removeprefix("file://")) / "model"
-    kept = {path: path.read_bytes() for path in folder.iterdir()}
-    tags = dict(version.tags)
-    with owner.cursor() as cursor:
-        match fault:
-            case "retagged":
-                cursor.execute('update ops.runs set model_manifests = model_manifests || \'{"association": "other"}\'')
-            case "incomplete":
-                client.delete_tag(version.run_id, "complete")
-            case "edited":
-                (folder / "model.txt").write_text("another")
-            case "swapped":
-                (folder / "manifest.json").write_text('{"files": {}}')
-            case "gone":
-                for path in kept:
-                    path.unlink()
-                folder.rmdir()
-            case "unborn":
-                cursor.execute("update ops.runs set model_versions = '{\"association\": 7}' where scope = 'launch'")
-            case "anonymous":
-                client.delete_model_version_tag("association", "1", "git_commit")
-        try:
-            found = broken_lineage(at_rest)
-        finally:
-            folder.mkdir(exist_ok=True)
-            for path, text in kept.items():
-                path.write_bytes(text)
-            client.set_tag(version.run_id, "complete", "true")
-            client.set_model_version_tag("association", "1", "git_commit", tags["git_commit"])
-            cursor.execute(
-                'update ops.runs set model_versions = \'{"preference": 1, "association": 1}\','
-                " model_manifests = model_manifests || jsonb_build_object('association', %s::text)",
-                (tags["manifest_sha256"],),
-            )
-    assert found and all(re.search(said, text) for text in found), found
-    assert broken_lineage(at_rest) == []
-
-
-def test_what_was_published_before_manifests_were_noted_is_still_checked_for_its_files(
-    at_rest: Settings, owner: Connection
-) -> None:
-    assert broken(at_rest, owner, "update ops.runs set lock_sha256 = null") == set()
-    with owner.cursor() as cursor:
-        cursor.execute("update ops.runs set model_manifests = null where scope = 'replenishment'")
-    assert broken_lineage(at_rest) == []
-
-
-def test_without_mlflow_nothing_is_broken_and_it_is_worth_another_try(
-    at_rest: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(check_invariants, "invariants", lambda *_: [AuditCheck("of_postgres", 0)])
-    away = at_rest.model_copy(update={"tracking": TrackingSettings(uri="http://127.0.0.1:9")})
-    with pytest.raises(TemporaryError, match=r"1 invariants hold, of the published models nothing is known: .*MLflow"):
-        check(away)
+    """Of a delivery after the last who asked, and of what no customer left behind, every row is."""
+    asked = f"insert into ops.erasures (customer_id, asked_by, asked_at) values ('c1', 'test', {asked_at})"
+    erased = f"delete from raw.{table} where ctid = (select min(ctid) from raw.{table})"
+    assert broken(at_rest, owner, asked, erased) == found
 
 
 @pytest.mark.parametrize(("limit", "kind"), [("interval '1 hour'", "transaction"), ("interval '3 hours'", "session")])

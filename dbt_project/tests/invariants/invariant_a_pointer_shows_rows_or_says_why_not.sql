@@ -35,8 +35,8 @@ owed as (
             select
                 '{{ scope }}' as scope,
                 '{{ result }}' as result,
-                (
-                    select count(*) > 0 from {{ source('ml', result) }} as results
+                exists(
+                    select from {{ source('ml', result) }} as results
                     where results.run_id = {{ published_run(scope) }}
                 ) as is_there
             {{ 'union all' if not (loop.last and outer_last) }}
@@ -51,12 +51,12 @@ parts as (
         select
             '{{ scope }}' as scope,
             '{{ part }}' as result,
-            (
-                select count(*) > 0 from {{ source('ml', whole) }} as results
+            exists(
+                select from {{ source('ml', whole) }} as results
                 where results.run_id = {{ published_run(scope) }} and {{ condition }}
             ) as is_due,
-            (
-                select count(*) > 0 from {{ source('ml', part) }} as results
+            exists(
+                select from {{ source('ml', part) }} as results
                 where results.run_id = {{ published_run(scope) }}
             ) as is_there
         {{ 'union all' if not loop.last }}
