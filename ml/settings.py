@@ -201,5 +201,5 @@ class Settings(BaseSettings):
     git_commit: str = Field("unknown", description="Commit of the running code; the image or the stack sets it.")
     lock_sha256: str = Field(
         default_factory=lambda: hashlib.sha256((REPOSITORY / "requirements.txt").read_bytes()).hexdigest(),
-        description="SHA-256 of the lock file that the libraries are installed from.",
+        description="SHA-256 of the lock file of the checkout; torch and the deep models' libraries are not in it.",
     )
