@@ -111,7 +111,9 @@ def test_partitions_that_are_being_read_stay_until_the_next_call(
     second.cursor().execute("select count(*) from ml.bundles")
     assert publisher.call("ops.drop_old_runs", scope="personal", keep=2)[0][0] == 0
     second.rollback()
-    assert publisher.call("ops.drop_old_runs", scope="personal", keep=2)[0][0] >= 1
+    # A call that takes long leaves the rest to the next one.
+    dropped = [publisher.call("ops.drop_old_runs", scope="personal", keep=2)[0][0] for _ in range(5)]
+    assert sum(dropped) >= 1
     with owner.cursor() as cursor:
         cursor.execute("select to_regclass('ml.bundles_r' || n) is not null from unnest(%s) as n", (runs,))
         assert [kept for (kept,) in cursor.fetchall()] == [False, True, True]
