@@ -131,10 +131,11 @@ reviews as (
         reviews.rating,
         bought.order_id,
         bought.line_number
-    from {{ ref('stg_raw__reviews') }} as reviews
+    from {{ ref('int_reviews_counted') }} as reviews
     inner join bought on reviews.customer_id = bought.customer_id and reviews.product_id = bought.product_id
     where
-        reviews.reviewed_on <= {{ as_of() }}
+        reviews.uncounted_reason is null
+        and reviews.reviewed_on <= {{ as_of() }}
         and reviews.reviewed_on >= bought.ordered_on
         and reviews.reviewed_on <= bought.ordered_on + {{ var('rating_days') }}
     order by
