@@ -122,6 +122,8 @@ def test_a_source_that_drifted_stops_the_build_and_names_each_column(
     before = rows(owner, "sound")
     with owner.cursor() as cursor:
         cursor.execute(
+            # No source names it, so nothing is said of it.
+            "create table raw.reviews_copy as table raw.reviews;"
             "alter table raw.sessions add column device text;"
             "alter table raw.reviews drop column rating;"
             "alter table raw.events rename column query_text to search_text;"
