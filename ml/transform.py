@@ -21,7 +21,13 @@ from typing import Any
 from ml.errors import DataError, TemporaryError
 from ml.settings import Settings
 
-UNREACHABLE = re.compile(r"connection to server|could not connect|server closed the connection|timeout expired", re.I)
+UNREACHABLE = re.compile(
+    r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
+    r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
+    r"|SSL SYSCALL error|could not receive data from server|no connection to the server",
+    re.I,
+)
+"""What Postgres and its driver say when a connection is not to be had, or gone; as in ``dags/shared/dbt_build.py``."""
 FAILED = {"fail", "error", "runtime error"}
 PARSED = "partial_parse.msgpack"
 """The project as dbt parsed it last; from it the next call parses only what changed."""

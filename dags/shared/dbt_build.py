@@ -20,7 +20,7 @@ LOST = re.compile(
     r"|SSL SYSCALL error|could not receive data from server|no connection to the server",
     re.I,
 )
-"""What Postgres and its driver say when a connection is not to be had, or gone."""
+"""What Postgres and its driver say when a connection is not to be had, or gone; as in ``ml/transform.py``."""
 WAITS = (15, 30)
 """Seconds before the second and the third build; a Postgres that was killed is back within them."""
 

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from cosmos.operators._watcher import base
 from cosmos.operators.watcher import DbtRunWatcherOperator
 
+from ml.transform import UNREACHABLE
 from shared import dbt_build
 from shared.alerts import TOLD_BY_DBT
 from shared.dbt_build import WAITS, DbtBuild, only_watch, was_lost
@@ -153,3 +154,7 @@ def test_a_task_that_watches_a_model_never_makes_it(
 
 def test_what_a_watching_task_says_of_a_dbt_that_ended_is_known_to_the_alerts() -> None:
     assert TOLD_BY_DBT in inspect.getsource(base)
+
+
+def test_a_build_and_a_stage_know_a_lost_connection_by_the_same_words() -> None:
+    assert dbt_build.LOST == UNREACHABLE
