@@ -106,7 +106,8 @@ FAULTS: dict[str, list[str]] = {
         "update ops.runs set status = 'open' where scope = 'launch'",
         "update ops.runs set dbt_invocation_id = null where scope = 'personal'",
         "update ops.runs set model_versions = '{\"preference\": 1}' where scope = 'personal'",
-        "update ops.load_manifest set loaded_at = now() + interval '1 day'",
+        "update ops.load_manifest set loaded_through = '2024-03-01'; update ops.runs set data_through = '2024-03-30';"
+        " update ops.published set data_through = '2024-03-30'",
     ],
     "a_published_run_passed_its_audit": [
         "insert into ops.audits (run_id, epoch, check_name, is_passed, failures)"

@@ -19,7 +19,10 @@ deliveries as (
 
 delivered as (
 
-    select min(loaded_at) as began_at
+    -- By the days that were delivered, where the source is cut by day, and not by when: a clock may be set back.
+    select
+        count(*) as deliveries,
+        max(loaded_through) as covers
     from deliveries
     where status = 'accepted'
 
@@ -35,8 +38,8 @@ where
     -- Null in runs from before it was noted.
     or published.lock_sha256 !~ '^[0-9a-f]{64}$'
     or published.status <> 'published'
-    or delivered.began_at is null
-    or delivered.began_at > published.finished_at
+    or delivered.deliveries = 0
+    or delivered.covers < published.data_through
     or (
         published.scope = 'personal'
         and (
