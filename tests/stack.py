@@ -42,7 +42,7 @@ TINY_SHOP = {
 }
 """The smallest shop in which small trees learn more than each customer's own frequencies, which the gate demands."""
 
-CHAIN_SECONDS = 900
+CHAIN_SECONDS = 1500
 READING_SECONDS = 5
 
 
