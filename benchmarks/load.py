@@ -39,6 +39,8 @@ from local.temporary import temporary_server
 
 MANY_CLIENTS, ANALYST_CLIENTS, PER_SECOND = 32, 4, 50
 FULL_SECONDS, QUICK_SECONDS = 20, 4
+KEPT_RUNS = 2
+"""So many are published at least: a rollback needs one to go back to."""
 COPIED = ("candidates", "bundles", "bundle_items")
 """Tables whose rows each new run takes over: what a run of personal bundles writes most of."""
 Times = NDArray[np.float64]
@@ -117,7 +119,7 @@ def publishing(server: Server) -> Iterator[Publishes]:
     def work() -> None:
         try:
             with closing(connect(server, "bundles_owner")) as connection:
-                while not over.is_set() or not publishes.publish_ms:
+                while not over.is_set() or len(publishes.publish_ms) < KEPT_RUNS:
                     publish_a_copy(server, connection, publishes)
         except BaseException as error:
             publishes.error = error

@@ -26,12 +26,7 @@ deduplicated as (
 placed as (
 
     select
-        event_id,
-        customer_id,
-        occurred_at,
-        occurred_on,
-        event_type,
-        product_id,
+        *,
         row_number() over (partition by customer_id, occurred_on order by occurred_at, event_id) as place_in_day
     from deduplicated
 
