@@ -32,7 +32,7 @@ LEASE = "select epoch from ops.leases where scope = 'personal' and holder = '{}'
 
 @pytest.fixture(scope="module", autouse=True)
 def older(stack: Stack) -> tuple[str, set[str]]:
-    """A day before the published one, whose backfill goes on beside everything else; scenarios are not needed here."""
+    """A day before the published one, whose backfill goes on beside the next tests; scenarios are not needed here."""
     stack.pause("plan_scenarios")
     stack.pause("measure_bundles")
     day = (date.fromisoformat(stack.pointer()[1]) - timedelta(days=1)).isoformat()
@@ -87,9 +87,14 @@ def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
     )
     wait_until(lambda: lease(stack, first) > epoch, 180, "a second try has taken the lease")
     assert asleep.is_running() and task_of(stack, first, "optimise_bundles")["try_number"] == 2
+    # Its task would end it at the first line that no supervisor takes from it any more, perhaps before it writes.
+    its_task = asleep.parent()
+    assert its_task is not None
+    its_task.suspend()
     asleep.resume()
+    wait_until(lambda: asleep.status() == psutil.STATUS_ZOMBIE, 120, "the first try has ended")
+    its_task.resume()
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=first)
-    wait_until(lambda: not asleep.is_running(), 60, "the first try has ended")
     refusals = fenced(server(stack.instance), epoch)
     wrong = broken()
     report("supervisor killed in Airflow, both tries alive", f"{published(stack, first)}, {refusals}x fenced", wrong)
@@ -119,9 +124,30 @@ def test_a_killed_scheduler_is_started_again_and_the_run_publishes_once(
     assert (published(stack, second), left, wrong) == (["publish"], [], [])
 
 
+def test_a_backfill_of_an_older_day_never_moves_the_pointer_back(
+    stack: Stack, older: tuple[str, set[str]], broken: Broken, report: Report
+) -> None:
+    """It went on beside the above."""
+    day, known = older
+    deadline = time.monotonic() + CHAIN_SECONDS
+    runs = {
+        dag_id: stack.wait_for_run(dag_id, deadline - time.monotonic(), known, partition_key=day) for dag_id in CHAIN
+    }
+    came = published(stack, runs[DAG]["dag_run_id"])
+    days = stack.rows(
+        "select as_of from ops.publish_log where scope = 'personal' and action = 'publish' order by publish_id"
+    )
+    wrong = broken()
+    report("backfill of an older day beside runs of the newest", f"{came}, pointer at {stack.pointer()[1]}", wrong)
+    assert (came, wrong) == (["superseded"], [])
+    assert stack.pointer()[1] > day and days == sorted(days)
+    assert stack.tasks(DAG, runs[DAG]["dag_run_id"])["publish_bundles"] == "skipped"
+
+
 def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(
     stack: Stack, broken: Broken, report: Report
 ) -> None:
+    """After the backfill, whose run would take the lease in its turn."""
     day = stack.pointer()[1]
     run = stack.api.trigger(DAG, {"as_of": day})
     asleep, _ = stopped_with_the_lease(stack, run, "optimise_bundles")
@@ -137,26 +163,6 @@ def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(
     outcome = f"Airflow's run {published(stack, run)}, the other {published(stack, ours)}"
     report("a run from the command line while Airflow's is at work", outcome, wrong)
     assert (published(stack, run), published(stack, ours), wrong) == ([], ["publish"], [])
-
-
-def test_a_backfill_of_an_older_day_never_moves_the_pointer_back(
-    stack: Stack, older: tuple[str, set[str]], broken: Broken, report: Report
-) -> None:
-    """It went on beside all of the above."""
-    day, known = older
-    deadline = time.monotonic() + CHAIN_SECONDS
-    runs = {
-        dag_id: stack.wait_for_run(dag_id, deadline - time.monotonic(), known, partition_key=day) for dag_id in CHAIN
-    }
-    came = published(stack, runs[DAG]["dag_run_id"])
-    days = stack.rows(
-        "select as_of from ops.publish_log where scope = 'personal' and action = 'publish' order by publish_id"
-    )
-    wrong = broken()
-    report("backfill of an older day beside runs of the newest", f"{came}, pointer at {stack.pointer()[1]}", wrong)
-    assert (came, wrong) == (["superseded"], [])
-    assert stack.pointer()[1] > day and days == sorted(days)
-    assert stack.tasks(DAG, runs[DAG]["dag_run_id"])["publish_bundles"] == "skipped"
 
 
 def test_nothing_is_left_at_work_and_the_operator_is_told_that_all_is_well(stack: Stack) -> None:
