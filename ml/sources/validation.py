@@ -14,6 +14,10 @@ EARLIEST, LATEST = date(1971, 1, 1), date(2100, 1, 1)
 """Days outside are defaults of some system (1970-01-01, 9999-12-31), not days of a shop."""
 RECORD = "_record"
 """Position of the record in its file, 1 for the first; travels beside the columns of the contract."""
+PRICES = {"products": ("price_cents", "category_path"), "order_items": ("unit_price_cents", "product_id")}
+"""Columns of prices, and of what their likes have in common."""
+OUTLIER_TIMES = 100
+"""A price that is more than so many times the median of its likes in the delivery is probably a slip."""
 ZONE_FAULTS = ("tz_missing", "tz_gap", "tz_ambiguous")
 FAULT, FAULTY = "_fault", "_faulty"
 """Why a record is refused, and the column that is to blame; so named because a table may have a column `reason`."""
@@ -32,7 +36,8 @@ class Sorted:
     duplicates
         Records that repeat another one of the delivery in every column.
     notes
-        Values that were mended, by column: trimmed, rid of hidden characters, composed, or a leap second.
+        Values that were mended, by column: trimmed, rid of hidden characters, composed, or a leap second; and prices
+        that are accepted although somebody should look at them, ``free`` or an ``outlier``.
     """
 
     accepted: pl.DataFrame
@@ -95,7 +100,8 @@ def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest
         RECORD, pl.lit("conflicting_duplicate").alias(FAULT), pl.lit(table.key[0]).alias(FAULTY)
     )
     bad = pl.concat([checked.filter(pl.col(FAULT).is_not_null()).select(RECORD, FAULT, FAULTY), conflicting])
-    return Sorted(first, quarantine_rows(bad, records), again.height - unique.height, notes)
+    duplicates = again.height - unique.height
+    return Sorted(first, quarantine_rows(bad, records), duplicates, notes | _odd_prices(table.name, first))
 
 
 def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -179,6 +185,18 @@ def _mended(table: RawTable, records: pl.DataFrame, read: pl.DataFrame) -> dict[
         if rule.kind == "instant":
             counts[f"leap_second:{name}"] = int((is_good & came.str.contains(r":\d{2}:60")).sum())
     return {name: count for name, count in counts.items() if count}
+
+
+def _odd_prices(table: str, accepted: pl.DataFrame) -> dict[str, int]:
+    """Count the prices that are nothing, and those far above their likes in the delivery."""
+    if table not in PRICES:
+        return {}
+    price, likes = PRICES[table]
+    usual = pl.col(price).median().over(likes)
+    free, outliers = accepted.select(
+        (pl.col(price) == 0).sum().alias("free"), (pl.col(price) > OUTLIER_TIMES * usual).sum().alias("outlier")
+    ).row(0)
+    return {name: count for name, count in ((f"free:{price}", free), (f"outlier:{price}", outliers)) if count}
 
 
 def _faults(name: str, rule: Column, is_text: bool) -> list[tuple[str, pl.Expr]]:

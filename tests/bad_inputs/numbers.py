@@ -58,10 +58,26 @@ NUMBERS = [
     wrong(
         46, "a negative price", "order_items", line(unit_price_cents=-1), "unit_price_cents_range", "unit_price_cents"
     ),
-    taken(47, "a price of 0", "order_items", line(unit_price_cents=0), lands={"order_id": "o2", "unit_price_cents": 0}),
+    taken(
+        47,
+        "a price of 0",
+        "order_items",
+        line(unit_price_cents=0),
+        lands={"order_id": "o2", "unit_price_cents": 0},
+        notes={"free:unit_price_cents": 1},
+    ),
     wrong(48, "a price of 1e12", "products", product(price_cents=10**12), "price_cents_range", "price_cents"),
     taken(
-        48, "a hundred times the usual price", "products", product(price_cents=50_000), lands={"price_cents": 50_000}
+        48,
+        "more than a hundred times the usual price",
+        "products",
+        [
+            *product(price_cents=1_500_000),
+            *product(product_id="b2", price_cents=500),
+            *product(product_id="b3", price_cents=500),
+        ],
+        lands={"price_cents": 1_500_000},
+        notes={"outlier:price_cents": 1},
     ),
     *[
         wrong(49, f"the price {text}", "products", product(price_cents=text), "integer_format", "price_cents")

@@ -212,3 +212,15 @@ def test_of_repeated_keys_the_first_content_stays() -> None:
     assert outcome.accepted.select("customer_id", "segment").rows() == [("a", "x"), ("b", None)]
     assert outcome.quarantined.select("record_number", "reason").rows() == [(3, "conflicting_duplicate")]
     assert outcome.duplicates == 2
+
+
+def test_prices_of_nothing_and_above_a_hundred_times_their_likes_are_counted() -> None:
+    products = pl.DataFrame(
+        {
+            "product_id": list("abcdef"),
+            "category_path": [*"xxx", *"yyy"],
+            # The median of x is 5: 500 is a hundred times as much, 501 would be more. That of y is 1,000.
+            "price_cents": [5, 0, 500, 1_000, 1_000, 100_001],
+        }
+    ).with_row_index(RECORD, offset=1)
+    assert sort_records(TABLES["products"], products).notes == {"free:price_cents": 1, "outlier:price_cents": 1}
