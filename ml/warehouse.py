@@ -23,6 +23,8 @@ from ml.tables import Table
 
 FENCED, SHOWN = "P0F01", "P0F02"
 """SQLSTATEs of our own functions: the lease is in other hands; the run was published."""
+WRONG = ("22", "23", "42")
+"""Classes of SQLSTATEs of a wrong value, a broken constraint, and a right or a relation that there is not."""
 PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
 NOT_ERASED = sql.SQL("(customer_id is null or customer_id not in (select e.customer_id from ops.erasures as e))")
@@ -94,7 +96,7 @@ class Warehouse:
         ColumnError
             When the frame differs from the table.
         DataError
-            When the run was published: its rows stay as they are.
+            When the run was published: its rows stay as they are. Or when a row breaks a constraint.
         TemporaryError
             When the connection is lost; nothing is written then.
         """
@@ -143,8 +145,18 @@ class Warehouse:
         (rows,) = self.call_each(function, [arguments])
         return rows
 
-    def call_each(self, function: str, calls: Iterable[Mapping[str, object]]) -> list[list[tuple[Any, ...]]]:
+    def call_each(
+        self, function: str, calls: Iterable[Mapping[str, object]], seconds: int | None = None
+    ) -> list[list[tuple[Any, ...]]]:
         """Call a function once for each set of named arguments, in one transaction: all take effect, or none.
+
+        Parameters
+        ----------
+        function, calls
+            Qualified name, and the arguments of each call.
+        seconds
+            A call that takes longer is stopped, which may be tried again. A limit among the options of the function
+            would stop nothing: Postgres sets its alarm when the statement arrives.
 
         Raises
         ------
@@ -153,6 +165,8 @@ class Warehouse:
         """
         found = []
         with self.transaction() as connection, connection.cursor() as cursor:
+            if seconds is not None:
+                cursor.execute("set local statement_timeout = %s", (f"{seconds}s",))
             for arguments in calls:
                 cursor.execute(_statement(function, arguments), {name: _sent(of) for name, of in arguments.items()})
                 found.append(cursor.fetchall())
@@ -253,10 +267,11 @@ def _condition(column: str, value: object) -> sql.Composed:
 
 
 def _translated(error: psycopg2.Error | adbc.Error, state: str | None) -> Exception:
-    said = str(error).strip()
+    # What follows the message quotes the row that was refused, which is no business of a log.
+    said = str(error).partition("\nDETAIL:")[0].strip()
     if state == FENCED:
         return FencedError(said)
-    if state in (errorcodes.RAISE_EXCEPTION, SHOWN):
+    if state and (state in (errorcodes.RAISE_EXCEPTION, SHOWN) or state[:2] in WRONG):
         return DataError(said)
     # Without a state it was not the server that spoke: the connection is lost.
     is_passing = state[:2] in PASSING if state else isinstance(error, psycopg2.OperationalError | adbc.OperationalError)

@@ -8,6 +8,8 @@ from ml.publishing.lease import audited_lease
 from ml.settings import Settings
 from ml.warehouse import Lease, Warehouse
 
+STATEMENT_SECONDS = 30
+"""A pointer that takes longer to move gives up the lease that it holds meanwhile."""
 KEPT_RUNS = 2
 """The published run and the one before it, so that a rollback moves a pointer and nothing else."""
 
@@ -53,11 +55,14 @@ def publish(settings: Settings, context: Context) -> Publication:
         When the run does not exist, was not audited, or a check failed.
     FencedError
         When another try or run took the scope's lease since the audit.
+    TemporaryError
+        When Postgres does not answer, or takes longer than ``STATEMENT_SECONDS``.
     """
     lease = audited_lease(settings, context)
     warehouse = Warehouse(settings, "publisher")
     warehouse.call("ops.analyze_run", run_id=lease.run_id)
-    ((outcome,),) = warehouse.call("ops.publish", run_id=lease.run_id, epoch=lease.epoch, actor=context.started_by)
+    of_run = {"run_id": lease.run_id, "epoch": lease.epoch, "actor": context.started_by}
+    (((outcome,),),) = warehouse.call_each("ops.publish", [of_run], STATEMENT_SECONDS)
     warehouse.call("ops.drop_old_runs", scope=lease.scope, keep=KEPT_RUNS)
     return Publication(lease.run_id, outcome)
 
@@ -70,5 +75,6 @@ def rollback(settings: Settings, scope: str, actor: str) -> int:
     DataError
         When no earlier run is kept.
     """
-    ((run_id,),) = Warehouse(settings, "publisher").call("ops.rollback", scope=scope, actor=actor)
+    asked = {"scope": scope, "actor": actor}
+    (((run_id,),),) = Warehouse(settings, "publisher").call_each("ops.rollback", [asked], STATEMENT_SECONDS)
     return int(run_id)

@@ -162,6 +162,29 @@ def test_a_publish_under_way_and_somebody_who_asks_wait_for_each_other(
     assert request_erasure(settings, ANN, "test") == 1
 
 
+def test_a_publish_that_takes_too_long_gives_up_and_moves_nothing(
+    settings: Settings, owner: psycopg2.extensions.connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = written(settings, 1, ANN).run_id
+    publish(settings, context(1))
+    written(settings, 2, ANN)
+    monkeypatch.setattr("ml.publishing.publish.STATEMENT_SECONDS", 1)
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "create function ops.sleepy() returns trigger language plpgsql"
+            " as $$ begin perform pg_sleep(3); return new; end $$"
+        )
+        cursor.execute("create trigger sleepy before update on ops.published execute function ops.sleepy()")
+    try:
+        with pytest.raises(TemporaryError, match="statement timeout"):
+            publish(settings, context(2))
+    finally:
+        with owner.cursor() as cursor:
+            cursor.execute("drop function ops.sleepy cascade")
+    assert Warehouse(settings, "publisher").read_view("ops.published")["run_id"].to_list() == [first]
+    publish(settings, context(2))
+
+
 @pytest.mark.parametrize("nobody", ["", "  "])
 def test_nobody_cannot_be_left_out(settings: Settings, nobody: str) -> None:
     with pytest.raises(DataError, match="no customer was named"):
@@ -169,5 +192,5 @@ def test_nobody_cannot_be_left_out(settings: Settings, nobody: str) -> None:
 
 
 def test_a_role_that_publishes_nothing_may_not_leave_anybody_out(settings: Settings) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+    with pytest.raises(DataError, match="permission denied"):
         Warehouse(settings, "ml").call("ops.request_erasure", customer_id=ANN, asked_by="test")

@@ -61,7 +61,7 @@ def audit(publisher: Warehouse, run_id: int, epoch: int, passed: bool = True) ->
 
 def test_an_audit_is_recorded_as_a_whole_or_not_at_all(settings: Settings, ml: Warehouse, publisher: Warehouse) -> None:
     lease = Lease("personal", *open_run(ml, 1))
-    with pytest.raises(psycopg2.errors.NotNullViolation):
+    with pytest.raises(DataError, match="not-null"):
         record(settings, lease, [Check("sums", 0), Check("stock", 0), Check("", None)])  # type: ignore[arg-type]
     assert publisher.read_view("ops.audits").is_empty()
     record(settings, lease, [Check("sums", 0), Check("stock", 2, "milk")])
@@ -162,11 +162,11 @@ def test_runs_of_the_models_make_no_partitions_and_keep_their_metrics(
 
 def test_each_role_can_do_its_own_work_only(settings: Settings, owner: psycopg2.extensions.connection) -> None:
     analyst = Warehouse(settings, "analyst")
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege), analyst.transaction() as connection:
+    with pytest.raises(DataError, match="permission denied"), analyst.transaction() as connection:
         connection.cursor().execute("select * from raw.customers")
-    with pytest.raises(psycopg2.Error), analyst.transaction() as connection:
+    with pytest.raises(DataError, match="permission denied"), analyst.transaction() as connection:
         connection.cursor().execute("set transaction read write; create table marts.mine (a int)")
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+    with pytest.raises(DataError, match="permission denied"):
         Warehouse(settings, "ml").call("ops.publish", run_id=1, epoch=1, actor="me")
     with owner.cursor() as cursor:
         cursor.execute(

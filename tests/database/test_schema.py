@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 
 from ml import tables
+from ml.errors import DataError
 from ml.settings import Settings
 from ml.sources.contract import TABLES
 from ml.tables import contract, measurements, results, scenarios
@@ -205,7 +206,7 @@ def test_the_bundles_of_a_customer_are_found_by_index(settings: Settings, owner:
     ],
 )
 def test_a_role_is_refused_what_is_not_its_work(settings: Settings, role: str, statement: str) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege), Warehouse(settings, role).transaction() as connection:  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="permission denied"), Warehouse(settings, role).transaction() as connection:  # type: ignore[arg-type]
         connection.cursor().execute(statement)
 
 
@@ -221,23 +222,27 @@ def test_the_functions_cannot_be_misled_by_a_search_path(owner: Connection) -> N
 @pytest.mark.parametrize(
     ("row", "refused"),
     [
-        ("bundle_items values (999999, 'b', 1, 'p', 0, 1, 1, '{}')", psycopg2.errors.CheckViolation),
+        ("bundle_items values (999999, 'b', 1, 'p', 0, 1, 1, '{}')", "no partition of relation|check constraint"),
         (
             "policy_metrics values (999999, 'p', 'm', 'v', 0, 0, 0, null, null, null, null, 1, 'today', 'today')",
-            psycopg2.errors.ForeignKeyViolation,
+            "foreign key",
         ),
         (
             "why_not values (999999, 'c', 'a + b', '{a,b}', 'offered', 1, 1, 1, 0, '{}', 'it is offered')",
-            psycopg2.errors.ForeignKeyViolation,
+            "foreign key",
         ),
-        ("shadow_prices values (999999, 'p', 1, 1, 1, 1, 1, 1, 0)", psycopg2.errors.CheckViolation),
-        ("catalogue_bundles values (999999, 1, '{a,b}', 2, 1, 1, 1, 1, 1, 0, 'why')", psycopg2.errors.CheckViolation),
-        ("given_bundle_ranks values (999999, 'c', 'b', 1, 1, 0, 1)", psycopg2.errors.CheckViolation),
+        ("shadow_prices values (999999, 'p', 1, 1, 1, 1, 1, 1, 0)", "no partition of relation|check constraint"),
+        (
+            "catalogue_bundles values (999999, 1, '{a,b}', 2, 1, 1, 1, 1, 1, 0, 'why')",
+            "no partition of relation|check constraint",
+        ),
+        ("given_bundle_ranks values (999999, 'c', 'b', 1, 1, 0, 1)", "no partition of relation|check constraint"),
     ],
 )
-def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings, row: str, refused: type) -> None:
-    with pytest.raises(refused), Warehouse(settings, "ml").transaction() as connection:
+def test_a_row_of_a_run_that_was_never_opened_is_refused(settings: Settings, row: str, refused: str) -> None:
+    with pytest.raises(DataError, match=refused) as told, Warehouse(settings, "ml").transaction() as connection:
         connection.cursor().execute(f"insert into ml.{row}")
+    assert "999999" not in str(told.value), "what a row holds is no business of a log"
 
 
 @pytest.mark.parametrize(
