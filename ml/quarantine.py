@@ -17,7 +17,7 @@ from ml.landing import Replay
 from ml.settings import Settings, SourceSettings
 from ml.sources.contract import TABLES, RawTable
 from ml.sources.parsing import UTC
-from ml.sources.validation import RECORD, Sorted, quarantine_rows, sort_records
+from ml.sources.validation import RECORD, TOO_LATE, Sorted, quarantine_rows, sort_records
 from ml.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -78,8 +78,10 @@ def replay(
     counts: Counter[str] = Counter(rows_replayed=0, rows_waiting=0)
     for table in TABLES.values():
         of_table = waiting.filter(pl.col("table_name") == table.name)
-        for (source,), rows in of_table.group_by("source", maintain_order=True):
-            landing = _replay(table, str(source), rows.sort("quarantine_id"), settings.source, as_of, mended)
+        for (source, is_late), rows in of_table.group_by("source", pl.col("reason") == TOO_LATE, maintain_order=True):
+            # What came in time does not grow too old by waiting here.
+            oldest = oldest_day(settings.source, as_of) if is_late else None
+            landing = _replay(table, str(source), rows.sort("quarantine_id"), settings.source, oldest, mended)
             landed = warehouse.land(landing) or {}
             replayed = sum(landed.values())
             counts.update(rows_replayed=replayed, rows_waiting=rows.height - replayed)
@@ -89,9 +91,11 @@ def replay(
 
 
 def _waiting(warehouse: Warehouse, reasons: Collection[str] | None) -> pl.DataFrame:
-    """Return the records that have not landed: quarantine_id, table_name, raw_record, source."""
+    """Return the records that have not landed: quarantine_id, table_name, reason, raw_record, source."""
     where = None if reasons is None else {"reason": list(reasons)}
-    held = warehouse.read_view("ops.quarantine", where, ["quarantine_id", "load_id", "table_name", "raw_record"])
+    held = warehouse.read_view(
+        "ops.quarantine", where, ["quarantine_id", "load_id", "table_name", "reason", "raw_record"]
+    )
     if held.is_empty():
         return held.with_columns(source=pl.lit(""))
     replayed = warehouse.read_view("ops.replays", columns=["quarantine_id"])
@@ -100,11 +104,11 @@ def _waiting(warehouse: Warehouse, reasons: Collection[str] | None) -> pl.DataFr
 
 
 def _replay(
-    table: RawTable, source: str, rows: pl.DataFrame, wanted: SourceSettings, as_of: date, mended: Mended
+    table: RawTable, source: str, rows: pl.DataFrame, wanted: SourceSettings, oldest: date | None, mended: Mended
 ) -> Replay:
     ids = rows["quarantine_id"].to_list()
     records = _records(table, ids, rows["raw_record"].to_list(), mended)
-    outcome = judge(table, records, source, wanted, oldest_day(wanted, as_of))
+    outcome = judge(table, records, source, wanted, oldest)
     return Replay(
         table=table.name,
         key=table.key,

@@ -19,6 +19,8 @@ PRICES = {"products": ("price_cents", "category_path"), "order_items": ("unit_pr
 OUTLIER_TIMES = 100
 """A price that is more than so many times the median of its likes in the delivery is probably a slip."""
 ZONE_FAULTS = ("tz_missing", "tz_gap", "tz_ambiguous")
+TOO_LATE = "too_late"
+"""Reason of a fact older than the source's limit on the day it came."""
 FAULT, FAULTY = "_fault", "_faulty"
 """Why a record is refused, and the column that is to blame; so named because a table may have a column `reason`."""
 
@@ -90,7 +92,7 @@ def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest
         checked = _refuse(checked, pl.col("discount_cents") > total, "discount_over_line", "discount_cents")
     for name in table.columns if oldest and not table.is_entity else ():
         if table.columns[name].kind == "instant":
-            checked = _refuse(checked, pl.col(name).dt.date() < oldest, "too_late", name)
+            checked = _refuse(checked, pl.col(name).dt.date() < oldest, TOO_LATE, name)
     good = checked.filter(pl.col(FAULT).is_null()).drop(FAULT, FAULTY).sort(RECORD)
     first = good.unique(list(table.key), keep="first", maintain_order=True)
     # Few keys are ever repeated; only their records are compared in every column.

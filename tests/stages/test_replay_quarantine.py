@@ -162,6 +162,20 @@ def test_a_mended_record_lands_and_says_so(load: Load, replay: Load, owner: psyc
         replay(whole)
 
 
+def test_what_came_in_time_does_not_grow_too_old_by_waiting(
+    load: Load, replay: Load, owner: psycopg2.extensions.connection
+) -> None:
+    limit = {"late_limit_days": 7}
+    reviews = "review_id,product_id,rating,reviewed_at\n"
+    # The first delivery is history, of any age; of the second, r2 is too old.
+    load(limit, products=PRODUCTS, reviews=reviews + "r1,p9,5,2017-01-02T10:00:00Z\n")
+    load(limit, reviews=reviews + "r2,p1,5,2017-01-02T10:00:00Z\n")
+    assert load(limit, products=PRODUCTS + "p9,Nine\n")["rows_replayed"] == 1
+    assert fetch(owner, "select review_id from raw.reviews") == [("r1",)]
+    assert replay(wanted=limit) == {"rows_replayed": 0, "rows_waiting": 1}
+    assert replay() == {"rows_replayed": 1, "rows_waiting": 0}, "another limit lets it in"
+
+
 def test_an_old_record_never_replaces_a_newer_row(
     load: Load, replay: Load, owner: psycopg2.extensions.connection
 ) -> None:
