@@ -13,6 +13,7 @@ from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, POOL, SWITCH
 from local.instance import PASSWORDS, Instance
 from local.postgres import SETTINGS
 from local.stack import DASHBOARD_OPTIONS, components
+from ml.settings import AlertSettings, FreshnessSettings, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text("utf-8"))
@@ -20,8 +21,10 @@ ANALYSTS: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.analysts.yaml"
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # libpq's names and dbmate's address: `local/` gives them to psql and dbmate alone, too.
 ONE_SHOT_NAMES = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "DATABASE_URL", "POSTGRES_INITDB_ARGS"}
-# Set by the user, where there is a folder of deliveries.
-OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER", "BUNDLES_SOURCE__ONLINE_RETAIL", "BUNDLES_SOURCE__NAME"}
+# Set by the user: where deliveries lie, who is told of incidents, how old data may be.
+TOLD = {f"BUNDLES_ALERTS__{name.upper()}" for name in AlertSettings.model_fields}
+AGE = {f"BUNDLES_FRESHNESS__{name.upper()}" for name in FreshnessSettings.model_fields}
+OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER", "BUNDLES_SOURCE__ONLINE_RETAIL", "BUNDLES_SOURCE__NAME", *TOLD, *AGE}
 AIRFLOW = {name for name in SERVICES if name.startswith("airflow-")}
 
 
@@ -91,6 +94,34 @@ def test_postgres_is_reached_by_services_only_unless_analysts_ask_for_it() -> No
     assert SERVICES["postgres"]["networks"] == ["inside"]
     (opened,) = ANALYSTS["services"]
     assert opened == "postgres"
+
+
+def test_services_that_tell_of_incidents_are_told_whom_and_get_out() -> None:
+    """Tasks run under the scheduler; of one that was lost without a heartbeat the DAG processor runs the callback."""
+    telling = {name for name in SERVICES if TOLD & set(environment(name))}
+    assert telling == {"airflow-scheduler", "airflow-dag-processor"}
+    for name in telling:
+        assert set(environment(name)) >= TOLD
+        assert {"inside", "outside"} <= set(SERVICES[name]["networks"])
+    assert set(environment("airflow-scheduler")) >= AGE
+    assert SERVICES["airflow-triggerer"]["networks"] == ["inside"], "it tells nobody and needs no way out"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"BUNDLES_ALERTS__WEBHOOK": "https://x.example/t", "BUNDLES_ALERTS__MAIL_PORT": "587"}]
+)
+def test_what_the_services_are_given_is_what_the_settings_take(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TOLD | AGE:
+        default = re.fullmatch(r"\$\{(\w+):-(.*)\}", environment("airflow-scheduler")[name])
+        assert default and default[1] == name
+        monkeypatch.setenv(name, given.get(name, default[2]))
+    settings = Settings()
+    assert settings.freshness == FreshnessSettings()
+    assert settings.alerts == AlertSettings.model_validate(
+        {name.removeprefix("BUNDLES_ALERTS__").lower(): value for name, value in given.items()}
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -176,8 +207,35 @@ def test_all_airflow_services_read_the_dags_of_the_repository() -> None:
         assert environment(service)["AIRFLOW__CORE__PLUGINS_FOLDER"] == "/app/dags/plugins"
         assert environment(service)["BUNDLES_DBT__PROJECT_DIR"] == "/app/dbt_project"
     assert re.search(r"^COPY \. /app$", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+
+
+def words_of_services() -> str:
+    """Return all that commands, environments and the image's recipe say, as one text."""
+    named = [str(SERVICES[name].get(part, "")) for name in SERVICES for part in ("command", "environment")]
+    return "\n".join([*named, (ROOT / "Dockerfile").read_text("utf-8")])
+
+
+def folders_that_run() -> set[str]:
+    """Return the folders that services name, and those whose modules these import or start."""
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name.isidentifier()}
+    reached: set[str] = set()
+    words = words_of_services()
+    waiting = {*re.findall(r"/app/(\w+)", words), *re.findall(r"(\w+)/\w", words)} & folders
+    while waiting:
+        folder = waiting.pop()
+        reached.add(folder)
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text("utf-8")
+            used = re.findall(r"^\s*(?:from|import) (\w+)", text, re.M) + re.findall(r'"-m", "(\w+)', text)
+            waiting |= set(used) & folders - reached
+    return reached
+
+
+def test_the_image_holds_every_folder_that_a_service_runs() -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
-    assert {"dags", "dbt_project", "database", "ml"} <= kept
+    assert {"dashboard", "database", "ml"} <= folders_that_run() <= kept, "the page, what psql reads, what tasks start"
+    files = re.findall(r"^COPY (?!\. )(\S+) ", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    assert files and set(files) <= kept
 
 
 def test_the_pool_of_the_dags_is_made_before_any_task_is_scheduled() -> None:
@@ -202,10 +260,14 @@ def filled_example(folder: Path) -> Path:
 
 
 def test_the_example_names_every_variable_and_its_command_fills_every_secret(tmp_path: Path) -> None:
-    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.M))
+    text = (ROOT / ".env.example").read_text("utf-8")
+    example = dict(re.findall(r"^(\w+)=(.*)$", text, re.M))
+    # In comments, or the command would fill them with secrets.
+    optional = dict(re.findall(r"^#(\w+)=(.*)$", text, re.M))
+    assert set(optional) == TOLD | AGE
     files = ("docker-compose.yaml", "docker-compose.analysts.yaml")
     used = set(re.findall(r"\$\{(\w+)", "".join((ROOT / file).read_text("utf-8") for file in files)))
-    assert set(example) == used
+    assert {*example, *optional} == used
     assert not [name for name in PASSWORDS if example[name]], "the example holds no password"
     path = filled_example(tmp_path)
     filled = dict(re.findall(r"^(\w+)=(.*)$", path.read_text("utf-8"), re.M))
