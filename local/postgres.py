@@ -137,7 +137,9 @@ class Server:
 
     def make_roles(self) -> None:
         """Make roles and empty databases; safe to repeat."""
-        self.run("postgres", "psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql"))
+        line = ["psql", "-v", "ON_ERROR_STOP=1", "-qf", str(REPOSITORY / "database" / "roles.sql")]
+        # The one call that sets all passwords, and so the one that is given all.
+        _checked(line, {**self.client_environment(), **self.passwords})
 
     def psql(self, user: str, database: str, arguments: Sequence[str] = (), reads_only: bool = False) -> int:
         """Run psql as a role with the terminal's input and output; return its exit code."""
@@ -147,12 +149,13 @@ class Server:
         return subprocess.run([programs() / "psql", *arguments], env=env, check=False).returncode
 
     def client_environment(self, user: str = "postgres", database: str = "postgres") -> dict[str, str]:
-        """Return the environment with which libpq programs connect as ``user``."""
+        """Return the environment with which libpq programs connect as ``user``: of the passwords it holds that one."""
         names = {"postgres": "POSTGRES_PASSWORD", "airflow": "AIRFLOW_DB_PASSWORD", "mlflow": "MLFLOW_DB_PASSWORD"}
         role = user.removeprefix("bundles_").upper()
         password = self.passwords[names.get(user, f"BUNDLES_WAREHOUSE__{role}_PASSWORD")]
         where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": user, "PGDATABASE": database}
-        return {**os.environ, **self.passwords, **where, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
+        own = {name: value for name, value in os.environ.items() if name not in self.passwords}
+        return {**own, **where, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
 
     def _create(self) -> None:
         part = self.data.with_suffix(".part")
@@ -206,12 +209,15 @@ class Server:
         LocalError
             When it fails; the message is the program's own.
         """
-        line = [str(programs() / program), *arguments]
-        env = self.client_environment("postgres", database)
-        done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LocalError(f"{program}: {done.stderr.strip()}")
-        return done.stdout
+        return _checked([program, *arguments], self.client_environment("postgres", database))
+
+
+def _checked(line: Sequence[str], env: Mapping[str, str]) -> str:
+    program, *arguments = line
+    done = subprocess.run([programs() / program, *arguments], env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LocalError(f"{program}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def migrate(url: str) -> None:

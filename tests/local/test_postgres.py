@@ -3,8 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -158,3 +159,55 @@ def test_a_cluster_of_an_older_version_takes_over_new_settings(home: Path) -> No
 def test_the_log_holds_no_password(postgres: Server) -> None:
     log = (postgres.data.parent / "postgres.log").read_text("utf-8")
     assert not [name for name, value in postgres.passwords.items() if value in log]
+
+
+def environment_of_psql(one: Server, monkeypatch: pytest.MonkeyPatch, call: Callable[[Server], object]) -> list[str]:
+    """Return the values in the environment of the psql that a call starts."""
+    given: list[Mapping[str, str]] = []
+
+    def run(*_: object, env: Mapping[str, str], **__: object) -> SimpleNamespace:
+        given.append(env)
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr("local.postgres.subprocess.run", run)
+    call(one)
+    assert len(given) == 1
+    return list(given[0].values())
+
+
+@pytest.mark.parametrize(
+    ("call", "own"),
+    [
+        (lambda one: one.psql("bundles_analyst", "shop"), "BUNDLES_WAREHOUSE__ANALYST_PASSWORD"),
+        (lambda one: one.psql("postgres", "shop", reads_only=True), "POSTGRES_PASSWORD"),
+        (lambda one: one.run("mlflow", "pg_dump"), "POSTGRES_PASSWORD"),
+    ],
+)
+def test_a_client_is_given_one_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[Server], object], own: str
+) -> None:
+    secrets = Instance(tmp_path).secrets()
+    for name, value in secrets.items():
+        # As in `python -m local exec`, whose environment holds them.
+        monkeypatch.setenv(name, value)
+    values = environment_of_psql(Server(tmp_path, 9, secrets), monkeypatch, call)
+    assert [name for name, value in secrets.items() if any(value in given for given in values)] == [own]
+
+
+def test_who_makes_the_roles_is_given_all_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = Instance(tmp_path).secrets()
+    values = environment_of_psql(Server(tmp_path, 9, secrets), monkeypatch, Server.make_roles)
+    assert set(secrets.values()) <= set(values)
+
+
+def test_psql_of_the_analyst_holds_one_password_in_truth(
+    postgres: Server, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in postgres.passwords.items():
+        monkeypatch.setenv(name, value)
+    assert postgres.psql("bundles_analyst", "shop", ["-qAtc", "select 'in as ' || current_user", "-c", "\\! env"]) == 0
+    seen = capfd.readouterr().out
+    assert "in as bundles_analyst" in seen
+    assert [name for name, value in postgres.passwords.items() if value in seen] == [
+        "BUNDLES_WAREHOUSE__ANALYST_PASSWORD"
+    ]
