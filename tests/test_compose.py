@@ -247,6 +247,20 @@ def test_the_pool_of_the_dags_is_made_before_any_task_is_scheduled() -> None:
     assert started == {"condition": "service_completed_successfully"}
 
 
+def test_the_documents_name_services_folders_and_settings_as_they_are() -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    asked = r"docker compose (?:exec|run|up)(?: -e \w+='[^']*'| -+[\w-]+)*(?: ([a-z][\w-]*))?"
+    named = set(re.findall(asked, text)) - {""}
+    assert {"postgres", "migrate", "mlflow", "airflow-scheduler"} == named & set(SERVICES) == named
+    held = {volume.split(":")[1] for name in named for volume in SERVICES[name].get("volumes", [])}
+    assert set(re.findall(r"/var/lib/\w+", text)) - {"/var/lib/bundles"} <= held
+    assert set(re.findall(r"\(volume `([\w-]+)`\)", text)) <= set(COMPOSE["volumes"])
+    assert set(re.findall(r"BUNDLES_(?:ALERTS|FRESHNESS)__\w+", text)) == TOLD | AGE
+    for name, field in AlertSettings.model_fields.items():
+        default = field.default if isinstance(field.default, str | int) else ""
+        assert f"| `BUNDLES_ALERTS__{name.upper()}` | {f'`{default}`' if default else 'empty'} |" in text
+
+
 def filled_example(folder: Path) -> Path:
     """Run the command that .env.example itself gives, on a copy."""
     shutil.copy(ROOT / ".env.example", folder)

@@ -64,7 +64,7 @@ def test_the_operators_words_go_to_psql_as_they_stand_in_the_runbook(
             asked.extend([*words, options])
             return 0
 
-    (line,) = re.findall(r"python -m (local operator .*?)`", RUNBOOK)
+    (line,) = set(re.findall(r"python -m (local operator .*?)`", RUNBOOK))
     monkeypatch.setenv("BUNDLES_HOME", str(tmp_path))
     monkeypatch.setattr("local.__main__.server", lambda instance: Recorder())
     monkeypatch.setattr(sys, "argv", line.replace('"', "").split())
@@ -81,6 +81,22 @@ def test_every_command_of_the_runbook_is_there() -> None:
     assert {name for of, name in named if of == "ml"} <= {*STAGES, *OTHERS}
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.M))
     assert {word for text in documents for word in re.findall(r"`(?:.*? )?make ([a-z]+)", text)} <= targets
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_a_page_with_bare_python_says_first_of_which_environment(page: str) -> None:
+    """As typed on Debian there is no ``python``; behind ``local exec`` there is the environment's own."""
+    text = (ROOT / page).read_text("utf-8")
+    bare = re.search(r"(?<![\w/])(?<!exec )python -m ", text)
+    if bare:
+        assert ". .venv/bin/activate" in text[: bare.start()]
+
+
+def test_the_readme_lists_every_dag() -> None:
+    listed = re.findall(
+        r"^\| `(\w+)` \|.*\|.*\|$", (ROOT / "README.md").read_text("utf-8").split("## What an analyst")[0], re.M
+    )
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
 
 
 def test_every_file_that_the_pages_name_is_there() -> None:

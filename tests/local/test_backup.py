@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +13,9 @@ import psycopg2
 import pytest
 
 from local.backup import ARTIFACTS, DATABASES, backup, restore
-from local.instance import Instance, LocalError, choose_port
+from local.instance import REPOSITORY, Instance, LocalError, choose_port
 from local.postgres import Server
+from local.programs import programs
 from tests.canaries import files_below, hits
 from tests.database.permissions import surprises
 
@@ -142,3 +145,96 @@ def test_a_backup_replaces_none_and_leaves_no_half(kept: tuple[Server, Path], tm
     assert [path.name for path in tmp_path.iterdir()] == []
     with pytest.raises(LocalError, match="Postgres is down"):
         backup(Server(tmp_path, 1, server.passwords), tmp_path / "none")
+
+
+ENGINE = """#!/bin/bash
+# docker compose VERB OPTIONS SERVICE COMMAND: runs the command here, where the service would.
+shift; verb=$1; shift
+while [[ ${1:-} == -* ]]; do shift; done
+service=${1:-}; shift
+echo "$verb $service" >> "$ASKED"
+case $verb in build|down|up) exit 0;; esac
+[ $service != migrate ] || export PGHOST=127.0.0.1 PGUSER=postgres PGDATABASE=postgres PGPASSWORD=$POSTGRES_PASSWORD
+exec "${@//\\/var\\/lib\\/mlflow/$ARTIFACTS}"
+"""
+"""What stands in for Docker; a service holds the names that docker-compose.yaml gives it."""
+
+
+def lines_of_the_services(first: str) -> str:
+    """Return the block of docs/runbook.md that holds a line."""
+    text = (REPOSITORY / "docs" / "runbook.md").read_text("utf-8")
+    (block,) = [block for _, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M) if first in block]
+    return str(block)
+
+
+def typed(lines: str, server: Server, folder: Path, answers: str = "") -> subprocess.CompletedProcess[str]:
+    """Type lines of the runbook, with the backup in ``folder``, where a service is a program of this machine."""
+    (folder / "docker").write_text(ENGINE)
+    (folder / "docker").chmod(0o755)
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
+        **server.passwords,
+        "PATH": f"{folder}:{programs()}:{os.environ['PATH']}",
+        "PGPORT": str(server.port),
+        "ASKED": str(folder / "asked"),
+        "ARTIFACTS": str(server.home / "mlflow"),
+    }
+    line = ["bash", "-c", lines.replace("/safe/place", str(folder))]
+    # Without a terminal, psql asks for a new password on standard input.
+    return subprocess.run(
+        line,
+        cwd=REPOSITORY,
+        env=env,
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+
+
+def test_the_lines_for_services_back_up_and_restore_and_change_the_superusers_password(
+    kept: tuple[Server, Path], tmp_path: Path
+) -> None:
+    server, _ = kept
+    saving, back = lines_of_the_services("pg_dump"), lines_of_the_services("pg_restore")
+    done = typed(saving, server, tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "2026-11-28"
+    assert {path.name for path in folder.iterdir()} == {
+        *(f"{name}.dump" for name in DATABASES),
+        ARTIFACTS,
+        "SHA256SUMS",
+    }
+    assert not [path for path in (folder, *folder.iterdir()) if path.stat().st_mode & 0o077]
+    other = started(tmp_path / "home")
+    try:
+        other.start()
+        done = typed(back, other, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert content(other) == content(server)
+        with closing(connect(other, "shop")) as shop:
+            assert surprises(shop) == []
+        new = "fresh0123456789"
+        done = typed(lines_of_the_services("password postgres"), other, tmp_path, f"{new}\n{new}\n")
+        assert done.returncode == 0, done.stderr
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            connect(other, "shop")
+        changed = Server(other.home, other.port, {**other.passwords, "POSTGRES_PASSWORD": new}, is_durable=False)
+        changed.make_roles()
+    finally:
+        other.remove()
+
+
+def test_the_lines_for_services_stop_at_what_fails(kept: tuple[Server, Path], tmp_path: Path) -> None:
+    server, _ = kept
+    nowhere = Server(server.home, 9, server.passwords)
+    assert typed(lines_of_the_services("pg_dump"), nowhere, tmp_path).returncode
+    folder = tmp_path / "2026-11-28"
+    assert not (folder / "SHA256SUMS").exists()
+    for name in (*(f"{name}.dump" for name in DATABASES), ARTIFACTS):
+        (folder / name).write_text("damaged")
+    (folder / "SHA256SUMS").write_text(f"{'0' * 64}  shop.dump\n")
+    (tmp_path / "asked").unlink()
+    assert typed(lines_of_the_services("pg_restore"), nowhere, tmp_path).returncode
+    assert (tmp_path / "asked").read_text().split("\n")[:-1] == ["down ", "build "], "nothing is touched"

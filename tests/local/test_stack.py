@@ -80,11 +80,13 @@ def test_children_are_told_their_own_instance_and_no_telemetry(instance: Instanc
     assert env["DO_NOT_TRACK"] == "1" and env["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
-def test_the_dashboard_is_told_no_secret(instance: Instance) -> None:
+@pytest.mark.parametrize("webhook", ["", "https://chat.example/token"])
+def test_the_dashboard_is_told_no_secret(instance: Instance, monkeypatch: pytest.MonkeyPatch, webhook: str) -> None:
+    monkeypatch.setenv("BUNDLES_ALERTS__WEBHOOK", webhook)
     told = without_secrets(instance, environment(instance))
     assert told["BUNDLES_WAREHOUSE__PORT"] == str(instance.ports()["postgres"]) and told["DO_NOT_TRACK"] == "1"
     assert not [secret for secret in instance.secrets().values() if secret in " ".join(told.values())]
-    assert "MLFLOW_BACKEND_STORE_URI" not in told
+    assert "MLFLOW_BACKEND_STORE_URI" not in told and not told.get("BUNDLES_ALERTS__WEBHOOK")
 
 
 def test_a_manifest_newer_than_the_dbt_project_is_kept(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
