@@ -128,8 +128,9 @@ def _is_ours(process: psutil.Process, started: float) -> bool:
     try:
         # A second, as the clock may have been set since.
         is_younger = process.create_time() > started - 1
-        line = process.cmdline() or [""]
-        is_named = line[0].startswith((f"{sys.prefix}{os.sep}", "airflow ")) or "airflow api-server worker" in line[0]
+        # Joined, since a title that is longer than the line was is given in words.
+        line = " ".join(process.cmdline())
+        is_named = line.startswith((f"{sys.prefix}{os.sep}", "airflow ")) or "] airflow api-server worker" in line
         return is_younger and is_named and process.uids().real == os.getuid()
     except psutil.Error:
         return False

@@ -121,15 +121,23 @@ def test_what_a_dead_stranger_left_behind_in_a_session_of_that_number_is_left_al
         left.send_signal(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("name", ["airflow worker -- LocalExecutor: <idle>", "[ready] airflow api-server worker"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "airflow worker -- LocalExecutor: <idle>",
+        "[ready] airflow api-server worker",
+        "airflow worker -- LocalExecutor: longer than the line was",
+    ],
+)
 def test_a_process_that_airflow_named_anew_is_ours(name: str) -> None:
-    code = f"from setproctitle import setproctitle; setproctitle({name!r}); print(flush=True); {SLEEP}"
+    longer = 800 if "longer" in name else 0
+    code = f"from setproctitle import setproctitle; setproctitle({name!r} + '.' * {longer}); print(flush=True); {SLEEP}"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stdout.readline()
         process = psutil.Process(child.pid)
-        assert sys.prefix not in " ".join(process.cmdline())
-        assert processes._is_ours(process, process.create_time())
+        named, is_ours = " ".join(process.cmdline()), processes._is_ours(process, process.create_time())
         child.kill()
+    assert sys.prefix not in named and is_ours
 
 
 def test_stopping_one_instance_leaves_another_alone(instance: Instance, tmp_path: Path) -> None:
