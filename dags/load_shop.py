@@ -3,13 +3,15 @@
 **Reads** the source chosen in the form (demo data, a folder in the raw contract, or the simulated shop).
 **Writes** schema `raw`; `ops.load_manifest` and `ops.quarantine`.
 **Starts** at midnight UTC for the day before, by a backfill, or by hand. It is the only DAG that can be backfilled:
-ask for one active run at a time, and the other three DAGs follow each day in order.
+ask for one active run at a time, and the other DAGs follow each day in order.
 **Ends** by announcing the asset `raw` for its as-of date, which starts `build_features`.
 
 **When it fails** (red): the delivery broke its contract as a whole; the log names table, reason and examples, and
 `ops.load_manifest` keeps the reason. Nothing of that delivery landed. Mend it and clear the task. Nothing that
 follows has started, and yesterday's bundles stay readable. (Single refused records of a delivery that landed are
 rows of `marts.fct_quarantine`.)
+**When only `check_invariants` is red**: it looks at the whole database each night, whatever became of the night before.
+Its log names what does not hold; the load and what follows go on.
 **When it is skipped** (pink): the source had nothing new for the day. Nothing follows, and nothing is wrong.
 
 **Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
@@ -33,6 +35,8 @@ YESTERDAY = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, k
 @dag(schedule=YESTERDAY, params=FORM, doc_md=__doc__, **DAG_DEFAULTS)
 def load_shop() -> None:
     stage("load_raw", FORM, outlets=[RAW])
+    # By itself, so that a night is looked at of which nothing else came to its end.
+    stage("check_invariants", FORM)
 
 
 load_shop()

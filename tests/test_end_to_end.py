@@ -59,7 +59,7 @@ def test_a_day_without_anything_new_is_skipped_and_starts_nothing(stack: Stack) 
     """The clock asks for yesterday as soon as the DAG is switched on; the demo data end long before."""
     (clocked,) = [run for run in stack.api.runs("load_shop") if run["run_type"] == "scheduled"]
     run = stack.wait_for_run("load_shop", 120, dag_run_id=clocked["dag_run_id"])
-    assert stack.tasks("load_shop", run["dag_run_id"]) == {"load_raw": "skipped"}
+    assert stack.tasks("load_shop", run["dag_run_id"]) == {"load_raw": "skipped", "check_invariants": "success"}
     assert run["partition_key"] not in [other["partition_key"] for other in stack.api.runs("build_features")]
 
 

@@ -28,6 +28,9 @@ NO_WORD = "it was killed, or the process that watches over it was: its log ends 
 TOLD_BY_DBT = "failed in producer task"
 """What each task says that watches a dbt which ended: its own incident is enough, there are dozens of those."""
 
+LONGEST = 4_000
+"""Characters of an incident's text: enough to tell, and few enough for a line of arguments."""
+
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +62,9 @@ def _day(context: Mapping[str, Any]) -> str | None:
 
 
 def _note(kind: str, subject: str, detail: str, day: str | None, run_id: str) -> None:
-    line = [sys.executable, "-m", "ml", "note_incident", "--kind", kind, f"--subject={subject}", f"--detail={detail}"]
+    # No argument may hold a NUL.
+    said = detail.replace("\0", "")[:LONGEST]
+    line = [sys.executable, "-m", "ml", "note_incident", "--kind", kind, f"--subject={subject}", f"--detail={said}"]
     line += [f"--started-by={run_id}", *([f"--as-of={day}"] if day else [])]
     try:
         subprocess.run(line, cwd=REPOSITORY, env=os.environ, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)

@@ -22,12 +22,11 @@ def form(dag_id: str) -> dict[str, Param]:
 
 
 def stage_arguments(names: Iterable[str]) -> list[str]:
-    """Return the command line that hands the named parameters of a run to a stage, as templates."""
-    arguments = []
-    for name in names:
-        if name not in NOT_FOR_STAGES:
-            arguments += [f"--{name.replace('_', '-')}", _template(name)]
-    return arguments
+    """Return the command line that hands the named parameters of a run to a stage, as templates.
+
+    Name and value are one word, since a value of its own that begins with a dash would be taken for a name.
+    """
+    return [f"--{name.replace('_', '-')}={_template(name)}" for name in names if name not in NOT_FOR_STAGES]
 
 
 def _schema(rule: Mapping[str, Any]) -> dict[str, Any]:

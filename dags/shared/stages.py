@@ -17,7 +17,7 @@ from shared.as_of import as_of_macro
 from shared.assets import emit
 from shared.forms import REPOSITORY, stage_arguments
 
-OK, DATA_ERROR, TRY_AGAIN, SKIP = 0, 65, 75, 99
+OK, USAGE_ERROR, DATA_ERROR, TRY_AGAIN, SKIP = 0, 2, 65, 75, 99
 
 LONGEST = timedelta(hours=3)
 """A task at work for longer is ended, and tried again where that is of use."""
@@ -53,9 +53,9 @@ DAG_DEFAULTS: dict[str, Any] = {
 class StageOperator(BaseOperator):
     """Runs an argument list as a child process, without a shell, and streams its lines to the task log.
 
-    Exit code 0 is success and announces the outlets; 65 (wrong data, or no right to write any more) fails without a
-    retry, because it would get the same answer; 99 skips; 75 and anything else (a killed child too) may be retried. The
-    child has a process group of its own, which ends with the task.
+    Exit code 0 is success and announces the outlets; 65 (wrong data, or no right to write any more) and 2 (a line that
+    the stage cannot read) fail without a retry, because it would get the same answer; 99 skips; 75 and anything else (a
+    killed child too) may be retried. The child has a process group of its own, which ends with the task.
 
     Parameters
     ----------
@@ -128,6 +128,8 @@ def _raise_for(code: int) -> NoReturn:
         raise AirflowFailException(
             "the stage refused the data or the right to write (exit 65); its last lines say why; no retry would help"
         )
+    if code == USAGE_ERROR:
+        raise AirflowFailException("the stage could not read its arguments (exit 2); its last lines say why")
     if code == TRY_AGAIN:
         raise AirflowException("the stage asks to be tried again (exit 75)")
     raise AirflowException(f"the stage ended with {code}" + (" (killed by a signal)" if code < 0 else ""))

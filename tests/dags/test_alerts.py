@@ -45,6 +45,12 @@ def test_a_task_that_was_killed_is_noted_though_airflow_knows_no_reason(lines: l
     assert f"--detail=try 3: {alerts.NO_WORD}" in lines[0]
 
 
+def test_no_text_of_an_error_keeps_its_incident_from_being_noted(lines: list[list[str]]) -> None:
+    alerts.note_failure(failed("a\0b" + "c" * 200_000))
+    (detail,) = [word for word in lines[0] if word.startswith("--detail=")]
+    assert detail.startswith("--detail=try 3: abcc") and len(detail) < 5_000
+
+
 def test_what_ended_with_dbt_is_noted_once_by_the_task_that_ran_it(lines: list[list[str]]) -> None:
     """Airflow would tell of each task that watched a model."""
     alerts.note_failure(failed("The dbt build command failed in producer task. Please check the log of task dbt"))

@@ -1,6 +1,7 @@
 """The DAG files load, chain as drawn, and run exactly the lines a person would type."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = [
-    (["load_shop"], ["load_raw"]),
+    (["load_shop"], ["load_raw", "check_invariants"]),
     (["build_features"], ["check_freshness"]),
     (["train_models"], ["train_association", "train_preference", "evaluate_policies"]),
     (["recommend_bundles"], ["propose_candidates", "optimise_bundles", "audit_bundles", "publish_bundles"]),
@@ -47,7 +48,7 @@ def test_a_stage_task_runs_the_line_a_person_would_type(bag: Any, dag_id: str, s
     assert argv[:8] == [
         sys.executable, "-m", "ml", stage, "--as-of", "{{ as_of() }}", "--started-by", "{{ dag_run.run_id }}",
     ]  # fmt: skip
-    names = [word for word in argv[8:] if word.startswith("--")]
+    names = [word.partition("=")[0] for word in argv[8:]]
     asked = set(bag.dags[dag_id].params) - {"as_of", "needs_approval"}
     assert sorted(names) == sorted(f"--{name.replace('_', '-')}" for name in asked)
 
@@ -182,7 +183,7 @@ def test_measurements_are_made_one_by_one_audited_and_published_for_themselves(b
     for name, following in zip(MEASURED, (*MEASURED[1:], None), strict=True):
         task = dag.get_task(name)
         assert task.argv[3] == name and task.argv[8:10] == ["--scenario", "measurements"]
-        assert {word for word in task.argv[10:] if word.startswith("--")} == asked
+        assert {word.partition("=")[0] for word in task.argv[10:]} == asked
         assert task.downstream_task_ids == ({following} if following else set())
 
 
@@ -227,7 +228,7 @@ def test_values_of_a_form_reach_a_task_as_arguments_of_their_own_only(bag: Any) 
                     if "params" not in text and ".conf" not in text:
                         continue
                     assert (type(task).__name__, field) == ("StageOperator", "argv"), (task.task_id, field, text)
-                    assert text.startswith("{{ params.") and text.endswith(" }}"), (task.task_id, text)
+                    assert re.fullmatch(r"--[a-z-]+=\{\{ params\.[^{}]+ \}\}", text), (task.task_id, text)
                     told += 1
     assert told > 100
 

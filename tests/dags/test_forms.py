@@ -82,14 +82,19 @@ def test_product_identifiers_arrive_as_they_were_typed_whatever_they_hold() -> N
     assert _received(exclude=list(AWKWARD)).exclude == AWKWARD
 
 
+def test_a_text_that_begins_with_a_dash_is_no_argument() -> None:
+    assert _received(exclude=["-x"]).exclude == ("-x",)
+    assert _received("measure_bundles", experiment_control="-old").experiment_control == "-old"
+
+
 def test_empty_lines_and_an_emptied_box_mean_nothing() -> None:
     params = _received(exclude=["milk", "", "tea", ""], pinned=None, must_include=[""])
     assert (params.exclude, params.pinned, params.must_include) == (("milk", "tea"), (), ())
 
 
-def _received(**asked: object) -> RunParams:
+def _received(dag_id: str = "recommend_bundles", **asked: object) -> RunParams:
     """Return what a stage is run with after the form was filled in, sent as JSON, and rendered."""
-    dag_form = form("recommend_bundles")
+    dag_form = form(dag_id)
     sent: dict[str, Any] = json.loads(json.dumps(asked))
     values = {name: param.resolve(sent[name]) if name in sent else param.resolve() for name, param in dag_form.items()}
     line = [_rendered(argument, values) for argument in stage_arguments(dag_form)]

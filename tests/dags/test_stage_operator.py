@@ -63,7 +63,13 @@ def test_success_announces_the_outlets_for_the_as_of_date() -> None:
 
 @pytest.mark.parametrize(
     ("code", "error"),
-    [(65, AirflowFailException), (75, AirflowException), (99, AirflowSkipException), (3, AirflowException)],
+    [
+        (65, AirflowFailException),
+        (2, AirflowFailException),
+        (75, AirflowException),
+        (99, AirflowSkipException),
+        (3, AirflowException),
+    ],
 )
 def test_an_exit_code_says_fail_retry_or_skip(code: int, error: type[Exception]) -> None:
     with pytest.raises(error) as raised:
