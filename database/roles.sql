@@ -32,9 +32,11 @@ reset log_statement;
 
 -- A client that was killed must not have its statement commit seconds later.
 alter role bundles_loader set client_connection_check_interval = '500ms';
+alter role bundles_transformer set client_connection_check_interval = '500ms';
 alter role bundles_ml set client_connection_check_interval = '500ms';
 alter role bundles_publisher set client_connection_check_interval = '500ms';
 alter role bundles_loader set lock_timeout = '5s';
+alter role bundles_transformer set lock_timeout = '5s';
 alter role bundles_ml set lock_timeout = '5s';
 alter role bundles_publisher set lock_timeout = '5s';
 -- Rights are the wall. The first two an analyst cannot lift; the others keep an honest one from hurting the shop by accident.

@@ -24,10 +24,10 @@ from ml.settings import Settings
 UNREACHABLE = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
     r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
-    r"|SSL SYSCALL error|could not receive data from server|no connection to the server",
+    r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout",
     re.I,
 )
-"""What Postgres and its driver say when a connection is not to be had, or gone; as in ``dags/shared/dbt_build.py``."""
+"""What is said when a connection or a lock is not to be had, or gone; as in ``dags/shared/dbt_build.py``."""
 FAILED = {"fail", "error", "runtime error"}
 PARSED = "partial_parse.msgpack"
 """The project as dbt parsed it last; from it the next call parses only what changed."""
@@ -174,8 +174,8 @@ def _results(
         outputs = ["--target-path", folder, "--log-path", str(target)]
         code, lines = _run(settings, [*arguments, *outputs], _environment(settings, as_of, run_id))
         said = "\n".join(lines[-30:])
-        if code != 0 and UNREACHABLE.search(said):
-            raise TemporaryError(f"dbt cannot reach Postgres: {lines[-1] if lines else 'no output'}")
+        if code != 0 and (lost := [line for line in lines[-30:] if UNREACHABLE.search(line)]):
+            raise TemporaryError(f"dbt cannot work in Postgres now: {lost[-1]}")
         if not (own / artifact).exists():
             raise DataError(f"dbt {arguments[0]} ended with {code} and wrote no {artifact}:\n{said}")
         written = json.loads((own / artifact).read_text("utf-8"))

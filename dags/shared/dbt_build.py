@@ -17,10 +17,10 @@ from shared.alerts import TOLD_BY_DBT
 LOST = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
     r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
-    r"|SSL SYSCALL error|could not receive data from server|no connection to the server",
+    r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout",
     re.I,
 )
-"""What Postgres and its driver say when a connection is not to be had, or gone; as in ``ml/transform.py``."""
+"""What is said when a connection or a lock is not to be had, or gone; as in ``ml/transform.py``."""
 WAITS = (15, 30)
 """Seconds before the second and the third build; a Postgres that was killed is back within them."""
 

@@ -8,7 +8,7 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ml.errors import DataError
+from ml.errors import DataError, TemporaryError
 from ml.settings import DbtSettings, Settings
 from ml.transform import build
 from ml.warehouse import Warehouse
@@ -144,12 +144,40 @@ def test_the_models_role_reads_the_features(shop: Settings) -> None:
     assert Warehouse(shop, "ml").read_view("features.ftr_products").height == 18
 
 
-def test_a_mart_whose_columns_changed_is_not_replaced_and_says_which(shop: Settings, tmp_path: Path) -> None:
-    changed = tmp_path / "dbt_project"
+def test_a_build_waits_for_no_reader_and_a_changed_mart_lets_readers_pass(shop: Settings, tmp_path: Path) -> None:
+    analyst = Warehouse(shop, "analyst")
+    listed = "select table_name from information_schema.views where table_schema = 'marts' order by 1"
+    with analyst.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(listed)
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"select * from marts.{name} limit 1")
+        build(shop, AS_OF)
+        changed = changed_project(
+            shop, tmp_path, "fct_bundles", "bundles.bundle_rank,", "bundles.bundle_rank + 0 as bundle_rank,"
+        )
+        with pytest.raises(TemporaryError, match="lock timeout"):
+            build(changed, AS_OF)
+    build(changed, AS_OF)
+    with Warehouse(shop, "transformer").transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_get_viewdef('marts.fct_bundles'::regclass)")
+        ((text,),) = cursor.fetchall()
+    assert "bundle_rank + 0" in text
+    build(shop, AS_OF)
+
+
+def changed_project(shop: Settings, folder: Path, mart: str, old: str, new: str) -> Settings:
+    """Return settings with a copy of the dbt project in which a mart reads otherwise."""
+    changed = folder / "dbt_project"
     shutil.copytree(shop.dbt.project_dir, changed, ignore=shutil.ignore_patterns("target", "logs"))
-    mart = changed / "models" / "marts" / "fct_bundles.sql"
-    mart.write_text(mart.read_text("utf-8").replace("bundles.bundle_rank,", "", 1), "utf-8")
-    elsewhere = shop.model_copy(update={"dbt": DbtSettings(project_dir=changed, target_dir=tmp_path / "target")})
+    file = changed / "models" / "marts" / f"{mart}.sql"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    return shop.model_copy(update={"dbt": DbtSettings(project_dir=changed, target_dir=folder / "target")})
+
+
+def test_a_mart_whose_columns_changed_is_not_replaced_and_says_which(shop: Settings, tmp_path: Path) -> None:
+    elsewhere = changed_project(shop, tmp_path, "fct_bundles", "bundles.bundle_rank,", "")
     with pytest.raises(DataError, match="fct_bundles") as refused:
         build(elsewhere, AS_OF)
     assert "1 failed" in str(refused.value)

@@ -91,5 +91,5 @@ def test_a_failed_test_is_named_and_stops_what_follows(
 
 def test_an_unreachable_server_is_worth_another_try(shop: Settings) -> None:
     nowhere = WarehouseSettings(port=1, transformer_password=shop.warehouse.transformer_password)
-    with pytest.raises(TemporaryError, match="cannot reach Postgres"):
+    with pytest.raises(TemporaryError, match="cannot work in Postgres now"):
         build(shop.model_copy(update={"warehouse": nowhere}), AS_OF)

@@ -96,7 +96,7 @@ def test_making_the_roles_again_changes_nothing_but_passwords(postgres: Server) 
     assert answer(postgres, facts) == before
 
 
-@pytest.mark.parametrize("role", ["bundles_loader", "bundles_ml", "bundles_publisher"])
+@pytest.mark.parametrize("role", ["bundles_loader", "bundles_transformer", "bundles_ml", "bundles_publisher"])
 def test_a_writer_whose_client_died_is_stopped_and_no_writer_waits_long_for_a_lock(postgres: Server, role: str) -> None:
     connection = psycopg2.connect(
         host="127.0.0.1",
