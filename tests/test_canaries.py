@@ -12,6 +12,8 @@ from tests.canaries import files_below, hits
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWN_DEFAULTS = re.compile(r"password1234|airflow:airflow|postgres:postgres|changeme", re.I)
+ASSIGNED = re.compile(rf"(?:{'|'.join(PASSWORDS)})\W{{1,4}}([0-9a-f]{{64}}|[\w-]{{43}}=)")
+PRIVATE_KEY = re.compile("BEGIN [A-Z ]*PRIVATE" + " KEY")
 OF_TESTS = re.compile(r"^tests/")
 
 
@@ -36,9 +38,19 @@ def test_no_file_of_the_repository_holds_a_secret() -> None:
     home = ROOT / ".bundles"
     known = Instance(home).secrets() if (home / "secrets.json").exists() else {}
     assert hits(known, tracked()) == []
-    assigned = re.compile(rf"(?:{'|'.join(PASSWORDS)})\W{{1,4}}([0-9a-f]{{64}}|[\w-]{{43}}=)")
-    private_key = re.compile("BEGIN [A-Z ]*PRIVATE" + " KEY")
     for path in tracked():
         text = path.read_text("utf-8", "replace")
-        assert not assigned.search(text) and not private_key.search(text), path
+        assert not ASSIGNED.search(text) and not PRIVATE_KEY.search(text), path
         assert OF_TESTS.search(str(path.relative_to(ROOT))) or not KNOWN_DEFAULTS.search(text), path
+
+
+def test_nor_does_anything_that_was_ever_committed(tmp_path: Path) -> None:
+    """As far back as the clone goes; what was taken out again is still there for everybody."""
+    history = tmp_path / "history"
+    with history.open("wb") as file:
+        subprocess.run(["git", "log", "-p", "--all", "--no-color"], cwd=ROOT, stdout=file, check=True)
+    home = ROOT / ".bundles"
+    known = Instance(home).secrets() if (home / "secrets.json").exists() else {}
+    assert hits(known, [history]) == []
+    text = history.read_text("utf-8", "replace")
+    assert not ASSIGNED.search(text) and not PRIVATE_KEY.search(text)
