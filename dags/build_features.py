@@ -9,12 +9,13 @@
 missing delivery), or a dbt model or test failed. The task `dbt_producer_watcher` runs dbt and holds its log; the
 tasks beside it each watch one model. Mend data or model, then start this DAG again for the day (*As of* in the form):
 no model is made alone, since its tests would not run. Training and publishing have not started.
-A Postgres that went away is waited for within the task, which then builds all again.
+A Postgres that went away, or a view that somebody reads for long while an upgrade changes it, is waited for within the
+task, which then builds all again.
 
 **Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
 good, and a run that is not over after six hours.
 
-**Rerun** safe: a build replaces the rows of its own as-of date, and views are replaced, never dropped.
+**Rerun** safe: a build replaces the rows of its own as-of date, and the views of `marts` are replaced, never dropped.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, chain, dag

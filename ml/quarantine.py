@@ -79,7 +79,7 @@ def replay(
     for table in TABLES.values():
         of_table = waiting.filter(pl.col("table_name") == table.name)
         for (source, is_late), rows in of_table.group_by("source", pl.col("reason") == TOO_LATE, maintain_order=True):
-            # What came in time does not grow too old by waiting here.
+            # What came in time, and what somebody mends, does not grow too old by waiting here.
             oldest = oldest_day(settings.source, as_of) if is_late else None
             landing = _replay(table, str(source), rows.sort("quarantine_id"), settings.source, oldest, mended)
             landed = warehouse.land(landing) or {}

@@ -21,7 +21,7 @@ from typing import Any
 from ml.errors import DataError, TemporaryError
 from ml.settings import Settings
 
-UNREACHABLE = re.compile(
+OUT_OF_REACH = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
     r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
     r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout",
@@ -71,7 +71,7 @@ def build(settings: Settings, as_of: date) -> Build:
     DataError
         When a model or test failed; the message names them. What failed has stopped what follows it.
     TemporaryError
-        When Postgres cannot be reached.
+        When Postgres cannot be reached, or a lock not be had.
     """
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     results, invocation_id = _results(settings, arguments, "run_results.json", as_of)
@@ -95,7 +95,7 @@ def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
     DataError
         When the orders are older than ``settings.freshness.max_age_days``, or there are none.
     TemporaryError
-        When Postgres cannot be reached.
+        When Postgres cannot be reached, or a lock not be had.
     """
     results, _ = _results(settings, ["source", "freshness"], "sources.json", as_of)
     ages = {one["unique_id"].removeprefix("source.bundles."): _age_seconds(one) for one in results}
@@ -124,7 +124,7 @@ def audit(settings: Settings, as_of: date, run_id: int, scenario: str = "persona
     DataError
         When a test could not be run, or there is none.
     TemporaryError
-        When Postgres cannot be reached.
+        When Postgres cannot be reached, or a lock not be had.
     """
     return _checked(settings, f"tag:audit_{scenario}", as_of, run_id, f"audit of run {run_id}")
 
@@ -137,7 +137,7 @@ def invariants(settings: Settings, as_of: date) -> list[AuditCheck]:
     DataError
         When a check could not be run.
     TemporaryError
-        When Postgres cannot be reached.
+        When Postgres cannot be reached, or a lock not be had.
     """
     return _checked(settings, "tag:invariant", as_of, ANY_RUN, "check of the invariants")
 
@@ -174,7 +174,7 @@ def _results(
         outputs = ["--target-path", folder, "--log-path", str(target)]
         code, lines = _run(settings, [*arguments, *outputs], _environment(settings, as_of, run_id))
         said = "\n".join(lines[-30:])
-        if code != 0 and (lost := [line for line in lines[-30:] if UNREACHABLE.search(line)]):
+        if code != 0 and (lost := [line for line in lines[-30:] if OUT_OF_REACH.search(line)]):
             raise TemporaryError(f"dbt cannot work in Postgres now: {lost[-1]}")
         if not (own / artifact).exists():
             raise DataError(f"dbt {arguments[0]} ended with {code} and wrote no {artifact}:\n{said}")

@@ -5,6 +5,7 @@ first holds the lease, so a try that was overtaken writes nothing.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -25,6 +26,7 @@ FENCED, SHOWN = "P0F01", "P0F02"
 """SQLSTATEs of our own functions: the lease is in other hands; the run was published."""
 WRONG = ("22", "23", "42")
 """Classes of SQLSTATEs of a wrong value, a broken constraint, and a right or a relation that there is not."""
+AFTER_MESSAGE = re.compile(r"\n\s*(?:DETAIL|CONTEXT|LINE \d+|Query was):")
 PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
 NOT_ERASED = sql.SQL("(customer_id is null or customer_id not in (select e.customer_id from ops.erasures as e))")
@@ -140,7 +142,7 @@ class Warehouse:
         FencedError
             When the function finds the lease in other hands.
         DataError
-            When the function refuses (any ``raise exception`` of its own).
+            When the function refuses (any ``raise exception`` of its own), breaks a constraint, or may not be called.
         """
         (rows,) = self.call_each(function, [arguments])
         return rows
@@ -267,8 +269,8 @@ def _condition(column: str, value: object) -> sql.Composed:
 
 
 def _translated(error: psycopg2.Error | adbc.Error, state: str | None) -> Exception:
-    # What follows the message quotes the row that was refused, which is no business of a log.
-    said = str(error).partition("\nDETAIL:")[0].strip()
+    # What follows the message quotes the row or the statement that was refused, which is no business of a log.
+    said = AFTER_MESSAGE.split(str(error))[0].strip()
     if state == FENCED:
         return FencedError(said)
     if state and (state in (errorcodes.RAISE_EXCEPTION, SHOWN) or state[:2] in WRONG):

@@ -28,7 +28,7 @@ Tell = Callable[[str, Any], None]
 
 
 class DbtBuild(DbtProducerWatcherOperator):
-    """Builds and tests all models, and builds them again where Postgres was lost on the way.
+    """Builds and tests all models, and builds them again where Postgres, or a lock, was not to be had.
 
     The data decide every other failure, so those are final. It is done here and not by a retry of the task, because
     the tasks that watch single models take a failure for final, and would fill the slot that a waiting task leaves.
@@ -50,14 +50,14 @@ class DbtBuild(DbtProducerWatcherOperator):
         return DbtLocalBaseOperator.execute(self, context, **kwargs)
 
     def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
-        """Run dbt, again while the connection is lost, then tell the watching tasks what failed."""
+        """Run dbt, again while Postgres is lost or locked, then tell the watching tasks what failed."""
         for wait in (*WAITS, None):
             self._held, self._dbt_runner_callbacks = [], None
             self._upstream_failure_skipped_ids.clear()
             result = super().run_dbt_runner(command, env, cwd, **kwargs)
             if wait is None or not was_lost(result):
                 break
-            self.log.warning("Postgres was lost on the way; dbt builds again in %s s", wait)
+            self.log.warning("Postgres or a lock was not to be had; dbt builds again in %s s", wait)
             time.sleep(wait)
         for tell, line, extra in self._held:
             tell(line, extra)
@@ -91,7 +91,7 @@ def _refuse(try_number: int, context: Any) -> NoReturn:
 
 
 def was_lost(result: Any) -> bool:
-    """Tell whether a run of dbt failed because its connection did."""
+    """Tell whether a run of dbt failed because a connection or a lock was not to be had."""
     if result.success:
         return False
     said = [str(result.exception or ""), *(str(one.message or "") for one in getattr(result.result, "results", ()))]

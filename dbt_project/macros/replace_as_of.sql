@@ -3,7 +3,10 @@
 {% macro replace_as_of() -%}
   set local work_mem = '128MB';
   {%- if is_incremental() -%}
+    {# A twin is waited for however long it takes. -#}
+    set local lock_timeout = 0;
     do $$ begin perform pg_advisory_xact_lock(hashtext('{{ this.schema }}.{{ this.identifier }}'), {{ as_of() }} - date '2000-01-01'); end $$;
+    set local lock_timeout to default;
     delete from {{ this }} where as_of = {{ as_of() }}
   {%- else -%}
     select 1

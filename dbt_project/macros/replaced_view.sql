@@ -7,7 +7,7 @@
   {%- set existing = load_cached_relation(this) -%}
   {%- set target = this.incorporate(type='view') -%}
   {%- set grants = config.get('grants') -%}
-  {%- set said = namespace(already=false) -%}
+  {%- set is_said = false -%}
 
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -19,13 +19,14 @@
     {%- set had = columns_had(target) -%}
     {%- do run_query('create temporary view view_wanted as (' ~ sql ~ ')') -%}
     {%- set wanted = columns_had('pg_temp.view_wanted') -%}
-    {%- set said.already = says_the_same(target, 'pg_temp.view_wanted') -%}
+    {%- set is_said = says_the_same(target, 'pg_temp.view_wanted') -%}
     {%- do run_query('drop view pg_temp.view_wanted') -%}
     {%- if wanted[:had | length] != had -%}
       {%- if config.get('meta', {}).get('on_column_change', 'fail') == 'drop' -%}
         {# Before the drop: a view that breaks its contract leaves the old one. -#}
         {{ get_assert_columns_equivalent(sql) }}
-        {%- do run_query('drop view ' ~ target ~ ' cascade') -%}
+        {# By the adapter, which then knows what went with it and has to be made anew. -#}
+        {%- do adapter.drop_relation(existing) -%}
       {%- else -%}
         {{ exceptions.raise_compiler_error(
           this ~ ' cannot be replaced: its columns were (' ~ had | join(', ') ~ ') and would be (' ~ wanted | join(', ')
@@ -37,7 +38,7 @@
 
   {{ get_assert_columns_equivalent(sql) }}
   {% call statement('main') -%}
-    {%- if said.already -%}
+    {%- if is_said -%}
       select 'unchanged'
     {%- else -%}
       create or replace view {{ target }} as ({{ sql }})

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from cosmos.operators._watcher import base
 from cosmos.operators.watcher import DbtRunWatcherOperator
 
-from ml.transform import UNREACHABLE
+from ml.transform import OUT_OF_REACH
 from shared import dbt_build
 from shared.alerts import TOLD_BY_DBT
 from shared.dbt_build import WAITS, DbtBuild, only_watch, was_lost
@@ -157,4 +157,4 @@ def test_what_a_watching_task_says_of_a_dbt_that_ended_is_known_to_the_alerts() 
 
 
 def test_a_build_and_a_stage_know_a_lost_connection_by_the_same_words() -> None:
-    assert dbt_build.LOST == UNREACHABLE
+    assert dbt_build.LOST == OUT_OF_REACH

@@ -148,6 +148,7 @@ def test_a_build_waits_for_no_reader_and_a_changed_mart_lets_readers_pass(shop: 
     analyst = Warehouse(shop, "analyst")
     listed = "select table_name from information_schema.views where table_schema = 'marts' order by 1"
     with analyst.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("set idle_in_transaction_session_timeout = 0")
         cursor.execute(listed)
         for (name,) in cursor.fetchall():
             cursor.execute(f"select * from marts.{name} limit 1")
@@ -165,11 +166,27 @@ def test_a_build_waits_for_no_reader_and_a_changed_mart_lets_readers_pass(shop: 
     build(shop, AS_OF)
 
 
-def changed_project(shop: Settings, folder: Path, mart: str, old: str, new: str) -> Settings:
-    """Return settings with a copy of the dbt project in which a mart reads otherwise."""
+def test_what_goes_with_a_staging_view_whose_columns_changed_is_made_anew(shop: Settings, tmp_path: Path) -> None:
+    first, second = "        feedback_id,\n", "        bundle_id,\n"
+    changed = changed_project(
+        shop, tmp_path, "stg_raw__bundle_feedback", first + second, second + first, schema="staging"
+    )
+    marts = "select count(*) from information_schema.views where table_schema = 'marts'"
+    transformer = Warehouse(shop, "transformer")
+    with transformer.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(marts)
+        before = cursor.fetchall()
+    build(changed, AS_OF)
+    with transformer.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(marts)
+        assert cursor.fetchall() == before
+
+
+def changed_project(shop: Settings, folder: Path, model: str, old: str, new: str, schema: str = "marts") -> Settings:
+    """Return settings with a copy of the dbt project in which a model reads otherwise."""
     changed = folder / "dbt_project"
     shutil.copytree(shop.dbt.project_dir, changed, ignore=shutil.ignore_patterns("target", "logs"))
-    file = changed / "models" / "marts" / f"{mart}.sql"
+    file = changed / "models" / schema / f"{model}.sql"
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), "utf-8")
