@@ -2,7 +2,7 @@
 
 from tests.faults.children import Fault
 
-REPLACE, CALL = "ml.warehouse:Warehouse.replace_run", "ml.warehouse:Warehouse.call"
+REPLACE, CALL = "ml.warehouse:Warehouse.replace_run", "ml.warehouse:Warehouse.call_each"
 INGEST, BULK_COMMIT = "adbc_driver_manager.dbapi:Cursor.adbc_ingest", "adbc_driver_manager.dbapi:Connection.commit"
 REGISTER, JUDGE = "ml.tracking.registry:Tracking.register", "ml.tracking.registry:Tracking.judge"
 STORE, ALIAS = "mlflow:MlflowClient.log_artifacts", "mlflow:MlflowClient.set_registered_model_alias"
