@@ -26,9 +26,10 @@ FENCED, SHOWN = "P0F01", "P0F02"
 """SQLSTATEs of our own functions: the lease is in other hands; the run was published."""
 WRONG = ("22", "23", "42")
 """Classes of SQLSTATEs of a wrong value, a broken constraint, and a right or a relation that there is not."""
-AFTER_MESSAGE = re.compile(r"\n\s*(?:DETAIL|CONTEXT|LINE \d+|Query was):")
 PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
+AFTER_MESSAGE = re.compile(r"\n\s*(?:DETAIL|CONTEXT|LINE \d+|Query was):")
+"""Where a message of Postgres or its drivers ends, and what it is about is quoted."""
 NOT_ERASED = sql.SQL("(customer_id is null or customer_id not in (select e.customer_id from ops.erasures as e))")
 
 

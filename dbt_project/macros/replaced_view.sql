@@ -7,7 +7,7 @@
   {%- set existing = load_cached_relation(this) -%}
   {%- set target = this.incorporate(type='view') -%}
   {%- set grants = config.get('grants') -%}
-  {%- set is_said = false -%}
+  {%- set is_unchanged = false -%}
 
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -19,7 +19,7 @@
     {%- set had = columns_had(target) -%}
     {%- do run_query('create temporary view view_wanted as (' ~ sql ~ ')') -%}
     {%- set wanted = columns_had('pg_temp.view_wanted') -%}
-    {%- set is_said = says_the_same(target, 'pg_temp.view_wanted') -%}
+    {%- set is_unchanged = says_the_same(target, 'pg_temp.view_wanted') -%}
     {%- do run_query('drop view pg_temp.view_wanted') -%}
     {%- if wanted[:had | length] != had -%}
       {%- if config.get('meta', {}).get('on_column_change', 'fail') == 'drop' -%}
@@ -38,7 +38,7 @@
 
   {{ get_assert_columns_equivalent(sql) }}
   {% call statement('main') -%}
-    {%- if is_said -%}
+    {%- if is_unchanged -%}
       select 'unchanged'
     {%- else -%}
       create or replace view {{ target }} as ({{ sql }})
