@@ -43,10 +43,13 @@ AIRFLOW_SETTINGS = {
 }
 """Light enough for two cores; durations are in seconds."""
 
-POOL = {"name": "postgres", "slots": 2, "description": "Tasks that load Postgres; the others need no slot of it"}
-"""Made where it is missing, so that an operator's change of its slots stays; two suit two cores.
-``dags/shared/stages.py`` asks for it by name; in the services ``airflow-init`` of ``docker-compose.yaml``
-makes it with the same slots."""
+POOLS: tuple[dict[str, str | int], ...] = (
+    {"name": "postgres", "slots": 2, "description": "Tasks that load Postgres; the others need no slot of it"},
+    {"name": "watchers", "slots": 2, "description": "Tasks that wait for another one; fewer than may run at once"},
+)
+"""Made where they are missing, so that an operator's change of their slots stays; two and two suit two cores.
+``dags/shared/stages.py`` asks for them by name; in the services ``airflow-init`` of ``docker-compose.yaml``
+makes them with the same slots."""
 
 MLFLOW_USER = "admin"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.airflow_api import AirflowApi
-from local.environment import POOL, environment, without_secrets
+from local.environment import POOLS, environment, without_secrets
 from local.instance import DEFAULT_PORTS, REPOSITORY, Instance, LocalError, is_free, write_private
 from local.postgres import Server
 from local.processes import Component, end_left_behind, stop
@@ -104,7 +104,7 @@ def up(instance: Instance, console: Console) -> None:
         for name, part in parts.items():
             part.start(instance, without_secrets(instance, env) if name == "dashboard" else env)
         _wait(instance)
-        _pool(instance)
+        _pools(instance)
 
 
 def settle_ports(instance: Instance, console: Console) -> None:
@@ -158,11 +158,13 @@ def _parse_dbt(instance: Instance, env: Mapping[str, str]) -> None:
     _check(parse + where, env, instance, "dbt-parse")
 
 
-def _pool(instance: Instance) -> None:
-    """Make the pool that the DAGs name; until it is there, their tasks wait."""
+def _pools(instance: Instance) -> None:
+    """Make the pools that the DAGs name; until they are there, their tasks wait."""
     api = AirflowApi(instance)
-    if POOL["name"] not in {pool["name"] for pool in api.get("/pools", limit=100)["pools"]}:
-        api.post("/pools", POOL)
+    there = {pool["name"] for pool in api.get("/pools", limit=100)["pools"]}
+    for pool in POOLS:
+        if pool["name"] not in there:
+            api.post("/pools", pool)
 
 
 def _airflow_password(instance: Instance, env: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, POOL, SWITCHED_OFF, of_instance
+from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, POOLS, SWITCHED_OFF, of_instance
 from local.instance import PASSWORDS, Instance
 from local.postgres import SETTINGS
 from local.stack import DASHBOARD_OPTIONS, components
@@ -238,10 +238,11 @@ def test_the_image_holds_every_folder_that_a_service_runs() -> None:
     assert files and set(files) <= kept
 
 
-def test_the_pool_of_the_dags_is_made_before_any_task_is_scheduled() -> None:
+def test_the_pools_of_the_dags_are_made_before_any_task_is_scheduled() -> None:
     line = " ".join(SERVICES["airflow-init"]["command"][-1].split())
-    made = f'airflow pools set {POOL["name"]} {POOL["slots"]} "{POOL["description"]}"'
-    assert f"airflow pools get {POOL['name']} > /dev/null 2>&1 || {made}" in line
+    for pool in POOLS:
+        made = f'airflow pools set {pool["name"]} {pool["slots"]} "{pool["description"]}"'
+        assert f"airflow pools get {pool['name']} > /dev/null 2>&1 || {made}" in line
     assert line.index("airflow db migrate") < line.index("airflow pools get")
     started = SERVICES["airflow-scheduler"]["depends_on"]["airflow-init"]
     assert started == {"condition": "service_completed_successfully"}

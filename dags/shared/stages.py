@@ -25,8 +25,11 @@ LONGEST = timedelta(hours=3)
 POOL = "postgres"
 """The pool of tasks that load Postgres. The stack makes it under this name when it starts: ``local/environment.py``,
 and in the services ``airflow-init`` of ``docker-compose.yaml``. Airflow lets a task wait for ever whose pool there is
-not, so no DAG names another. (The default pool, made smaller, would also hold up those who only wait: for dbt, or for a
-person.)"""
+not, so no DAG names another than these two. (The default pool, made smaller, would hold up a person's approval too.)"""
+WATCHERS = "watchers"
+"""The pool of tasks that hold a worker while they wait for another task. Its slots are fewer than the tasks that may
+run at once: were all workers watching, what they wait for could never begin, nor could a task of another run that was
+given a slot of Postgres first."""
 COMPUTING = {"train_association", "train_preference", "evaluate_policies"}
 """Stages that read once and compute for long: in the pool they would keep the others from Postgres, which is idle."""
 

@@ -22,7 +22,7 @@ from cosmos.operators._watcher.base import BaseConsumerSensor
 
 from shared.dbt_build import DbtBuild, only_watch
 from shared.forms import REPOSITORY
-from shared.stages import LONGEST, POOL
+from shared.stages import LONGEST, POOL, WATCHERS
 
 PROJECT = Path(os.environ.get("BUNDLES_DBT__PROJECT_DIR", REPOSITORY / "dbt_project"))
 TARGET = Path(os.environ.get("BUNDLES_DBT__TARGET_DIR", PROJECT / "target"))
@@ -63,7 +63,7 @@ def dbt_models() -> TaskGroup:
         execution_config=ExecutionConfig(
             execution_mode=ExecutionMode.WATCHER,
             invocation_mode=InvocationMode.DBT_RUNNER,
-            # Only the task that runs dbt loads Postgres; those that watch it may not wait for its slot.
+            # Only the task that runs dbt loads Postgres; those that watch it may not hold the slot it waits for.
             setup_operator_args={"pool": POOL},
         ),
         render_config=RenderConfig(
@@ -74,6 +74,7 @@ def dbt_models() -> TaskGroup:
         ),
         operator_args={
             "append_env": True,
+            "pool": WATCHERS,
             "poke_interval": 1,
             # A slot is cheaper than the second process that waking from deferral costs.
             "deferrable": False,

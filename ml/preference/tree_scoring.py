@@ -22,6 +22,8 @@ BLOCK_ROWS = 128
 """Rows at once: about 76 features of them fit the first two levels of a processor's cache."""
 NOTHING = np.float32(1e-35)
 """LightGBM takes what is not above it for zero."""
+ENDLESS = 1e300
+"""LightGBM writes it for an infinite threshold, which JSON cannot hold: the one between missing and all else."""
 # The place of the one bit in a word, by multiplication: Leiserson, Prokop and Randall (1998), Using de Bruijn sequences
 # to index a 1 in a computer word.
 DE_BRUIJN = 0x077CB531
@@ -117,9 +119,10 @@ def _walk(node: dict[str, Any], nodes: list[tuple[int, float, bool, int]], leave
 
 def _rounded_down(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the largest float32 that is not above: a float32 value is below both or neither."""
+    meant = np.where(np.abs(threshold) >= ENDLESS, np.copysign(np.inf, threshold), threshold)
     with np.errstate(over="ignore"):  # beyond float32 it is infinite, and the number below that the largest there is
-        near = threshold.astype(np.float32)
-    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+        near = meant.astype(np.float32)
+    return np.where(near > meant, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 @njit(cache=True, nogil=True)

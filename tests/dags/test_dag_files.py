@@ -120,17 +120,33 @@ def test_dbt_is_not_retried_as_a_task_because_the_data_decide(bag: Any) -> None:
 
 
 def test_what_loads_postgres_waits_for_a_slot_of_the_pool_that_the_stack_makes(bag: Any) -> None:
-    from local.environment import POOL
+    from local.environment import POOLS
 
     pools = {(dag_id, task.task_id): task.pool for dag_id, dag in bag.dags.items() for task in dag.tasks}
-    assert set(pools.values()) == {POOL["name"], "default_pool"}, "a task waits for ever for a pool there is not"
-    heavy = {name for name, pool in pools.items() if pool == POOL["name"]}
+    made = {pool["name"] for pool in POOLS}
+    assert set(pools.values()) == {*made, "default_pool"}, "a task waits for ever for a pool there is not"
+    heavy = {name for name, pool in pools.items() if pool == "postgres"}
     assert ("build_features", "dbt.dbt_producer_watcher") in heavy
     for dag_id in ("load_shop", "recommend_bundles", "plan_scenarios", "measure_bundles"):
         stages = {(dag_id, task.task_id) for task in bag.dags[dag_id].tasks if hasattr(task, "argv")}
         assert stages and stages <= heavy, dag_id
-    waiting = {task_id for _, task_id in heavy if task_id.endswith("_run")}
-    assert not waiting, "who watches dbt may not hold the slot that dbt waits for"
+
+
+def test_tasks_that_wait_for_another_one_never_hold_all_workers(bag: Any) -> None:
+    """Else what they wait for never begins, nor what another run was given a slot of Postgres for first."""
+    from airflow.sdk import BaseSensorOperator
+
+    from local.environment import AIRFLOW_SETTINGS, POOLS
+
+    waiting = [
+        task
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        if isinstance(task, BaseSensorOperator) and not getattr(task, "deferrable", False)
+    ]
+    assert waiting and {task.pool for task in waiting} == {"watchers"}
+    (slots,) = (int(pool["slots"]) for pool in POOLS if pool["name"] == "watchers")
+    assert slots < int(AIRFLOW_SETTINGS["AIRFLOW__CORE__PARALLELISM"])
 
 
 def test_every_task_that_works_has_a_limit_of_time(bag: Any) -> None:

@@ -72,8 +72,11 @@ def test_a_killed_client_leaves_no_statement_at_work(world: World, report: Repor
     from tests.faults.world import NOW
 
     first = Try(world.settings, "propose_candidates", NOW, world.home)
-    busy = "select count(*) from pg_stat_activity where usename = 'bundles_ml' and state = 'active' and query ~ 'COPY'"
-    world.wait_for(busy, 1)
+    # What the stage reads is copied too, before its run has a number.
+    writes = "query ~ '^COPY .*candidates.* FROM STDIN'"
+    world.wait_for(
+        f"select count(*) from pg_stat_activity where usename = 'bundles_ml' and state = 'active' and {writes}", 1
+    )
     psutil.Process(first.pid).kill()
     started = time.monotonic()
     world.wait_for("select count(*) from pg_stat_activity where usename = 'bundles_ml'", 0)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from local import stack
 from local.airflow_api import AirflowApi
-from local.environment import POOL, environment, without_secrets
+from local.environment import POOLS, environment, without_secrets
 from local.instance import Instance, LocalError, current, write_private
 
 
@@ -99,8 +99,15 @@ def test_a_manifest_newer_than_the_dbt_project_is_kept(instance: Instance, monke
     assert ran == ["dbt-parse"]
 
 
-@pytest.mark.parametrize(("there", "made"), [(["default_pool"], [POOL]), (["default_pool", POOL["name"]], [])])
-def test_the_pool_is_made_once_so_that_a_change_of_its_slots_stays(
+@pytest.mark.parametrize(
+    ("there", "made"),
+    [
+        (["default_pool"], [*POOLS]),
+        (["default_pool", POOLS[0]["name"]], [*POOLS[1:]]),
+        (["default_pool", *(pool["name"] for pool in POOLS)], []),
+    ],
+)
+def test_a_pool_is_made_once_so_that_a_change_of_its_slots_stays(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, there: list[str], made: list[dict[str, object]]
 ) -> None:
     asked: list[dict[str, object]] = []
@@ -117,5 +124,5 @@ def test_the_pool_is_made_once_so_that_a_change_of_its_slots_stays(
             asked.append(body)
 
     monkeypatch.setattr(stack, "AirflowApi", Api)
-    stack._pool(instance)
+    stack._pools(instance)
     assert asked == made
