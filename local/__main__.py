@@ -14,6 +14,7 @@ from local.environment import environment
 from local.export import export
 from local.guide import GUIDE, write_answers
 from local.instance import Instance, LocalError, current
+from local.keeper import keep
 from local.stack import components, down, server, up
 from local.status import status
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "restore": "fill an empty stack from such a folder",
     "export": "write a mart to a CSV file in which no cell is a formula",
     "guide": "ask the questions of docs/analyst_guide.md again and write the answers into it",
+    "keep": "start again what ended by itself; `up` leaves it running",
     "exec": "run a command in the stack's environment, for example: exec python -m ml report",
 }
 
@@ -96,6 +98,8 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
             console.print(f"{rows} rows written to {options.file}", highlight=False, soft_wrap=True)
         case "guide":
             console.print(f"{write_answers(instance)} answers written to {GUIDE}", highlight=False)
+        case "keep":
+            keep(instance)
         case "exec":
             env = environment(instance)
             os.execvpe(options.arguments[0], options.arguments, env)  # noqa: S606 - the user's own command

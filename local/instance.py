@@ -7,6 +7,8 @@ import os
 import secrets
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -58,6 +60,13 @@ class Instance:
     def pids(self) -> Path:
         """Return the folder of process ids."""
         return self.home / "pids"
+
+    @contextmanager
+    def in_one_hand(self) -> Iterator[None]:
+        """Let one process at a time start and stop parts of this instance; the others wait."""
+        with (self.home / "hand.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def secrets(self) -> dict[str, str]:
         """Return the generated secrets by environment name, made at the first call and kept in a 0600 file."""

@@ -74,10 +74,12 @@ class Component:
             return list(dict.fromkeys(one for member in rest for one in (member, *_children(member))))
         return []
 
-    def memory_mb(self, instance: Instance) -> float:
-        """Return the proportional memory of the process and its children, in MB."""
+    def memory_mb(self, instance: Instance, is_alone: bool = False) -> float:
+        """Return the proportional memory of the process, and of its children unless it ``is_alone``, in MB."""
         process = self.process(instance)
-        return sum(map(memory_mb, [process, *process.children(recursive=True)])) if process else 0.0
+        if process is None:
+            return 0.0
+        return sum(map(memory_mb, [process, *([] if is_alone else process.children(recursive=True))]))
 
 
 def end_left_behind(components: Sequence[Component], instance: Instance) -> None:

@@ -58,6 +58,16 @@ def components(instance: Instance) -> dict[str, Component]:
     return {name: Component(name, command) for name, command in commands.items()}
 
 
+def keeper(instance: Instance) -> Component:
+    """Return the process that starts the others again; in the services their restart policy does it."""
+    return Component("keeper", [sys.executable, "-m", "local", "keep"])
+
+
+def environment_of(name: str, instance: Instance, env: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what a part is told of the whole environment: the visitors of the dashboard bring their own secrets."""
+    return without_secrets(instance, env) if name == "dashboard" else env
+
+
 def health_addresses(instance: Instance) -> dict[str, str]:
     """Return the address of each component that answers by HTTP."""
     ports = instance.ports()
@@ -69,7 +79,7 @@ def health_addresses(instance: Instance) -> dict[str, str]:
 
 
 def up(instance: Instance, console: Console) -> None:
-    """Start whatever is down, migrate, and wait until all answer.
+    """Start whatever is down, migrate, and wait until all answer; from then on what ends is started again.
 
     Raises
     ------
@@ -81,6 +91,11 @@ def up(instance: Instance, console: Console) -> None:
         raise LocalError(
             f"{free_gb:.1f} GB free at {instance.home}, {FREE_DISK_GB} GB are needed; free some and call again"
         )
+    with instance.in_one_hand():
+        _up(instance, console)
+
+
+def _up(instance: Instance, console: Console) -> None:
     parts = components(instance)
     # A scheduler that was killed leaves its workers behind: they hold memory, and what they do is begun anew.
     end_left_behind(list(parts.values()), instance)
@@ -102,9 +117,10 @@ def up(instance: Instance, console: Console) -> None:
             job.result()
     with _step(console, "MLflow, Airflow and the dashboard"):
         for name, part in parts.items():
-            part.start(instance, without_secrets(instance, env) if name == "dashboard" else env)
+            part.start(instance, environment_of(name, instance, env))
         _wait(instance)
         _pools(instance)
+    keeper(instance).start(instance, {**env, "BUNDLES_HOME": str(instance.home)})
 
 
 def settle_ports(instance: Instance, console: Console) -> None:
@@ -132,8 +148,9 @@ def settle_ports(instance: Instance, console: Console) -> None:
 
 def down(instance: Instance) -> None:
     """Stop everything; safe when nothing runs."""
-    stop(list(components(instance).values())[::-1], instance)
-    server(instance).stop()
+    with instance.in_one_hand():
+        stop([keeper(instance), *list(components(instance).values())[::-1]], instance)
+        server(instance).stop()
 
 
 @contextmanager
@@ -196,11 +213,24 @@ def _wait(instance: Instance) -> None:
             if component.process(instance) is None:
                 log = instance.logs / f"{name}.log"
                 raise LocalError(f"{name} ended at once; its log is {log}\n{_tail(log)}")
-        if not waiting:
+        silent = sorted(waiting or without_heartbeat(instance))
+        if not silent:
             return
         if time.monotonic() > deadline:
-            raise LocalError(f"no answer from {', '.join(waiting)} in {START_SECONDS} s; logs are in {instance.logs}")
+            raise LocalError(f"no answer from {', '.join(silent)} in {START_SECONDS} s; logs are in {instance.logs}")
         time.sleep(0.5)
+
+
+def without_heartbeat(instance: Instance) -> set[str]:
+    """Return the parts of Airflow of which Postgres has had no heartbeat for half a minute; none while nobody tells."""
+    try:
+        with urllib.request.urlopen(health_addresses(instance)["airflow-api-server"], timeout=5) as answer:  # noqa: S310
+            told = json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError):
+        return set()
+    parts = ("scheduler", "dag_processor", "triggerer")
+    unwell = {part for part in parts if (told.get(part) or {}).get("status") != "healthy"}
+    return {f"airflow-{part.replace('_', '-')}" for part in unwell}
 
 
 def answers(address: str) -> bool:

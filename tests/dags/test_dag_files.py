@@ -145,8 +145,21 @@ def test_tasks_that_wait_for_another_one_never_hold_all_workers(bag: Any) -> Non
         if isinstance(task, BaseSensorOperator) and not getattr(task, "deferrable", False)
     ]
     assert waiting and {task.pool for task in waiting} == {"watchers"}
-    (slots,) = (int(pool["slots"]) for pool in POOLS if pool["name"] == "watchers")
-    assert slots < int(AIRFLOW_SETTINGS["AIRFLOW__CORE__PARALLELISM"])
+    workers = int(AIRFLOW_SETTINGS["AIRFLOW__CORE__PARALLELISM"])
+    (watchers,) = (int(pool["slots"]) for pool in POOLS if pool["name"] == "watchers")
+    assert watchers < workers
+
+
+def test_no_task_waits_for_a_worker_once_it_has_a_slot(bag: Any) -> None:
+    """Its right to begin, given with the slot, ends after ``task_queued_timeout``; and alerts take a worker too."""
+    from local.environment import AIRFLOW_SETTINGS, POOLS
+
+    computing = [
+        task for dag in bag.dags.values() for task in dag.tasks if hasattr(task, "argv") and task.pool == "default_pool"
+    ]
+    slots = sum(int(pool["slots"]) for pool in POOLS)
+    assert slots + len(computing) < int(AIRFLOW_SETTINGS["AIRFLOW__CORE__PARALLELISM"])
+    assert int(AIRFLOW_SETTINGS["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"]) >= 6 * 3600
 
 
 def test_every_task_that_works_has_a_limit_of_time(bag: Any) -> None:

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 import requests
 
+from local.keeper import UNWELL_SECONDS
 from local.postgres import Server
 from local.processes import Component
 from local.stack import components, server
@@ -165,6 +166,26 @@ def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(
     assert (published(stack, run), published(stack, ours), wrong) == ([], ["publish"], [])
 
 
+def test_after_a_crash_of_postgres_all_is_at_work_again_without_a_hand(
+    stack: Stack, broken: Broken, report: Report
+) -> None:
+    """One backend dies, Postgres ends all others, and scheduler, DAG processor and triggerer end of it too."""
+    run = stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
+    wait_until(lambda: stage_of(run, "optimise_bundles") is not None, CHAIN_SECONDS, "the stage is at work")
+    scheduler = components(stack.instance)["airflow-scheduler"]
+    process = scheduler.process(stack.instance)
+    postgres = server(stack.instance).process()
+    assert process is not None and postgres is not None
+    backend = next(one for one in postgres.children() if "airflow airflow" in " ".join(one.cmdline()))
+    backend.kill()
+    wait_until(lambda: not process.is_running(), UNWELL_SECONDS, "the scheduler has ended")
+    wait_until(lambda: stack.command("status", check=False).returncode == 0, 120, "all parts are up")
+    stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=run)
+    wrong = broken()
+    report("Postgres crashes beneath Airflow", f"all up again, {published(stack, run)}", wrong)
+    assert (published(stack, run), wrong) == (["publish"], [])
+
+
 def test_nothing_is_left_at_work_and_the_operator_is_told_that_all_is_well(stack: Stack) -> None:
     told = stack.command("exec", sys.executable, "-m", "ml", "check_invariants", check=False)
     assert told.returncode == 0, told.stdout + told.stderr
@@ -195,8 +216,12 @@ def test_a_run_that_is_late_is_noted_by_the_scheduler(stack: Stack, broken: Brok
 def stopped_with_the_lease(stack: Stack, run: str, stage: str) -> tuple[psutil.Process, int]:
     """Stop a stage that has taken the lease and written nothing, and return its process and epoch."""
     wait_until(lambda: stage_of(run, stage) is not None, CHAIN_SECONDS, f"{stage} has begun")
-    process, before = stage_of(run, stage), lease(stack, run)
+    process = stage_of(run, stage)
     assert process is not None
+    # Still while it is asked which lease was there before it; its imports take longer than finding it.
+    process.suspend()
+    before = lease(stack, run)
+    process.resume()
     wait_until(lambda: lease(stack, run) > before, 120, f"{stage} has taken the lease")
     process.suspend()
     written = "select count(*) from ml.bundles as b join ops.runs as r on b.run_id = r.run_id where r.started_by = '{}'"
@@ -265,4 +290,4 @@ def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
+        time.sleep(0.05)
