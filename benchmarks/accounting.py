@@ -3,8 +3,8 @@
 Online Retail II and Complete Journey are loaded whole, each by its own source and as they are, into an embedded
 Postgres. The lines of a data set are counted by the footer of its Parquet file, without our readers. What is left over
 is the row ``unaccounted``; the benchmark fails when it is not 0, or when a table's rows in schema raw are not those its
-manifest counts. So it is with money: what the lines of the file come to, by an expression of its own, less what landed
-and what was set aside, is ``cents_unaccounted``.
+manifest counts. What the lines of the file come to, by an expression of its own, less what landed and what was set
+aside, is ``cents_apart``.
 
 Run as ``python -m benchmarks.accounting [--quick] --json FILE``; ``--quick`` takes Online Retail II alone.
 """
@@ -126,7 +126,7 @@ def _counted(cursor: psycopg2.extensions.cursor, data: Set) -> Iterator[Row]:
     yield Row(f"{path}/cents", data.amount, "cents")
     yield Row(f"{path}/cents_landed", int(landed_cents), "cents")
     yield Row(f"{path}/cents_set_aside", int(aside_cents), "cents")
-    yield Row(f"{path}/cents_unaccounted", data.amount - int(landed_cents) - int(aside_cents), "cents")
+    yield Row(f"{path}/cents_apart", data.amount - int(landed_cents) - int(aside_cents), "cents")
     for table, rule in TABLES.items():
         cursor.execute(TABLE, (table,))
         ((came, accepted, _, aside),) = cursor.fetchall()
