@@ -15,7 +15,7 @@ from local.export import export
 from local.guide import GUIDE, write_answers
 from local.instance import Instance, LocalError, current
 from local.keeper import keep
-from local.stack import components, down, server, up
+from local.stack import components, down, keeper, server, up
 from local.status import status
 
 COMMANDS = {
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace, instance: Instance, console: Console) -> i
             files = backup(server(instance), options.folder)
             console.print(f"{options.folder}: {', '.join(files)}", highlight=False, soft_wrap=True)
         case "restore":
-            if any(part.process(instance) for part in components(instance).values()):
+            if any(part.process(instance) for part in [*components(instance).values(), keeper(instance)]):
                 raise LocalError("the stack is up; `make down`, then call again")
             restore(server(instance), options.folder)
             console.print(f"restored from {options.folder}; `make up` starts it", highlight=False, soft_wrap=True)
