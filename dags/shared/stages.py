@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 
 from airflow.sdk import Asset, BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from shared.alerts import LATE, note_failure
 from shared.as_of import as_of_macro
@@ -20,7 +20,7 @@ from shared.forms import REPOSITORY, stage_arguments
 OK, USAGE_ERROR, DATA_ERROR, TRY_AGAIN, SKIP = 0, 2, 65, 75, 99
 
 LONGEST = timedelta(hours=3)
-"""A task at work for longer is ended, and tried again where that is of use."""
+"""A task at work for longer is ended and not tried again: the same data would take as long, and a slot, twice more."""
 
 POOL = "postgres"
 """The pool of tasks that load Postgres. The stack makes it under this name when it starts: ``local/environment.py``,
@@ -57,8 +57,9 @@ class StageOperator(BaseOperator):
     """Runs an argument list as a child process, without a shell, and streams its lines to the task log.
 
     Exit code 0 is success and announces the outlets; 65 (wrong data, or no right to write any more) and 2 (a line that
-    the stage cannot read) fail without a retry, because it would get the same answer; 99 skips; 75 and anything else (a
-    killed child too) may be retried. The child has a process group of its own, which ends with the task.
+    the stage cannot read) fail without a retry, because it would get the same answer, and so does a stage that is not
+    done in time; 99 skips; 75 and anything else (a killed child too) may be retried. The child has a process group of
+    its own, which ends with the task.
 
     Parameters
     ----------
@@ -97,6 +98,13 @@ class StageOperator(BaseOperator):
             for line in self._child.stdout or ():
                 self.log.info("%s", line.rstrip("\n"))
             code = self._child.wait()
+        except AirflowTaskTimeout as error:
+            # Airflow would try it again, and say nothing before the last try had taken as long too.
+            limit = self.execution_timeout or LONGEST
+            raise AirflowFailException(
+                f"the stage was not done after {limit / timedelta(hours=1):g} hours and was ended; it waited for a"
+                " lock, or has more to compute than before; it is not tried again"
+            ) from error
         finally:
             self.on_kill()
         if code != OK:

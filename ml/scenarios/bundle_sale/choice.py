@@ -10,6 +10,11 @@ from scipy.sparse import coo_matrix
 from ml.errors import DataError
 from ml.optimizer.solve import gap_pct
 
+MOST_NODES = 50_000
+"""Of a search; what it leaves unproven shows as a gap. A limit of time would make results depend on the machine."""
+TOLERANCE = 1e-6
+"""What the solver's bound may lie off a whole number."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -51,7 +56,7 @@ def choose(bundles: Sequence[Sequence[str]], worth: Sequence[float], most: int, 
     Raises
     ------
     DataError
-        When the solver fails.
+        When the solver fails, or does not find out how many pinned products can be held at once.
     """
     if not bundles:
         return Choice((), 0.0, 0.0, tuple(sorted(pinned)))
@@ -63,7 +68,15 @@ def choose(bundles: Sequence[Sequence[str]], worth: Sequence[float], most: int, 
     wanted = [code[product] for product in sorted(pinned) if product in code]
     if wanted:
         met = np.asarray(held[wanted].sum(axis=0)).ravel()
-        most_met = round(_solve(met, limits).objective)
+        pins = _solve(met, limits)
+        most_met = round(pins.objective)
+        # Counts are whole, so a bound below the next one proves this one; without proof nobody may be told that a
+        # pinned product has no place.
+        if pins.upper_bound > most_met + 1 - TOLERANCE:
+            raise DataError(
+                f"bundle sale: {most_met} pinned products find a place together, and whether more do is not found out"
+                f" within {MOST_NODES} steps of the search; pin fewer products"
+            )
         limits.append(LinearConstraint(met[None, :], most_met, len(wanted)))
     value = np.asarray(worth, np.float64)
     found = _solve(value, limits)
@@ -75,7 +88,11 @@ def choose(bundles: Sequence[Sequence[str]], worth: Sequence[float], most: int, 
 
 def _solve(value: np.ndarray, limits: Sequence[LinearConstraint]) -> Choice:
     found = milp(
-        -value, constraints=limits, integrality=np.ones(len(value)), bounds=Bounds(0, 1), options={"mip_rel_gap": 0.0}
+        -value,
+        constraints=limits,
+        integrality=np.ones(len(value)),
+        bounds=Bounds(0, 1),
+        options={"node_limit": MOST_NODES, "mip_rel_gap": 0.0},
     )
     if found.x is None:
         raise DataError(f"bundle sale: the choice of bundles failed: {found.message}")
