@@ -143,6 +143,9 @@ def test_every_service_is_confined(name: str) -> None:
         ({"security_opt": []}, "may gain privileges"),
         ({"mem_limit": None}, "has no limit of memory"),
         ({"pids_limit": None}, "has no limit of processes"),
+        ({"logging": None}, "writes logs without end"),
+        ({"logging": {"driver": "json-file"}}, "writes logs without end"),
+        ({"logging": {"driver": "json-file", "options": {"max-file": "3"}}}, "writes logs without end"),
         ({"network_mode": "host"}, "is in the host's network"),
         ({"networks": []}, "is in the host's network"),
         ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}, "reaches the engine"),
@@ -169,6 +172,7 @@ def confinement_gaps(service: dict[str, Any]) -> list[str]:
         "may gain privileges": "no-new-privileges:true" in service.get("security_opt", []),
         "has no limit of memory": bool(service.get("mem_limit")),
         "has no limit of processes": bool(service.get("pids_limit")),
+        "writes logs without end": {"max-size", "max-file"} <= set((service.get("logging") or {}).get("options", ())),
         "is in the host's network": bool(service.get("networks")) and not service.get("network_mode"),
         "reaches the engine": not any("docker.sock" in volume for volume in service.get("volumes", [])),
         # Our own image is built from the repository; a foreign one is named to the last digit of its version.

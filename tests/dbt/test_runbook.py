@@ -1,5 +1,6 @@
 """What the runbook tells an operator to ask and to type can be asked and typed."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from local.__main__ import COMMANDS, main
 from local.postgres import Server
+from local.programs import ROOT_STATE
 from ml.__main__ import OTHERS, STAGES
 from ml.settings import Settings
 from ml.transform import build
@@ -70,6 +72,24 @@ def test_the_operators_words_go_to_psql_as_they_stand_in_the_runbook(
     monkeypatch.setattr(sys, "argv", line.replace('"', "").split())
     assert main() == 0
     assert asked == ["postgres", "shop", ["-c", "..."], {"reads_only": True}]
+
+
+def test_the_lines_that_empty_logs_free_what_a_process_still_writes_to(tmp_path: Path) -> None:
+    ((lines),) = re.findall(r"```\n(home=.+?)```", RUNBOOK, re.S)
+    assert str(ROOT_STATE) in lines
+    home, state = tmp_path / "home", tmp_path / "state" / "0123"
+    logs = [home / "logs" / "mlflow.log", home / "postgres.log", state / "postgres.log"]
+    old, new = (home / "airflow" / "logs" / "dag_id=load_shop" / name for name in ("attempt=1.log", "attempt=2.log"))
+    for path in (*logs, old, new):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("said before\n")
+    os.utime(old, (0, 0))
+    with logs[0].open("ab", buffering=0) as held:
+        line = lines.replace(str(ROOT_STATE), str(state.parent))
+        subprocess.run(["bash", "-euc", line], env={**os.environ, "BUNDLES_HOME": str(home)}, check=True)
+        held.write(b"said after\n")
+    assert [path.read_text() for path in logs] == ["said after\n", "", ""]
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_every_command_of_the_runbook_is_there() -> None:
