@@ -28,7 +28,8 @@ from shared.forms import form
 from shared.stages import DAG_DEFAULTS, stage
 
 FORM = form("load_shop")
-# Midnight on purpose: with another hour a backfill over dates would lose its last day.
+# Midnight on purpose: with another hour a backfill over dates would lose its last day. And of UTC, whatever the shop's
+# zone (shop_time_zone): for a shop west of it the day has still some hours to run, which the next night brings.
 YESTERDAY = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format=KEY_FORMAT)
 
 
