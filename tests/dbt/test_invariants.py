@@ -59,6 +59,8 @@ LAUNCH = (
     " past_launches, reason, is_exploration)"
     " select {run}, 'p01', true, {partners}, {impressions}, 9, false, 0, 'n', true"
 )
+AGED = "update ops.load_manifest set loaded_at = now() - interval '{}'"
+WAITS = {"invariant_no_delivery_waits_to_be_shown"}
 MOVED = "insert into ops.publish_log (scope, run_id, epoch, as_of, action, actor) values "
 FAULTS: dict[str, list[str]] = {
     "every_record_is_accounted_for": [
@@ -121,6 +123,13 @@ FAULTS: dict[str, list[str]] = {
         # The next try recorded one check and was stopped.
         "insert into ops.audits (run_id, epoch, check_name, is_passed, failures)"
         " select run_id, 6, 'audit_item_is_in_stock', true, 0 from ops.published where scope = 'personal'",
+    ],
+    "no_delivery_waits_to_be_shown": [
+        AGED.format("37 hours"),
+        AGED.format("37 hours") + " where table_name = 'reviews'",
+        # A publish of another scope is no answer.
+        AGED.format("37 hours") + "; insert into ops.publish_log (scope, run_id, epoch, as_of, action, actor)"
+        " values ('launch', 8, 6, '2024-03-31', 'superseded', 'a')",
     ],
     "roles_may_do_their_own_work_only": [
         "grant select on raw.customers to bundles_analyst",
@@ -221,7 +230,7 @@ def test_the_stage_fails_and_names_all_that_does_not_hold(at_rest: Settings, own
         cursor.execute("update ops.runs set model_versions = '{\"preference\": 7}' where scope = 'launch'")
         try:
             with pytest.raises(
-                DataError, match="2 of 9 invariants do not hold: invariant_freshness_is_that_of_the_publ"
+                DataError, match="2 of 10 invariants do not hold: invariant_freshness_is_that_of_the_publ"
             ):
                 check(at_rest)
         finally:
@@ -236,6 +245,42 @@ def test_the_stage_fails_and_names_all_that_does_not_hold(at_rest: Settings, own
 
 def test_what_was_published_before_the_lock_was_noted_may_lack_it(at_rest: Settings, owner: Connection) -> None:
     assert broken(at_rest, owner, "update ops.runs set lock_sha256 = null") == set()
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        # It landed yesterday night, and the next night's chain is at work.
+        AGED.format("35 hours"),
+        # The shop has delivered nothing since it was shown.
+        "update ops.load_manifest set loaded_at = '2024-04-01'",
+        # It never has published: nothing old is shown.
+        f"{AGED.format('9 days')}; delete from ops.publish_log; delete from ops.published",
+        # A day before the one that is shown was computed.
+        f"{AGED.format('9 days')}; {MOVED}('personal', 8, 6, '2024-03-30', 'superseded', 'a')",
+        # All that it held was there before.
+        f"{AGED.format('9 days')}, rows_accepted = 0, rows_duplicate = rows_in",
+    ],
+)
+def test_a_delivery_that_need_not_be_shown_yet_does_not_wait(at_rest: Settings, owner: Connection, since: str) -> None:
+    assert not broken(at_rest, owner, since) & WAITS
+
+
+def test_what_was_let_out_of_quarantine_waits_for_the_next_delivery(at_rest: Settings, owner: Connection) -> None:
+    landed = (
+        "insert into ops.load_manifest (source, table_name, file_name, file_sha256, status, rows_in, rows_accepted,"
+        " loaded_at) values ('test', 'reviews', 'quarantine', 'sha', 'accepted', 1, 1, now() - interval '9 days')"
+    )
+    replayed = (
+        "insert into ops.replays (quarantine_id, load_id, outcome, is_mended)"
+        " select 1, load_id, 'accepted', false from ops.load_manifest where file_name = 'quarantine'"
+    )
+    held = (
+        "insert into ops.quarantine (quarantine_id, load_id, table_name, record_number, reason, raw_record)"
+        f" overriding system value select 1, {LOADED.format('reviews')}, 'reviews', 1, 'nan', '{{}}'"
+    )
+    assert broken(at_rest, owner, landed) & WAITS
+    assert not broken(at_rest, owner, landed, held, replayed) & WAITS
 
 
 @pytest.mark.parametrize(
