@@ -11,7 +11,7 @@ ask for one active run at a time, and the other DAGs follow each day in order.
 follows has started, and yesterday's bundles stay readable. (Single refused records of a delivery that landed are
 rows of `marts.fct_quarantine`.)
 **When only `check_invariants` is red**: it looks at the whole database each night, whatever became of the night before.
-Its log names what does not hold; the load and what follows go on.
+Its log names what does not hold; the load and what follows go on. (At its end it drops the rows of runs nobody needs.)
 **When it is skipped** (pink): the source had nothing new for the day. Nothing follows, and nothing is wrong.
 
 **Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for

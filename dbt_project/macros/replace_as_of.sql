@@ -25,8 +25,9 @@
 {%- endmacro %}
 
 
-{# Remove the days nobody will read again: completely built, published since, not among the newest built days and
-   not among the last published ones (a rollback may return to those). #}
+{# Remove the days nobody will read again: completely built, published since or built two weeks ago (their run failed,
+   and nobody cleared it), not among the newest built days and not among the last published ones (a rollback may return
+   to those). A day without a build stays: whether it is in the making or its build broke cannot be seen here. #}
 {% macro prune_published_days() -%}
   {%- if execute -%}
     {%- set keep = var('kept_feature_days') -%}
@@ -34,9 +35,12 @@
     select builds.as_of
     from {{ this }} as builds
     where
-      exists (
-        select from {{ source('ops', 'publish_log') }} as log
-        where log.scope = 'personal' and log.as_of = builds.as_of and log.published_at > builds.built_at
+      (
+        builds.built_at < now() - interval '14 days'
+        or exists (
+          select from {{ source('ops', 'publish_log') }} as log
+          where log.scope = 'personal' and log.as_of = builds.as_of and log.published_at > builds.built_at
+        )
       )
       and builds.as_of not in (select as_of from {{ this }} order by as_of desc limit {{ keep }})
       and builds.as_of not in (

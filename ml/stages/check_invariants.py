@@ -5,6 +5,7 @@ import logging
 from ml.alerts import note
 from ml.errors import DataError, TemporaryError
 from ml.params import Context, Counts
+from ml.publishing.dropping import drop_unneeded_runs
 from ml.publishing.lineage import broken_lineage
 from ml.settings import Settings
 from ml.transform import AuditCheck, invariants
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 def run(settings: Settings, context: Context) -> Counts:
     """Check all invariants: those that dbt asks Postgres, and where the models of the published runs come from.
+
+    Afterwards the rows of runs that nobody needs are dropped.
 
     Raises
     ------
@@ -36,6 +39,8 @@ def run(settings: Settings, context: Context) -> Counts:
         # By the next check it may hold again, and what broke it would be forgotten.
         detail = f"{check.failures} rows" if check.name != LINEAGE else check.detail
         note(settings, "invariant_broken", check.name, detail, context.as_of, context.started_by)
+    # Here, as this runs each night, whatever became of it.
+    drop_unneeded_runs(settings)
     if broken:
         names = ", ".join(check.name for check in broken)
         raise DataError(

@@ -115,6 +115,12 @@ def test_a_result_that_is_no_number_is_refused_in_a_partition_too(
         cursor.execute(f"insert into ml.rule_costs values {row}", (lease.run_id, number))
 
 
+def aged(owner: Connection, lease: Lease) -> None:
+    """Let a run be so old that nobody looks at it any more."""
+    with owner.cursor() as cursor:
+        cursor.execute("update ops.runs set opened_at = now() - interval '3 days' where run_id = %s", (lease.run_id,))
+
+
 def test_each_run_has_a_partition_of_every_result_table_and_all_go_together(
     settings: Settings, owner: Connection
 ) -> None:
@@ -127,12 +133,16 @@ def test_each_run_has_a_partition_of_every_result_table_and_all_go_together(
 
     assert partitions(old) == partitions(newer) == set(RESULTS) - KEPT
     Warehouse(settings, "ml").call("ops.note_run", run_id=old.run_id, patch={"status": "failed"})
+    assert Warehouse(settings, "publisher").call("ops.drop_old_runs", scope="personal", keep=2) == [(0,)]
+    aged(owner, old)
     assert Warehouse(settings, "publisher").call("ops.drop_old_runs", scope="personal", keep=2) == [(1,)]
     assert partitions(old) == set()
     assert partitions(newer) == set(RESULTS) - KEPT
 
 
-def test_answers_about_a_run_are_replaced_by_ml_and_outlive_its_partitions(settings: Settings) -> None:
+def test_answers_about_a_run_are_replaced_by_ml_and_outlive_its_partitions(
+    settings: Settings, owner: Connection
+) -> None:
     ml, lease = Warehouse(settings, "ml"), opened(settings, 5)
     answer = {"customer_id": "ann", "product_key": "jam + tea", "product_ids": ["jam", "tea"], "best_objective": 0.2}
     verdict = {"verdict": "infeasible", "binding": ["budget"], "detail": "too dear"}
@@ -141,6 +151,7 @@ def test_answers_about_a_run_are_replaced_by_ml_and_outlive_its_partitions(setti
     for _ in range(2):
         ml.replace_run(tables.WHY_NOT, frame, lease)
     ml.call("ops.note_run", run_id=lease.run_id, patch={"status": "failed"})
+    aged(owner, lease)
     opened(settings, 6)
     assert Warehouse(settings, "publisher").call("ops.drop_old_runs", scope="personal", keep=2) == [(1,)]
     kept = ml.read(tables.WHY_NOT, {"run_id": lease.run_id})
