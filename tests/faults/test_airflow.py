@@ -80,6 +80,10 @@ def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
     stack: Stack, first: str, second: str, broken: Broken, report: Report
 ) -> None:
     asleep, epoch = stopped_with_the_lease(stack, first, "optimise_bundles")
+    # Its task would end it at the first line that no supervisor takes from it any more, perhaps before it writes.
+    its_task = asleep.parent()
+    assert its_task is not None
+    its_task.suspend()
     task = task_of(stack, first, "optimise_bundles")
     supervisor_of(task["id"]).kill()
     # Five minutes pass without a heartbeat.
@@ -87,11 +91,8 @@ def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
         f"update task_instance set last_heartbeat_at = last_heartbeat_at - interval '301 s' where id = '{task['id']}'"
     )
     wait_until(lambda: lease(stack, first) > epoch, 180, "a second try has taken the lease")
-    assert asleep.is_running() and task_of(stack, first, "optimise_bundles")["try_number"] == 2
-    # Its task would end it at the first line that no supervisor takes from it any more, perhaps before it writes.
-    its_task = asleep.parent()
-    assert its_task is not None
-    its_task.suspend()
+    assert asleep.status() == psutil.STATUS_STOPPED, "the first try is still there"
+    assert task_of(stack, first, "optimise_bundles")["try_number"] == 2
     asleep.resume()
     wait_until(lambda: asleep.status() == psutil.STATUS_ZOMBIE, 120, "the first try has ended")
     its_task.resume()
