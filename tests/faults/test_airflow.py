@@ -65,7 +65,7 @@ def broken(stack: Stack) -> Broken:
 
 @pytest.fixture(scope="module")
 def first(stack: Stack, broken: Broken) -> str:
-    """A run of the published day, begun by hand; after the invariants are compiled, which takes longer than its start."""
+    """A run of the published day, begun by hand once the invariants are compiled, which takes longer than its start."""
     return stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
 
 
