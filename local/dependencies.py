@@ -33,7 +33,8 @@ def audit() -> tuple[bool, list[str]]:
     holes and so knows of no package), that is said, and is not wrong.
     """
     deep, absent = deep_packages()
-    unseen = [f"{DEEP}: not audited: what {name} needs, which is not installed here" for name in absent]
+    away = [f"{DEEP}: not audited: what {name} needs, which is not installed here" for name in absent]
+    unseen: list[str] = []
     found: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         # Apart, since pip-audit refuses packages without hashes beside those that have them.
@@ -45,7 +46,7 @@ def audit() -> tuple[bool, list[str]]:
             except UnseenError as error:
                 unseen.append(f"{name}: not audited: {error}")
     is_well, said = _judged(found) if found or not unseen else (True, [])
-    return is_well, [*said, *unseen]
+    return is_well, [*said, *away, *unseen]
 
 
 def deep_packages() -> tuple[list[str], list[str]]:
