@@ -5,6 +5,7 @@ each of them ends of it. In the services the restart policy of ``docker-compose.
 """
 
 import logging
+import subprocess
 import time
 from contextlib import suppress
 from typing import NoReturn
@@ -99,5 +100,6 @@ def keep(instance: Instance) -> NoReturn:
         try:
             with instance.in_one_hand():
                 keeper.turn(time.monotonic())
-        except (LocalError, OSError, psutil.Error) as error:
+        except (LocalError, OSError, ValueError, subprocess.SubprocessError, psutil.Error) as error:
+            # Nobody starts the keeper again.
             log.warning("%s", error)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from local import keeper, processes
-from local.instance import Instance, current
+from local.instance import Instance, LocalError, current
 from local.keeper import LONGEST_WAIT_SECONDS, TURN_SECONDS, UNWELL_SECONDS, Keeper
 from local.processes import Component, stop
 
@@ -112,6 +112,23 @@ def test_postgres_is_started_again_first(instance: Instance, monkeypatch: pytest
     one.turn(0)
     one.turn(TURN_SECONDS)
     assert postgres.starts == 1
+
+
+@pytest.mark.parametrize("failure", [LocalError("Postgres did not start"), ValueError("no JSON"), OSError("disk full")])
+def test_a_turn_that_fails_is_not_the_last(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    turns = []
+
+    def turn(self: Keeper, now: float) -> None:
+        turns.append(now)
+        raise failure if len(turns) < 3 else KeyboardInterrupt
+
+    monkeypatch.setattr(Keeper, "turn", turn)
+    monkeypatch.setattr(keeper, "TURN_SECONDS", 0)
+    with pytest.raises(KeyboardInterrupt):
+        keeper.keep(instance)
+    assert len(turns) == 3
 
 
 def test_one_hand_at_a_time_starts_and_stops(instance: Instance) -> None:
