@@ -1,4 +1,4 @@
-"""Processes that outlive the command that starts them, remembered by id and start time."""
+"""Processes that outlive the command that starts them, remembered by id, boot and time of start since then."""
 
 import json
 import os
@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from local.instance import REPOSITORY, Instance
 
 GRACE_SECONDS = 30
+SLACK_SECONDS = 2
+"""Linux rounds the time of its start to seconds, and rounds otherwise when the clock was set."""
 MARK = "BUNDLES_INSTANCE"
 """Environment variable that every process of an instance inherits: how those are found whose parent died."""
 
@@ -44,15 +47,16 @@ class Component:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        started = psutil.Process(child.pid).create_time()
-        self.pid_file(instance).write_text(json.dumps({"pid": child.pid, "started": started}), encoding="utf-8")
+        self.pid_file(instance).write_text(json.dumps(facts(psutil.Process(child.pid))), encoding="utf-8")
 
     def process(self, instance: Instance) -> psutil.Process | None:
         """Return the running process; None when it is down or its id belongs to another process by now."""
         with suppress(OSError, ValueError, KeyError, psutil.Error):
             known = json.loads(self.pid_file(instance).read_text("utf-8"))
             process = psutil.Process(known["pid"])
-            if abs(process.create_time() - known["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+            now = facts(process)
+            is_same = now["boot"] == known["boot"] and abs(now["started"] - known["started"]) < SLACK_SECONDS
+            if is_same and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
 
@@ -68,8 +72,10 @@ class Component:
             known = json.loads(self.pid_file(instance).read_text("utf-8"))
             session, started = int(known["pid"]), float(known["started"])
             # While one process of a session is left, its number goes to no other; a leader there is a stranger.
-            if started < psutil.boot_time() or _is_at_work(session):
+            if known["boot"] != _boot() or _is_at_work(session):
                 return []
+            # It would tell the age of the process that had a number when this program last asked.
+            psutil.process_iter.cache_clear()
             rest = [one for one in psutil.process_iter() if _session(one) == session and _is_ours(one, started)]
             return list(dict.fromkeys(one for member in rest for one in (member, *_children(member))))
         return []
@@ -116,6 +122,18 @@ def _marked(instance: Instance) -> Iterator[psutil.Process]:
                 yield process
 
 
+def facts(process: psutil.Process) -> dict[str, Any]:
+    """Return what tells a process from all others, before and after: no setting of the clock changes it."""
+    return {"pid": process.pid, "boot": _boot(), "started": process.create_time() - psutil.boot_time()}
+
+
+def _boot() -> str:
+    """Return what names the time since the machine was started; without Linux it changes with the clock."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
+    return str(psutil.boot_time())
+
+
 def _is_at_work(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -128,8 +146,7 @@ def _is_at_work(pid: int) -> bool:
 def _is_ours(process: psutil.Process, started: float) -> bool:
     """Tell whether a process is of this user and this Python, or named by Airflow, and no older than the leader."""
     try:
-        # A second, as the clock may have been set since.
-        is_younger = process.create_time() > started - 1
+        is_younger = facts(process)["started"] > started - SLACK_SECONDS
         # Joined, since a title that is longer than the line was is given in words.
         line = " ".join(process.cmdline())
         is_named = line.startswith((f"{sys.prefix}{os.sep}", "airflow ")) or "] airflow api-server worker" in line

@@ -15,7 +15,7 @@ import pytest
 
 from local import processes
 from local.instance import Instance
-from local.processes import Component, end_left_behind, stop
+from local.processes import Component, end_left_behind, facts, stop
 
 SLEEP = "import time; time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLEEP}'], start_new_session=True); {SLEEP}"
@@ -89,7 +89,8 @@ def test_what_a_killed_leader_left_behind_is_ended_though_it_hides_its_mark(inst
 
 def test_a_session_whose_number_a_stranger_has_is_left_alone(instance: Instance) -> None:
     component, leader, child = started(instance)
-    known = {"pid": leader.pid, "started": leader.create_time() - 5}
+    known = facts(leader)
+    known["started"] -= 5
     component.pid_file(instance).write_text(json.dumps(known))
     assert component.process(instance) is None and component.left_behind(instance) == []
     assert leader.is_running() and child.is_running()
@@ -104,18 +105,17 @@ def test_what_a_dead_stranger_left_behind_in_a_session_of_that_number_is_left_al
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as leader:
         assert leader.stdout is not None
         left = psutil.Process(int(leader.stdout.readline()))
-        while "-c" in left.cmdline() and code in left.cmdline():
+        while left.cmdline() != sleep:
             time.sleep(0.05)
-        born = psutil.Process(leader.pid).create_time()
+        known = facts(psutil.Process(leader.pid))
         leader.kill()
     component = Component("parent", [])
-    offsets = {"of another program": born, "older than the component": born + 60}
-    known = {"pid": leader.pid, "started": offsets.get(stranger, psutil.boot_time() - 60)}
-    component.pid_file(instance).write_text(json.dumps(known))
+    changed = {"older than the component": {"started": known["started"] + 60}, "of another boot": {"boot": "another"}}
+    component.pid_file(instance).write_text(json.dumps({**known, **changed.get(stranger, {})}))
     try:
         end_left_behind([component], instance)
         assert left.is_running() and not gone(left)
-        component.pid_file(instance).write_text(json.dumps({**known, "started": born}))
+        component.pid_file(instance).write_text(json.dumps(known))
         assert component.left_behind(instance) == ([] if stranger == "of another program" else [left])
     finally:
         left.send_signal(signal.SIGKILL)
@@ -135,9 +135,35 @@ def test_a_process_that_airflow_named_anew_is_ours(name: str) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stdout.readline()
         process = psutil.Process(child.pid)
-        named, is_ours = " ".join(process.cmdline()), processes._is_ours(process, process.create_time())
+        named, is_ours = " ".join(process.cmdline()), processes._is_ours(process, facts(process)["started"])
         child.kill()
     assert sys.prefix not in named and is_ours
+
+
+def test_a_clock_that_is_set_hides_no_process(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a virtual machine that went on from a snapshot: else the keeper would start all a second time."""
+    component, leader, _ = started(instance)
+    begun = psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: begun + 86_400)
+    assert psutil.Process(leader.pid).create_time() > leader.create_time() + 80_000
+    assert component.process(instance) == leader
+
+
+def test_whose_number_was_another_process_is_found_left_behind(instance: Instance) -> None:
+    """A program that runs for long, as the keeper does, meets each number again."""
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLEEP}']); {SLEEP}"
+    component = Component("parent", [sys.executable, "-c", code])
+    component.start(instance, os.environ)
+    leader = component.process(instance)
+    assert leader is not None
+    while [one.cmdline() for one in leader.children()] != [[sys.executable, "-c", SLEEP]]:
+        time.sleep(0.05)
+    (child,) = leader.children()
+    remembered = next(one for one in psutil.process_iter() if one == child)
+    remembered._create_time = child.create_time() - 3_600  # type: ignore[attr-defined]
+    leader.kill()
+    leader.wait()
+    assert component.left_behind(instance) == [child]
 
 
 def test_stopping_one_instance_leaves_another_alone(instance: Instance, tmp_path: Path) -> None:
@@ -150,7 +176,7 @@ def test_stopping_one_instance_leaves_another_alone(instance: Instance, tmp_path
 
 def test_a_stale_pid_file_is_not_mistaken_for_a_running_component(instance: Instance) -> None:
     component = Component("parent", [])
-    component.pid_file(instance).write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))
+    component.pid_file(instance).write_text(json.dumps({**facts(psutil.Process()), "started": 1.0}))
     assert component.process(instance) is None
     component.pid_file(instance).write_text("half a fi")
     assert component.process(instance) is None

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from local import stack
 from local.airflow_api import AirflowApi
 from local.environment import POOLS, environment, without_secrets
 from local.instance import Instance, LocalError, current, write_private
+from local.processes import facts
 
 
 class Disk(NamedTuple):
@@ -55,8 +55,8 @@ def test_a_port_that_differs_from_the_usual_one_is_told(
 
 def test_ports_stay_while_a_part_runs_and_a_conflict_is_told(instance: Instance, taken: int) -> None:
     write_private(instance.home / "ports.json", json.dumps({"postgres": 1025, "mlflow": 1026, "airflow": taken}))
-    facts = {"pid": os.getpid(), "started": psutil.Process().create_time()}
-    stack.components(instance)["mlflow"].pid_file(instance).write_text(json.dumps(facts))
+    ours = json.dumps(facts(psutil.Process()))
+    stack.components(instance)["mlflow"].pid_file(instance).write_text(ours)
     with pytest.raises(LocalError, match=f"port {taken} of airflow is taken by another program; `make down`"):
         stack.settle_ports(instance, Console(file=io.StringIO()))
     stack.components(instance)["mlflow"].pid_file(instance).unlink()
