@@ -80,12 +80,15 @@ def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
     stack: Stack, first: str, second: str, broken: Broken, report: Report
 ) -> None:
     asleep, epoch = stopped_with_the_lease(stack, first, "optimise_bundles")
-    # Its task would end it at the first line that no supervisor takes from it any more, perhaps before it writes.
     its_task = asleep.parent()
     assert its_task is not None
-    its_task.suspend()
     task = task_of(stack, first, "optimise_bundles")
-    supervisor_of(task["id"]).kill()
+    supervisor = supervisor_of(task["id"])
+    supervisor.kill()
+    # Its task would end it at the first line that no supervisor takes from it any more, perhaps before it writes. Not
+    # suspended sooner: Linux ends by SIGHUP what is stopped when the last outside parent of its group ends.
+    wait_until(lambda: ended(supervisor), 30, "the supervisor has ended")
+    its_task.suspend()
     # Five minutes pass without a heartbeat.
     stack.airflow_rows(
         f"update task_instance set last_heartbeat_at = last_heartbeat_at - interval '301 s' where id = '{task['id']}'"
@@ -94,7 +97,7 @@ def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
     assert asleep.status() == psutil.STATUS_STOPPED, "the first try is still there"
     assert task_of(stack, first, "optimise_bundles")["try_number"] == 2
     asleep.resume()
-    wait_until(lambda: asleep.status() == psutil.STATUS_ZOMBIE, 120, "the first try has ended")
+    wait_until(lambda: ended(asleep), 120, "the first try has ended")
     its_task.resume()
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=first)
     refusals = fenced(server(stack.instance), epoch)
@@ -234,6 +237,14 @@ def stage_of(run: str, stage: str) -> psutil.Process | None:
     """Return the newest process of a stage of a run."""
     found = [one for one in psutil.process_iter(["cmdline"]) if {stage, run} <= set(one.info["cmdline"] or ())]
     return max(found, key=lambda one: one.create_time(), default=None)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Tell whether a process has ended, though nobody asked for its code yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def supervisor_of(task_id: str) -> psutil.Process:
