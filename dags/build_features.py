@@ -5,10 +5,10 @@
 **Starts** when `raw` was loaded for a day, or by hand.
 **Ends** by announcing the asset `features` for its as-of date, which starts `train_models`.
 
-**When it fails** (red): `check_freshness` says that the newest order is too old for the as-of date (ask for the
-missing delivery), or a dbt model or test failed. The task `dbt_producer_watcher` runs dbt and holds its log; the
-tasks beside it each watch one model. Mend data or model, then start this DAG again for the day (*As of* in the form):
-no model is made alone, since its tests would not run. Training and publishing have not started.
+**When it fails** (red): `check_freshness` says that the newest order is too old for the as-of date, or that days before
+it lack (ask for the missing delivery), or a dbt model or test failed. The task `dbt_producer_watcher` runs dbt and
+holds its log; the tasks beside it each watch one model. Mend data or model, then start this DAG again for the day
+(*As of* in the form): no model is made alone, since its tests would not run. Training and publishing have not started.
 A Postgres that went away, or a view that somebody reads for long while an upgrade changes it, is waited for within the
 task, which then builds all again.
 

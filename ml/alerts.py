@@ -15,8 +15,7 @@ from typing import Literal
 from ml.settings import AlertSettings, Settings
 from ml.warehouse import Warehouse
 
-Kind = Literal["task_failed", "run_late", "invariant_broken"]
-KINDS = ("task_failed", "run_late", "invariant_broken")
+Kind = Literal["task_failed", "run_late", "invariant_broken", "day_missing"]
 SECONDS = 10.0
 """How long a mail server or webhook is waited for."""
 
@@ -26,18 +25,23 @@ log = logging.getLogger(__name__)
 def note(settings: Settings, kind: Kind, subject: str, detail: str, as_of: date | None, started_by: str) -> int:
     """Write an incident into ``ops.incidents``, tell of it, and return its number.
 
+    A missing day that was noted before is neither noted nor told again; its number is 0.
+
     Raises
     ------
     TemporaryError
         When Postgres does not answer; told it is all the same.
     """
+    is_new = True
     try:
         ((number,),) = Warehouse(settings, "publisher").call(
             "ops.record_incident", kind=kind, subject=subject, detail=detail, as_of=as_of, started_by=started_by
         )
+        is_new = number is not None
     finally:
-        tell(settings.alerts, f"{kind}: {subject}", f"{detail}\nas of {as_of or 'no day'}, run {started_by}")
-    return int(number)
+        if is_new:
+            tell(settings.alerts, f"{kind}: {subject}", f"{detail}\nas of {as_of or 'no day'}, run {started_by}")
+    return int(number or 0)
 
 
 def tell(settings: AlertSettings, title: str, text: str) -> None:

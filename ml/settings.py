@@ -5,6 +5,7 @@ log line or traceback shows them.
 """
 
 import hashlib
+from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import available_timezones
@@ -91,9 +92,11 @@ class SourceSettings(BaseModel):
 
 
 class FreshnessSettings(BaseModel):
-    """How old the newest order may be."""
+    """How old the newest order may be, and how many days may lack before it."""
 
     max_age_days: int = Field(3, ge=0)
+    max_missing_days: int = Field(1, ge=0, description="Days without orders among the last 28 on which the shop sells.")
+    closed_days: tuple[date, ...] = Field((), description="Days on which the shop was shut, as a JSON list.")
 
 
 class AlertSettings(BaseModel):

@@ -45,6 +45,7 @@ class Build:
     rows: dict[str, int]
 
 
+MISSING_DAYS = "fct_missing_days"
 ANY_RUN = 1
 """Tests of results exist only where a run is named; invariants are about all of them."""
 
@@ -114,6 +115,20 @@ def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
         if one["status"] == "warn" and name in known:
             log.warning("%s: the newest row is %.1f days old at the end of %s", name, known[name], as_of)
     return known
+
+
+def find_missing_days(settings: Settings, as_of: date) -> None:
+    """Make the view of the days on which orders lack, which nothing else of a build is needed for.
+
+    Raises
+    ------
+    DataError
+        When it could not be made, or the shop's tables have changed.
+    TemporaryError
+        When Postgres cannot be reached, or a lock not be had.
+    """
+    results, _ = _results(settings, ["run", "--select", f"+{MISSING_DAYS}"], "run_results.json", as_of)
+    _refuse_failures(f"dbt run of {MISSING_DAYS}", results)
 
 
 def audit(settings: Settings, as_of: date, run_id: int, scenario: str = "personal") -> list[AuditCheck]:

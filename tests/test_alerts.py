@@ -5,7 +5,7 @@ import email.policy
 import json
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import StreamRequestHandler, TCPServer
 
@@ -109,6 +109,16 @@ def test_an_incident_is_written_and_told(settings: Settings, webhook: AlertSetti
         ("task_failed", "load_shop.load_raw", DAY, "manual__1")
     ]
     assert Listener.heard == [{"text": "task_failed: load_shop.load_raw\nexit 65\nas of 2017-12-03, run manual__1"}]
+
+
+def test_a_missing_day_is_noted_and_told_once(settings: Settings, webhook: AlertSettings) -> None:
+    whole = settings.model_copy(update={"alerts": webhook})
+    other = DAY + timedelta(days=1)
+    numbers = [note(whole, "day_missing", "raw.orders", "no order", day, "x") for day in (DAY, DAY, other)]
+    assert [number > 0 for number in numbers] == [True, False, True]
+    assert [heard["text"].splitlines()[-1] for heard in Listener.heard] == [
+        f"as of {day}, run x" for day in (DAY, other)
+    ]
 
 
 def test_nobody_to_tell_is_no_failure(settings: Settings) -> None:

@@ -22,6 +22,12 @@ SHOWN = [
         ("tests/dbt/test_stops.py::test_a_stale_source_stops_the_build_before_it_begins",),
     ),
     Elsewhere(
+        26,
+        "a day in the middle was not delivered",
+        "an incident; the second one within four weeks stops the day's build",
+        ("tests/dbt/test_stops.py::test_days_that_lack_are_noted_once_and_the_second_stops_the_day",),
+    ),
+    Elsewhere(
         75,
         "a product twice in its bundle, a bundle of one",
         "refused by the optimizer and by the audit",

@@ -28,13 +28,39 @@ def test_a_shop_without_any_order_is_stale(shop: Settings) -> None:
 def test_freshness_is_measured_back_from_the_as_of_date(shop: Settings, plant: Plant) -> None:
     plant("products", [{"product_id": "milk", "title": "Milk", "price_cents": 100}])
     plant("orders", [{"order_id": "o1", "customer_id": "ann", "ordered_at": f"{AS_OF} 00:00:00+00"}])
-    assert check_freshness.run(shop, context(0)) == {"raw.orders_age_days": 1.0}
+    assert check_freshness.run(shop, context(0)) == {"raw.orders_age_days": 1.0, "missing_days": 0}
     with pytest.raises(DataError, match=r"newest row 5\.0 days old"):
         check_freshness.run(shop, context(4))
     with pytest.raises(DataError, match="no row at all"):
         check_freshness.run(shop, context(-1))
     patient = shop.model_copy(update={"freshness": FreshnessSettings(max_age_days=9)})
-    assert check_freshness.run(patient, context(4)) == {"raw.orders_age_days": 5.0}
+    assert check_freshness.run(patient, context(4)) == {"raw.orders_age_days": 5.0, "missing_days": 0}
+
+
+def test_days_that_lack_are_noted_once_and_the_second_stops_the_day(
+    shop: Settings, plant: Plant, owner: psycopg2.extensions.connection
+) -> None:
+    """A shop that is shut on Sundays; a Thursday four weeks ago was not delivered, nor was this week's Tuesday."""
+    last = AS_OF + timedelta(days=200)
+    first, second = last - timedelta(days=28), last - timedelta(days=2)
+    assert (f"{first:%a}", f"{second:%a}") == ("Thu", "Tue")
+    days = [last - timedelta(days=back) for back in range(100)]
+    sold = [day for day in days if day not in (first, second) and day.isoweekday() != 7]
+    plant("orders", [{"order_id": f"{day}-{n}", "ordered_at": f"{day} 12:00:00+00"} for day in sold for n in range(10)])
+    assert check_freshness.run(shop, context(200)) == {"raw.orders_age_days": 0.5, "missing_days": 1}
+    with pytest.raises(
+        DataError, match=f"nothing of {first}, {second}, on which the shop usually sells; 1 of the last"
+    ):
+        check_freshness.run(shop, context(199))
+    for borne in (FreshnessSettings(max_missing_days=2), FreshnessSettings(closed_days=(first,))):
+        told = check_freshness.run(shop.model_copy(update={"freshness": borne}), context(199))
+        assert told["missing_days"] == borne.max_missing_days
+    with owner.cursor() as cursor:
+        cursor.execute("select kind, subject, as_of, detail from ops.incidents order by incident_id")
+        assert cursor.fetchall() == [
+            ("day_missing", "raw.orders", day, f"no order on {day:%A, %Y-%m-%d}; usually there are 10")
+            for day in (second, first)
+        ]
 
 
 def test_an_old_table_that_not_every_shop_has_is_warned_about_and_an_empty_one_is_not(
@@ -50,6 +76,7 @@ def test_an_old_table_that_not_every_shop_has_is_warned_about_and_an_empty_one_i
         "raw.orders_age_days": 1.0,
         "raw.stock_levels_age_days": 1.0,
         "raw.promotions_age_days": 40.0,
+        "missing_days": 0,
     }
     warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warned == [f"raw.promotions: the newest row is 40.0 days old at the end of {AS_OF}"]

@@ -1,4 +1,5 @@
--- One row per incident: a task that failed for good, a run that is late, an invariant that does not hold.
+-- One row per incident: a task that failed for good, a run that is late, an invariant that does not hold, a
+-- day without orders.
 with
 
 incidents as (
