@@ -113,8 +113,8 @@ def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         pl.col(RECORD).cast(pl.Int64).alias("record_number"),
         pl.col(FAULT).alias("reason"),
         pl.col(FAULTY).alias("column_name"),
-        # The record is kept as it came, as JSON; NUL cannot be stored in Postgres text.
-        pl.struct(columns).struct.json_encode().str.replace_all("\\u0000", "\\ufffd", literal=True).alias("raw_record"),
+        # As it came, as JSON, in which a NUL is an escape that Postgres text can hold (jsonb could not).
+        pl.struct(columns).struct.json_encode().alias("raw_record"),
     )
     return raw.sort("record_number")
 

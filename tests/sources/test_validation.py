@@ -1,5 +1,6 @@
 """What the raw contract takes, mends and refuses, value by value."""
 
+import json
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -112,7 +113,16 @@ def test_each_required_column_is_missed_by_name(table: str) -> None:
 def test_a_bad_value_is_quarantined_with_its_reason(table: str, column: str, value: object, expected: str) -> None:
     outcome = sorted_one(table, **{column: value})
     assert outcome.quarantined.select("record_number", "reason", "column_name").rows() == [(1, expected, column)]
-    assert "\u0000" not in outcome.quarantined["raw_record"][0]
+    raw = outcome.quarantined["raw_record"][0]
+    assert "\0" not in raw, "Postgres text holds no NUL"
+    assert json.loads(raw)[column] == value
+
+
+@pytest.mark.parametrize("segment", ["a\0b", r"a\u0000b", r"a\\u0000b", "a\\\0b", "a\ufffdb", "\x01"])
+def test_a_record_is_set_aside_byte_for_byte(segment: str) -> None:
+    outcome = sorted_one("customers", customer_id="a\u202eb", segment=segment)
+    kept = json.loads(outcome.quarantined["raw_record"][0])
+    assert (kept["customer_id"], kept["segment"]) == ("a\u202eb", segment)
 
 
 @settings(deadline=None)

@@ -162,6 +162,22 @@ def test_a_mended_record_lands_and_says_so(load: Load, replay: Load, owner: psyc
         replay(whole)
 
 
+def test_a_key_with_a_nul_stays_aside_until_somebody_mends_it(
+    load: Load, replay: Load, owner: psycopg2.extensions.connection
+) -> None:
+    load(customers="customer_id,segment\nb\0,x\nb\u202e1,\\u0000\n")
+    ids = dict(fetch(owner, "select reason, quarantine_id from ops.quarantine"))
+    assert set(ids) == {"nul_byte", "hidden_character"}
+    assert replay() == {"rows_replayed": 0, "rows_waiting": 2}
+    assert fetch(owner, "select customer_id from raw.customers") == []
+    assert replay(f"quarantine_id,customer_id\n{ids['nul_byte']},b0\n{ids['hidden_character']},b1\n") == {
+        "rows_replayed": 2,
+        "rows_waiting": 0,
+    }
+    landed = fetch(owner, "select customer_id, segment from raw.customers order by 1")
+    assert landed == [("b0", "x"), ("b1", r"\u0000")], "the six letters are no NUL"
+
+
 def test_what_came_in_time_does_not_grow_too_old_by_waiting(
     load: Load, replay: Load, owner: psycopg2.extensions.connection
 ) -> None:
