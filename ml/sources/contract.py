@@ -12,7 +12,10 @@ Kind = Literal["id", "text", "integer", "real", "instant", "day", "flag", "choic
 
 @dataclass(frozen=True)
 class Column:
-    """The rule of one column: what it holds, whether it must be there, its bounds."""
+    """The rule of one column: what it holds, whether it must be there, its bounds.
+
+    ``unknown_is_zero``: a value that is not given lands as 0 and is counted, since an older value would hold on.
+    """
 
     kind: Kind
     required: bool = False
@@ -20,6 +23,7 @@ class Column:
     high: float | None = None
     choices: tuple[str, ...] = ()
     default: str | int | bool | None = None
+    unknown_is_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ TABLES = {
                 "product_id": _id(),
                 "warehouse_id": Column("text", default="all"),
                 "counted_at": INSTANT,
-                "on_hand_units": Column("integer", required=True, low=0, high=100_000_000),
+                "on_hand_units": Column("integer", required=True, low=0, high=100_000_000, unknown_is_zero=True),
                 "reserved_units": Column("integer", low=0, high=100_000_000, default=0),
             },
             ("product_id", "warehouse_id", "counted_at"),

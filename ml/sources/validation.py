@@ -38,8 +38,8 @@ class Sorted:
     duplicates
         Records that repeat another one of the delivery in every column.
     notes
-        Values that were mended, by column: trimmed, rid of hidden characters, composed, or a leap second; and prices
-        that are accepted although somebody should look at them, ``free`` or an ``outlier``.
+        Values that were mended, by column: trimmed, rid of hidden characters, composed, a leap second, or unknown and
+        taken as zero; and prices that are accepted although somebody should look at them, ``free`` or an ``outlier``.
     """
 
     accepted: pl.DataFrame
@@ -164,6 +164,7 @@ def _judged(table: RawTable, records: pl.DataFrame, zone: str) -> tuple[pl.DataF
     defaults = [
         pl.col(name).fill_null(rule.default) for name, rule in table.columns.items() if rule.default is not None
     ]
+    defaults += [pl.col(name).fill_null(0) for name, rule in table.columns.items() if rule.unknown_is_zero]
     is_bad = pl.any_horizontal([wrong for _, _, wrong in faults])
     read = records.select(steps).with_columns(is_bad.alias("!"))
     bad = read.filter("!").select(
@@ -180,6 +181,8 @@ def _mended(table: RawTable, records: pl.DataFrame, read: pl.DataFrame) -> dict[
     is_good, counts = ~read["!"], {}
     for name, rule in table.columns.items():
         came = records[name]
+        if rule.unknown_is_zero:
+            counts[f"unknown_as_zero:{name}"] = int((is_good & ~read[f"{name}?"]).sum())
         if came.dtype != pl.String:
             continue
         if rule.kind in ("id", "text", "choice"):
@@ -205,7 +208,7 @@ def _faults(name: str, rule: Column, is_text: bool) -> list[tuple[str, pl.Expr]]
     """Return reason and condition of each way in which a value can break its rule, the worst first."""
     value, given = pl.col(name), pl.col(f"{name}?")
     faults: list[tuple[str, pl.Expr]] = []
-    if rule.required:
+    if rule.required and not rule.unknown_is_zero:
         is_missing = value.is_null() if rule.kind in ("id", "text", "choice") else ~given
         faults.append((f"missing_{'id' if rule.kind == 'id' else name}", is_missing))
     if rule.kind == "id" and is_text:

@@ -146,14 +146,14 @@ NUMBERS = [
     ),
     taken(55, "a cost above the price", "products", product(price_cents=1, cost_cents=2), lands={"cost_cents": 2}),
     wrong(56, "negative stock", "stock_levels", stock(on_hand_units=-1), "on_hand_units_range", "on_hand_units"),
-    wrong(
+    taken(
         56,
         "no stock given",
         "stock_levels",
         stock(on_hand_units=""),
-        "missing_on_hand_units",
-        "on_hand_units",
-        instead="a product without a count has nothing to sell, so nothing needs to be made up",
+        "N",
+        lands={"product_id": "p1", "warehouse_id": "w", "on_hand_units": 0},
+        notes={"unknown_as_zero:on_hand_units": 1},
     ),
     wrong(56, "a billion in stock", "stock_levels", stock(on_hand_units=10**9), "on_hand_units_range", "on_hand_units"),
     taken(56, "more reserved than there is", "stock_levels", stock(reserved_units=2), lands={"reserved_units": 2}),

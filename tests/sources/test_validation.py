@@ -208,6 +208,16 @@ def test_not_a_number_is_a_gap_in_a_whole_number_and_a_fault_in_a_real_one() -> 
     assert reason("market_signals", value=float("nan")) == "not_finite"
 
 
+@pytest.mark.parametrize("values", [["", "n/a", "7", "x"], [None, float("nan"), 7.0, 7.5]], ids=["text", "typed"])
+def test_a_count_without_a_number_is_zero_and_counted(values: list[object]) -> None:
+    days = [f"2017-12-0{day}" for day in range(1, 5)]
+    records = pl.DataFrame({"product_id": "p1", "counted_at": days, "on_hand_units": values}, strict=False)
+    outcome = sort_records(TABLES["stock_levels"], records.with_row_index(RECORD, offset=1))
+    assert outcome.accepted["on_hand_units"].to_list() == [0, 0, 7]
+    assert outcome.notes == {"unknown_as_zero:on_hand_units": 2}
+    assert outcome.quarantined["reason"].to_list() == ["integer_format"]
+
+
 @pytest.mark.parametrize("value", [{"a": 1}, ["a"], b"\xff"])
 def test_a_column_of_records_lists_or_bytes_refuses_the_delivery(value: object) -> None:
     with pytest.raises(DataError, match="schema_type:title"):

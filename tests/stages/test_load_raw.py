@@ -161,6 +161,21 @@ def test_a_newer_catalogue_replaces_the_row(load: Load, owner: psycopg2.extensio
     assert load(tmp_path)["deliveries"] == 0
 
 
+def test_a_product_whose_newest_count_has_no_number_has_nothing_to_sell(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write_shop(tmp_path)
+    counts: list[Row] = [("p1", "2017-12-01", 50), ("p2", "2017-12-01", 50)]
+    for day in (counts, [*counts, ("p1", "2017-12-02", None)]):
+        write(tmp_path, "stock_levels.csv", "product_id,counted_at,on_hand_units", day)
+        load(tmp_path)
+    live = "select product_id, available_units from serve.live_stock order by product_id"
+    assert fetch(owner, live) == [("p1", 0), ("p2", 50), ("p3", 0)]
+    assert fetch(owner, "select notes from ops.load_manifest where table_name = 'stock_levels' and notes <> '{}'") == [
+        ({"unknown_as_zero:on_hand_units": 1},)
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
