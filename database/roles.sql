@@ -30,6 +30,11 @@ alter role mlflow password :'mlflow_password';
 -- What follows holds no secret, and who changed rights shall be known.
 reset log_statement;
 
+-- What is stopped or cut off amid a transaction holds the lease, or a lock that others wait for.
+alter role bundles_loader set idle_in_transaction_session_timeout = '5min';
+alter role bundles_transformer set idle_in_transaction_session_timeout = '5min';
+alter role bundles_ml set idle_in_transaction_session_timeout = '5min';
+alter role bundles_publisher set idle_in_transaction_session_timeout = '5min';
 -- A client that was killed must not have its statement commit seconds later.
 alter role bundles_loader set client_connection_check_interval = '500ms';
 alter role bundles_transformer set client_connection_check_interval = '500ms';
@@ -66,3 +71,9 @@ revoke execute on function
     lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer), lo_put(oid, bigint, bytea),
     lowrite(integer, bytea), lo_truncate(integer, integer), lo_truncate64(integer, bigint), lo_unlink(oid)
 from public;
+-- Advisory locks are anybody's: an analyst could hold the one that a load waits for, or fill the table of all locks.
+select format('revoke execute on function %s from public', oid::regprocedure)
+from pg_proc
+where pronamespace = 'pg_catalog'::regnamespace and proname ~ '^pg_(try_)?advisory_(xact_)?lock' \gexec
+grant execute on function pg_advisory_xact_lock(bigint) to bundles_loader;
+grant execute on function pg_advisory_xact_lock(integer, integer) to bundles_transformer;

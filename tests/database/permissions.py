@@ -21,8 +21,10 @@ RIGHTS = {
 OF_COLUMNS = {"select", "insert", "update", "references"}
 """Rights that can also be given for single columns."""
 OWN = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
-SYSTEM = "^(lo_(creat|from|open|put|trunc|unlink|import|export)|lowrite$|pg_read_|pg_ls_)"
-"""Functions of Postgres itself that reach files or fill the database."""
+SYSTEM = (
+    "^(lo_(creat|from|open|put|trunc|unlink|import|export)|lowrite$|pg_read_|pg_ls_|pg_(try_)?advisory_(xact_)?lock)"
+)
+"""Functions of Postgres itself that reach files, fill the database or stand in the way of others."""
 OBJECTS = {
     "database": "select datname, oid from pg_database where not datistemplate or datname = 'template1'",
     "schema": f"select n.nspname, n.oid from pg_namespace as n where {OWN}",

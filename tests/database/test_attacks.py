@@ -43,6 +43,8 @@ def analyst(postgres: Server, database: str) -> Iterator[Connection]:
         "select pg_ls_dir('/')",
         "select lo_import('/etc/passwd')",
         "select lo_create(0)",
+        "select pg_advisory_lock(hashtext('raw.orders'))",
+        "select pg_try_advisory_xact_lock_shared(n, n) from generate_series(1, 100000) as n",
         "select lo_from_bytea(0, 'much')",
         "set role bundles_owner",
         "set role bundles_ml",
