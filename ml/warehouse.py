@@ -30,6 +30,14 @@ PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
 AFTER_MESSAGE = re.compile(r"\n\s*(?:DETAIL|CONTEXT|LINE \d+|Query was):")
 """Where a message of Postgres or its drivers ends, and what it is about is quoted."""
+NETWORK: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A Postgres that fell silent is known to be gone within a minute (``tcp_user_timeout``: ms); else after two hours."""
 NOT_ERASED = sql.SQL("(customer_id is null or customer_id not in (select e.customer_id from ops.erasures as e))")
 
 
@@ -131,9 +139,19 @@ class Warehouse:
             note_delivery(cursor, facts)
 
     def dbt_invocation(self, as_of: date) -> str:
-        """Return the id of the dbt invocation that built the features of a day, "unknown" where none did."""
+        """Return the id of the dbt invocation that built the features of a day.
+
+        Raises
+        ------
+        DataError
+            When they were not built, or the build has not come to its end with all tests passed.
+        """
         builds = self.read_view("features.ftr_builds", {"as_of": as_of}, ["dbt_invocation_id"])
-        return str(builds["dbt_invocation_id"][0]) if builds.height else "unknown"
+        if builds.is_empty():
+            raise DataError(
+                f"the features of {as_of} are not built to their end: run build_features for that day first"
+            )
+        return str(builds["dbt_invocation_id"][0])
 
     def call(self, function: str, **arguments: object) -> list[tuple[Any, ...]]:
         """Call a function of the warehouse by named arguments and return its rows.
@@ -193,7 +211,7 @@ class Warehouse:
                 user=f"bundles_{self._role}",
                 password=self._where.password(self._role),
                 application_name="bundles",
-                connect_timeout=10,
+                **NETWORK,
             )
         except psycopg2.OperationalError as error:
             raise TemporaryError(f"Postgres at {self._where.host}:{self._where.port}: {error}") from error
@@ -210,8 +228,9 @@ class Warehouse:
         where = self._where
         address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_{self._role}"
         password = where.password(self._role).replace("\\", "\\\\").replace("'", "\\'")
+        network = " ".join(f"{name}={value}" for name, value in NETWORK.items())
         try:
-            connection = adbc.connect(f"{address} password='{password}' connect_timeout=10 application_name=bundles")
+            connection = adbc.connect(f"{address} password='{password}' {network} application_name=bundles")
         except adbc.OperationalError as error:
             raise TemporaryError(f"Postgres at {where.host}:{where.port}: {error}") from error
         try:

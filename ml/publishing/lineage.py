@@ -5,9 +5,11 @@ What Postgres alone can tell of it (the commit, the lock file, the deliveries) s
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import cache
 
 from ml.errors import DataError, TemporaryError
+from ml.publishing.audit import Check
 from ml.settings import Settings
 from ml.tracking import Tracking
 from ml.warehouse import Warehouse
@@ -30,6 +32,21 @@ def broken_lineage(settings: Settings) -> tuple[list[str], TemporaryError | None
     except TemporaryError as error:
         return broken, error
     return broken, None
+
+
+def unchanged_features(settings: Settings, as_of: date, run_id: int) -> Check:
+    """Hold the features of the day to those that a run began with, since its stages read them one after the other.
+
+    Raises
+    ------
+    DataError
+        When the day's features are being built anew.
+    """
+    warehouse = Warehouse(settings, "ml")
+    began = warehouse.read_view("ops.runs", {"run_id": run_id}, ["dbt_invocation_id"])["dbt_invocation_id"][0]
+    now = warehouse.dbt_invocation(as_of)
+    detail = "" if now == began else f"built by dbt's run {began} when it began, by {now} since"
+    return Check("features_are_those_the_run_began_with", int(now != began), detail)
 
 
 def _published(settings: Settings) -> list[Run]:

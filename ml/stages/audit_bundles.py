@@ -6,6 +6,7 @@ from ml.errors import DataError
 from ml.params import Context, Counts
 from ml.publishing.audit import CandidateRun, Check, business_rules
 from ml.publishing.lease import open_run
+from ml.publishing.lineage import unchanged_features
 from ml.publishing.publish import record
 from ml.settings import Settings
 from ml.tables import BUNDLE_ITEMS, BUNDLES, CANDIDATES, PRODUCT_FACTS, PRODUCTS
@@ -34,6 +35,7 @@ def run(settings: Settings, context: Context) -> Counts:
     )
     checks = business_rules(candidate_run, context.params)
     checks += [Check(test.name, test.failures, test.detail) for test in audit(settings, context.as_of, lease.run_id)]
+    checks.append(unchanged_features(settings, context.as_of, lease.run_id))
     record(settings, lease, checks)
     failed = [check for check in checks if not check.is_passed]
     for check in failed:

@@ -63,14 +63,15 @@ def run(settings: Settings, context: Context) -> Counts:
     Raises
     ------
     DataError
-        When there are no features for the as-of date, no champion that was trained on or before it, an unknown product
-        in the basket of the form, or the form contradicts the merchandiser's rules.
+        When there are no features for the as-of date or their build has not ended well, no champion that was trained on
+        or before it, an unknown product in the basket of the form, or the form contradicts the merchandiser's rules.
     """
     warehouse = Warehouse(settings, "ml")
     day = {"as_of": context.as_of}
     customers = warehouse.read(CUSTOMERS, day, ["customer_id"])["customer_id"]
     if customers.is_empty():
         raise DataError(f"no features for {context.as_of}: run build_features for that day first")
+    invocation = warehouse.dbt_invocation(context.as_of)
     known = warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
     new = newcomers(known, context.as_of, settings)
     shop = Shop.of(warehouse.read(BASKETS, day), known, settings.min_product_baskets, new=new)
@@ -84,7 +85,7 @@ def run(settings: Settings, context: Context) -> Counts:
     patch = {
         **lineage_of(preference.version, association.version),
         "data_through": str(baskets["basket_on"].max()),
-        "dbt_invocation_id": warehouse.dbt_invocation(context.as_of),
+        "dbt_invocation_id": invocation,
     }
     warehouse.call("ops.note_run", run_id=lease.run_id, patch=patch)
 

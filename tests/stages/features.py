@@ -215,6 +215,11 @@ def withdraw(settings: Settings, product: str) -> None:
     _execute(settings, f"delete from features.ftr_products where product_id = '{product}'")
 
 
+def build_again(settings: Settings, invocation_id: str, as_of: date = AS_OF) -> None:
+    """Let the features be those that another run of dbt built, or of another day."""
+    _execute(settings, f"update features.ftr_builds set as_of = '{as_of}', dbt_invocation_id = '{invocation_id}'")
+
+
 def set_stock(settings: Settings, units: int | None) -> None:
     """Say how many units of each product there are on the day; None for no count."""
     value = "null" if units is None else f"{units:d}"

@@ -11,9 +11,10 @@ import ml.stages.optimise_bundles
 import ml.stages.propose_candidates
 from ml.errors import DataError
 from ml.params import Context, Counts, RunParams
+from ml.publishing.lineage import unchanged_features
 from ml.settings import Settings
 from ml.tables import ASSOCIATIONS, BUNDLE_ITEMS, BUNDLES, CANDIDATES, CATALOGUE_GAPS
-from tests.stages.features import AS_OF, COLD, COMPLEMENTS, CUSTOMERS_WITH_HISTORY, POOR, launch, withdraw
+from tests.stages.features import AS_OF, COLD, COMPLEMENTS, CUSTOMERS_WITH_HISTORY, POOR, build_again, launch, withdraw
 from tests.stages.runs import CONTEXT, audited, read
 
 pytestmark = pytest.mark.slow
@@ -178,6 +179,21 @@ def test_optimising_without_candidates_is_refused(shop: Settings, trained: dict[
 def test_features_of_another_day_are_not_taken(shop: Settings, trained: dict[str, Counts], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="run build_features"):
         ml.stages.propose_candidates.run(shop, Context(AS_OF + timedelta(days=1), "test", RunParams()))
+
+
+def test_features_whose_build_did_not_end_are_not_taken_and_those_built_anew_stop_the_run(
+    shop: Settings, solved: Counts
+) -> None:
+    assert unchanged_features(shop, AS_OF, int(solved["run_id"])).is_passed
+    try:
+        build_again(shop, "anew")
+        check = unchanged_features(shop, AS_OF, int(solved["run_id"]))
+        assert (check.failures, check.detail) == (1, "built by dbt's run 0f3b when it began, by anew since")
+        build_again(shop, "0f3b", AS_OF - timedelta(days=1))
+        with pytest.raises(DataError, match="are not built to their end"):
+            ml.stages.propose_candidates.run(shop, Context(AS_OF, "too early", RunParams()))
+    finally:
+        build_again(shop, "0f3b")
 
 
 def test_a_gap_is_in_per_cent_of_the_bound_as_the_audit_demands(shop: Settings, trained: dict[str, Counts]) -> None:
