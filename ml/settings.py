@@ -83,6 +83,12 @@ class SourceSettings(BaseModel):
     simulated_products: int = Field(60, ge=2)
     simulated_days: int = Field(120, ge=8, description="History before the first as_of of the simulated shop.")
 
+    @field_validator("late_limit_days", mode="before")
+    @classmethod
+    def _nothing_is_no_limit(cls, days: object) -> object:
+        # The services pass on what was not set as an empty text.
+        return None if days == "" else days
+
     @field_validator("time_zone")
     @classmethod
     def _zone_is_known(cls, zone: str) -> str:

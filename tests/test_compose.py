@@ -13,7 +13,7 @@ from local.environment import AIRFLOW_SETTINGS, OF_MIGRATIONS_ONLY, POOLS, SWITC
 from local.instance import PASSWORDS, Instance
 from local.postgres import SETTINGS
 from local.stack import DASHBOARD_OPTIONS, components
-from ml.settings import AlertSettings, FreshnessSettings, Settings
+from ml.settings import AlertSettings, FreshnessSettings, Settings, SourceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text("utf-8"))
@@ -21,10 +21,14 @@ ANALYSTS: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.analysts.yaml"
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # libpq's names and dbmate's address: `local/` gives them to psql and dbmate alone, too.
 ONE_SHOT_NAMES = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "DATABASE_URL", "POSTGRES_INITDB_ARGS"}
-# Set by the user: where deliveries lie, who is told of incidents, how old data may be.
+# Set by the user: where deliveries lie and how they are read, who is told of incidents, how old data may be.
 TOLD = {f"BUNDLES_ALERTS__{name.upper()}" for name in AlertSettings.model_fields}
 AGE = {f"BUNDLES_FRESHNESS__{name.upper()}" for name in FreshnessSettings.model_fields}
-OPTIONAL_NAMES = {"BUNDLES_SOURCE__FOLDER", "BUNDLES_SOURCE__ONLINE_RETAIL", "BUNDLES_SOURCE__NAME", *TOLD, *AGE}
+PLACES = {f"BUNDLES_SOURCE__{name}" for name in ("FOLDER", "ONLINE_RETAIL", "NAME")}
+READ = {
+    f"BUNDLES_SOURCE__{name.upper()}" for name in SourceSettings.model_fields if not name.startswith("simulated_")
+} - PLACES
+OPTIONAL_NAMES = {*PLACES, *READ, *TOLD, *AGE}
 AIRFLOW = {name for name in SERVICES if name.startswith("airflow-")}
 
 
@@ -103,7 +107,7 @@ def test_services_that_tell_of_incidents_are_told_whom_and_get_out() -> None:
     for name in telling:
         assert set(environment(name)) >= TOLD
         assert {"inside", "outside"} <= set(SERVICES[name]["networks"])
-    assert set(environment("airflow-scheduler")) >= AGE
+    assert set(environment("airflow-scheduler")) >= AGE | READ
     assert SERVICES["airflow-triggerer"]["networks"] == ["inside"], "it tells nobody and needs no way out"
 
 
@@ -113,12 +117,12 @@ def test_services_that_tell_of_incidents_are_told_whom_and_get_out() -> None:
 def test_what_the_services_are_given_is_what_the_settings_take(
     given: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in TOLD | AGE:
+    for name in TOLD | AGE | READ:
         default = re.fullmatch(r"\$\{(\w+):-(.*)\}", environment("airflow-scheduler")[name])
         assert default and default[1] == name
         monkeypatch.setenv(name, given.get(name, default[2]))
     settings = Settings()
-    assert settings.freshness == FreshnessSettings()
+    assert (settings.freshness, settings.source) == (FreshnessSettings(), SourceSettings())
     assert settings.alerts == AlertSettings.model_validate(
         {name.removeprefix("BUNDLES_ALERTS__").lower(): value for name, value in given.items()}
     )
@@ -283,7 +287,7 @@ def test_the_example_names_every_variable_and_its_command_fills_every_secret(tmp
     example = dict(re.findall(r"^(\w+)=(.*)$", text, re.M))
     # In comments, or the command would fill them with secrets.
     optional = dict(re.findall(r"^#(\w+)=(.*)$", text, re.M))
-    assert set(optional) == TOLD | AGE
+    assert set(optional) == TOLD | AGE | READ
     files = ("docker-compose.yaml", "docker-compose.analysts.yaml")
     used = set(re.findall(r"\$\{(\w+)", "".join((ROOT / file).read_text("utf-8") for file in files)))
     assert {*example, *optional} == used
