@@ -31,8 +31,15 @@ SETTINGS = {
     "lc_messages": "'C'",
     "log_connections": "'authorization'",
     "log_statement": "'ddl'",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
 }
-"""The last two leave in the server's log who came in as which role, and who changed tables or rights."""
+"""``log_connections`` and ``log_statement`` leave in the server's log who came in as which role, and who changed tables
+or rights; the next two keep out of it what customers said, which stands in a statement that failed and in its detail. A
+client that was cut off is known to be gone within a minute."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ml.errors import ShopError
+from ml.errors import ShopError, TemporaryError
 from ml.params import DECLARATION, Context, Counts, Question, RunParams
 from ml.trials.arguments import HELP, add_arguments
 
 STAGES = {
     "load_raw": "land a source's deliveries in schema raw, with manifest and quarantine",
     "replay_quarantine": "land the records of the quarantine that are good by now, or that a file mends",
-    "check_freshness": "stop when the newest order is too old for the as-of date",
+    "check_freshness": "stop when the newest order is too old for the as-of date, or days before it lack",
     "build_features": "run dbt: staging to features and marts, with all tests",
     "train_association": "count pairs, compare, register the association model (or confirm the champion)",
     "train_preference": "train, compare, calibrate, register the preference model (or confirm the champion)",
@@ -172,6 +172,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ShopError as error:
         log.error("%s: %s: %s", options.stage, type(error).__name__, error)
         return error.exit_code
+    except MemoryError as error:
+        # Another process may have had it; the tables are read whole, so a shop that grew needs more.
+        log.error(
+            "%s: out_of_memory: %s, at a peak of %s MB", options.stage, str(error) or "no more to be had", _peak_mb()
+        )
+        return TemporaryError.exit_code
     facts = {**counts, "seconds": round(time.perf_counter() - started, 2), "peak_mb": _peak_mb()}
     log.info("%s done: %s", options.stage, " ".join(f"{name}={value}" for name, value in facts.items()))
     return 0

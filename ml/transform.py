@@ -24,7 +24,8 @@ from ml.settings import Settings
 OUT_OF_REACH = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
     r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
-    r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout",
+    r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout"
+    r"|deadlock detected|tuple concurrently updated",
     re.I,
 )
 """What is said when a connection or a lock is not to be had, or gone; as in ``dags/shared/dbt_build.py``."""

@@ -6,7 +6,9 @@ import inspect
 import pytest
 
 from ml.__main__ import STAGES, main, parser
-from ml.params import RunParams
+from ml.params import Context, Counts, RunParams
+from ml.settings import Settings
+from ml.stages import optimise_bundles
 
 
 def test_every_stage_is_listed_in_the_help() -> None:
@@ -42,6 +44,17 @@ def test_a_badly_typed_line_is_refused_before_anything_runs(words: list[str]) ->
 def test_a_value_outside_its_bounds_is_a_data_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["optimise_bundles", "--as-of", "2017-12-03", "--bundle-size", "9"]) == 65
     assert "bundle_size" in capsys.readouterr().err
+
+
+def test_a_stage_without_memory_says_so_and_may_be_tried_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hungry(settings: Settings, context: Context) -> Counts:
+        raise MemoryError("Unable to allocate 9.1 TiB")
+
+    monkeypatch.setattr(optimise_bundles, "run", hungry)
+    assert main(["optimise_bundles", "--as-of", "2017-12-03"]) == 75
+    assert "optimise_bundles: out_of_memory: Unable to allocate 9.1 TiB, at a peak of" in capsys.readouterr().err
 
 
 def test_a_contradiction_is_a_data_error_that_names_both(capsys: pytest.CaptureFixture[str]) -> None:

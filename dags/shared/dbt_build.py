@@ -17,7 +17,8 @@ from shared.alerts import TOLD_BY_DBT
 LOST = re.compile(
     r"connection to server|could not connect|server closed the connection|timeout expired|terminating connection"
     r"|connection (?:already|is) closed|the database system is|SSL connection has been closed unexpectedly"
-    r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout",
+    r"|SSL SYSCALL error|could not receive data from server|no connection to the server|lock timeout"
+    r"|deadlock detected|tuple concurrently updated",
     re.I,
 )
 """What is said when a connection or a lock is not to be had, or gone; as in ``ml/transform.py``."""

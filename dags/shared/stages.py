@@ -45,7 +45,8 @@ DAG_DEFAULTS: dict[str, Any] = {
     "tags": ["bundles"],
     "deadline": LATE,
     "default_args": {
-        "retries": 2,
+        # After 15 seconds to two minutes, four in all: what was restarted beside it is back by then.
+        "retries": 4,
         "retry_delay": timedelta(seconds=15),
         "retry_exponential_backoff": True,
         "on_failure_callback": note_failure,
@@ -143,7 +144,8 @@ def _raise_for(code: int) -> NoReturn:
         raise AirflowFailException("the stage could not read its arguments (exit 2); its last lines say why")
     if code == TRY_AGAIN:
         raise AirflowException("the stage asks to be tried again (exit 75)")
-    raise AirflowException(f"the stage ended with {code}" + (" (killed by a signal)" if code < 0 else ""))
+    killed = " (killed by a signal; by 9 mostly for want of memory)" if code < 0 else ""
+    raise AirflowException(f"the stage ended with {code}{killed}")
 
 
 def stage(name: str, form: Mapping[str, Any], scenario: str | None = None, **kwargs: Any) -> StageOperator:

@@ -82,14 +82,17 @@ def test_of_rival_tries_exactly_one_publishes(settings: Settings, owner: Connect
 def test_a_try_that_was_overtaken_while_it_wrote_is_waited_for_and_then_fenced(
     settings: Settings, second: Connection
 ) -> None:
-    """A new try cannot take the lease from under a write transaction; afterwards the old one is fenced."""
+    """A new try cannot take the lease from under a write transaction; afterwards the old one is fenced.
+
+    It waits for longer than a writer waits for other locks, or a slow write would use up all tries.
+    """
     run_id, epoch = opened(settings, 10, "slow")
     cursor = second.cursor()
     cursor.execute("select ops.hold_lease('personal', %s, %s)", (run_id, epoch))
     with ThreadPoolExecutor(1) as pool:
         taken = pool.submit(opened, settings, 10, "slow")
         with pytest.raises(TimeoutError):
-            taken.result(timeout=0.5)
+            taken.result(timeout=6)
         second.commit()
         assert taken.result(timeout=10) == (run_id, epoch + 1)
     with pytest.raises(psycopg2.Error, match="fenced") as fenced:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -106,8 +107,9 @@ def test_a_writer_whose_client_died_is_stopped_and_no_writer_waits_long_for_a_lo
         password=postgres.client_environment(role)["PGPASSWORD"],
     )
     with connection, connection.cursor() as cursor:
-        cursor.execute("select current_setting('client_connection_check_interval'), current_setting('lock_timeout')")
-        assert cursor.fetchone() == ("500ms", "5s")
+        names = ("client_connection_check_interval", "lock_timeout", "idle_in_transaction_session_timeout")
+        cursor.execute("select current_setting(name) from unnest(%s) as name", (list(names),))
+        assert cursor.fetchall() == [("500ms",), ("5s",), ("5min",)]
     connection.close()
 
 
@@ -139,6 +141,18 @@ def test_the_log_says_who_came_in_and_who_changed_what(postgres: Server) -> None
     assert "connection authorized: user=postgres database=postgres" in log
     assert "statement: drop table traced" in log
     assert "statement: alter role bundles_analyst connection limit" in log.lower()
+
+
+def test_the_log_holds_nothing_that_customers_said(postgres: Server) -> None:
+    for statement in ("select 'ann@example.com'::int", "create table said (body text primary key)"):
+        with suppress(psycopg2.Error):
+            answer(postgres, statement)
+    with suppress(psycopg2.errors.UniqueViolation):
+        answer(postgres, "insert into said values ('my review'), ('my review')")
+    answer(postgres, "drop table said")
+    log = (postgres.data.parent / "postgres.log").read_text("utf-8")
+    assert 'duplicate key value violates unique constraint "said_pkey"' in log
+    assert "my review" not in log and "select 'ann" not in log
 
 
 def test_a_cluster_of_an_older_version_takes_over_new_settings(home: Path) -> None:
