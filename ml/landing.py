@@ -42,7 +42,7 @@ class Landing:
 
     Attributes
     ----------
-    table, key, is_entity, parents
+    table, key, is_entity, parents, state
         As the raw contract states them; names are the contract's own, never the file's.
     accepted
         Typed columns of the contract and ``_record``.
@@ -74,6 +74,7 @@ class Landing:
     quote: Callable[[pl.DataFrame], pl.DataFrame]
     instants: Sequence[str] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
+    state: str | None = None
     columns: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +95,8 @@ class Landing:
         self._judge(cursor)
         duplicates = self.duplicates + len(self._drop_known(cursor))
         if not self.is_entity:
-            self._quarantine_where(cursor, "conflicting_duplicate", self.key[0], self._is_there())
+            self._quarantine_where(cursor, "conflicting_duplicate", self.key[0], self._is_conflicting())
+        cancelled = self._cancelled(cursor)
         cursor.execute("select count(*) from staged")
         accepted = cursor.fetchone()[0]
         cursor.execute("select count(*) from refused")
@@ -108,9 +110,15 @@ class Landing:
             "rows_duplicate": duplicates,
             "rows_quarantined": quarantined,
         }
-        notes = json.dumps(dict(self.notes))
+        later = {"cancelled_later": sum(cancelled.values())} if cancelled else {}
+        notes = json.dumps({**self.notes, **later})
         load_id = note_delivery(cursor, {**self.manifest, **counts, "status": "accepted", "notes": notes})
         self._write(cursor, load_id)
+        for earlier, orders in cancelled.items():
+            cursor.execute(
+                "insert into ops.cancellations (load_id, earlier_load_id, orders) values (%s, %s, %s)",
+                (load_id, earlier, orders),
+            )
         cursor.execute(
             "insert into ops.quarantine (load_id, table_name, record_number, reason, column_name, raw_record)"
             " select %s, %s, record_number, reason, column_name, raw_record from refused",
@@ -144,12 +152,22 @@ class Landing:
 
     def _drop_known(self, cursor: Cursor) -> list[tuple[int]]:
         """Drop the records that are there already, word for word, and return their numbers."""
-        same = f"{self._has_key('r')} and {self._row('r')} is not distinct from {self._row('s')}"
+        same = f"{self._has_key('r')} and {_row('r', self.columns)} is not distinct from {_row('s', self.columns)}"
         cursor.execute(
             f"delete from staged as s where exists (select from raw.{self.table} as r where {same})"  # noqa: S608
             " returning s._record"
         )
         return list(cursor.fetchall())
+
+    def _cancelled(self, cursor: Cursor) -> dict[int, int]:
+        """Count what is staged of facts that are there, all of it cancellations, by the delivery that brought them."""
+        if self.state is None:
+            return {}
+        cursor.execute(
+            f"select r.load_id, count(*) from raw.{self.table} as r, staged as s where {self._has_key('r')}"  # noqa: S608
+            " group by r.load_id"
+        )
+        return dict(cursor.fetchall())
 
     def _quarantine_where(self, cursor: Cursor, reason: str, column: str, condition: str) -> None:
         cursor.execute(f"delete from staged as s where {condition} returning s._record")  # noqa: S608 - own names
@@ -162,8 +180,9 @@ class Landing:
 
     def _write(self, cursor: Cursor, load_id: int) -> None:
         names = ", ".join(self.columns)
-        update = ", ".join(f"{name} = excluded.{name}" for name in [*self.columns, "load_id"])
-        on_conflict = f" on conflict ({', '.join(self.key)}) do update set {update}" if self.is_entity else ""
+        changing = self.columns if self.is_entity else [self.state] if self.state else []
+        update = ", ".join(f"{name} = excluded.{name}" for name in [*changing, "load_id"])
+        on_conflict = f" on conflict ({', '.join(self.key)}) do update set {update}" if changing else ""
         cursor.execute(
             f"insert into raw.{self.table} ({names}, load_id) select {names}, %s from staged{on_conflict}",  # noqa: S608
             (load_id,),
@@ -171,6 +190,16 @@ class Landing:
 
     def _is_there(self) -> str:
         return f"exists (select from raw.{self.table} as r where {self._has_key('r')})"
+
+    def _is_conflicting(self) -> str:
+        if self.state is None:
+            return self._is_there()
+        others = [name for name in self.columns if name != self.state]
+        is_cancelled = (
+            f"r.{self.state} = 'completed' and s.{self.state} = 'cancelled'"
+            f" and {_row('r', others)} is not distinct from {_row('s', others)}"
+        )
+        return f"exists (select from raw.{self.table} as r where {self._has_key('r')} and not ({is_cancelled}))"
 
     def _has_key(self, alias: str) -> str:
         return " and ".join(f"{alias}.{name} = s.{name}" for name in self.key)
@@ -183,16 +212,13 @@ class Landing:
                        " (select reason, count(*) as n from refused group by reason) as r")  # fmt: skip
         return str(cursor.fetchone()[0])
 
-    def _row(self, alias: str) -> str:
-        return f"({', '.join(f'{alias}.{name}' for name in self.columns)})"
-
 
 @dataclass(frozen=True)
 class Replay(Landing):
     """Records that lay in quarantine; ``_record`` is their quarantine_id.
 
     Those that are good by now land under a manifest row of their own and are noted in ``ops.replays``; the others stay
-    where they are. A record lands once, and never in place of a newer row.
+    where they are. A record lands once, and never in place of a newer row: it changes no row and cancels no order.
 
     Attributes
     ----------
@@ -239,6 +265,10 @@ def note_delivery(cursor: Cursor, facts: Mapping[str, Any]) -> int:
 
 def _orphan(column: str, parent: str) -> str:
     return f"not exists (select from raw.{parent} as p where p.{column} = s.{column})"
+
+
+def _row(alias: str, columns: Sequence[str]) -> str:
+    return f"({', '.join(f'{alias}.{name}' for name in columns)})"
 
 
 def _copy(cursor: Cursor, table: str, frame: pl.DataFrame) -> None:

@@ -39,10 +39,12 @@ class RawTable:
     key
         Columns that identify a record.
     is_entity
-        True for customers, products and rules, of which a newer delivery replaces the row. Facts never change: another
-        record under the same key is quarantined.
+        True for customers, products and rules, of which a newer delivery replaces the row. Facts never change, save
+        for what ``state`` says: another record under the same key is quarantined.
     parents
         Column to the table in which its value must exist already.
+    state
+        Column of a fact in which a newer delivery may say ``cancelled`` where ``completed`` landed.
     """
 
     name: str
@@ -50,6 +52,7 @@ class RawTable:
     key: tuple[str, ...]
     is_entity: bool = False
     parents: Mapping[str, str] | None = None
+    state: str | None = None
 
 
 def _id(required: bool = True) -> Column:
@@ -107,6 +110,7 @@ TABLES = {
                 "status": Column("choice", choices=("completed", "cancelled"), default="completed"),
             },
             ("order_id",),
+            state="status",
         ),
         RawTable(
             "order_items",

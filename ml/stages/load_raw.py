@@ -139,6 +139,7 @@ class _Loader:
             key=table.key,
             is_entity=table.is_entity,
             parents=table.parents or {},
+            state=table.state,
             accepted=outcome.accepted,
             quarantined=pl.concat(refused),
             duplicates=outcome.duplicates,

@@ -162,7 +162,7 @@ class Bench:
         with self.owner.cursor() as cursor:
             for table in TABLES:
                 cursor.execute(f"delete from raw.{table} where load_id > %s", (self.base,))
-            for table in ("replays", "quarantine", "load_manifest"):
+            for table in ("replays", "quarantine", "cancellations", "load_manifest"):
                 cursor.execute(f"delete from ops.{table} where load_id > %s", (self.base,))
 
 

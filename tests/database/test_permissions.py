@@ -58,6 +58,14 @@ def test_a_right_too_many_or_too_few_is_a_surprise(superuser: Connection, change
     assert found in surprises(superuser, ignored="test_*")
 
 
+def test_the_loader_may_cancel_an_order_and_change_nothing_else_of_it(superuser: Connection) -> None:
+    query = (
+        "select attname from pg_attribute where attrelid = 'raw.orders'::regclass and attnum > 0"
+        " and has_column_privilege('bundles_loader', attrelid, attnum, 'update') order by attname"
+    )
+    assert rows(superuser, query) == [("load_id",), ("status",)]
+
+
 def test_no_role_is_more_than_its_rights(superuser: Connection) -> None:
     members: dict[str, list[str]] = {}
     for member, of in rows(

@@ -62,6 +62,19 @@ LAUNCH = (
 AGED = "update ops.load_manifest set loaded_at = now() - interval '{}'"
 WAITS = {"invariant_no_delivery_waits_to_be_shown"}
 MOVED = "insert into ops.publish_log (scope, run_id, epoch, as_of, action, actor) values "
+CANCELLING = (
+    "insert into ops.load_manifest (source, table_name, file_name, file_sha256, status, rows_in, rows_accepted, notes)"
+    " values ('test', 'orders', 'f', 'sha', 'accepted', 1, 1, '{}')"
+)
+LATER = '{"cancelled_later": 1}'
+TAKEN = (
+    "update raw.orders set status = 'cancelled', load_id = (select max(load_id) from ops.load_manifest)"
+    " where ctid = (select min(ctid) from raw.orders)"
+)
+CANCELLATION = (
+    "insert into ops.cancellations (load_id, earlier_load_id, orders)"
+    f" select max(load_id), {LOADED.format('orders')}, 1 from ops.load_manifest"
+)
 FAULTS: dict[str, list[str]] = {
     "every_record_is_accounted_for": [
         f"insert into ops.quarantine (load_id, table_name, record_number, reason, raw_record)"
@@ -84,6 +97,11 @@ FAULTS: dict[str, list[str]] = {
         f" {COUNTED.format('rows_in = rows_in + 1, rows_quarantined = 1', 'orders')};"
         f" insert into ops.replays (quarantine_id, load_id, outcome, is_mended)"
         f" select quarantine_id, {LOADED.format('reviews')}, 'accepted', false from ops.quarantine",
+        # An order that a later delivery took without saying so in both places, and one that it says it took.
+        f"{CANCELLING.format('{}')}; {TAKEN}",
+        f"{CANCELLING.format(LATER)}; {TAKEN}",
+        f"{CANCELLING.format('{}')}; {TAKEN}; {CANCELLATION}",
+        f"{CANCELLING.format(LATER)}; {CANCELLATION}",
     ],
     "a_pointer_shows_rows_or_says_why_not": [
         *(f"delete from ml.unavailable where result = '{name}'" for results in OWED.values() for name in results),
@@ -298,6 +316,10 @@ def test_rows_that_an_operator_erased_for_somebody_are_not_missed(
     asked = f"insert into ops.erasures (customer_id, asked_by, asked_at) values ('c1', 'test', {asked_at})"
     erased = f"delete from raw.{table} where ctid = (select min(ctid) from raw.{table})"
     assert broken(at_rest, owner, asked, erased) == found
+
+
+def test_an_order_that_a_later_delivery_cancelled_is_accounted_for(at_rest: Settings, owner: Connection) -> None:
+    assert broken(at_rest, owner, CANCELLING.format(LATER), TAKEN, CANCELLATION) == set()
 
 
 @pytest.mark.parametrize(("limit", "kind"), [("interval '1 hour'", "transaction"), ("interval '3 hours'", "session")])

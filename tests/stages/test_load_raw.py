@@ -152,6 +152,52 @@ def test_the_same_key_with_other_content_is_quarantined_and_with_the_same_conten
     assert ("o1", 2, "p2", -1, 100, 10) in landed(owner), "what landed first stays"
 
 
+ORDERS = "order_id,customer_id,ordered_at,status"
+
+
+def test_an_order_that_is_cancelled_later_is_cancelled_and_nothing_else_changes_it(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    day, next_day = "2017-11-01 10:00:00+00", "2017-11-02 10:00:00+00"
+    write_shop(tmp_path)
+    load(tmp_path)
+    first = [("a", "ann", day, "completed"), ("b", "ann", day, "completed"), ("c", "", day, ""), ("d", "", day, "")]
+    write(tmp_path, "orders.csv", ORDERS, [*first, ("e", "", day, "cancelled")])
+    load(tmp_path)
+    then: list[Row] = [
+        ("a", "ann", day, "cancelled"),
+        ("b", "bob", day, "cancelled"),
+        ("c", "", day, "cancelled"),
+        ("d", "", next_day, "cancelled"),
+        ("e", "", day, "completed"),
+        ("f", "", day, "cancelled"),
+    ]
+    write(tmp_path, "orders.csv", ORDERS, then)
+    counts = load(tmp_path)
+    assert (counts["rows_accepted"], counts["rows_duplicate"], counts["rows_quarantined"]) == (3, 0, 3)
+    assert fetch(owner, "select order_id, customer_id, status from raw.orders where order_id < 'o' order by 1") == [
+        ("a", "ann", "cancelled"),
+        ("b", "ann", "completed"),
+        ("c", None, "cancelled"),
+        ("d", None, "completed"),
+        ("e", None, "cancelled"),
+        ("f", None, "cancelled"),
+    ]
+    assert fetch(owner, "select record_number, reason from ops.quarantine order by 1") == [
+        (number, "conflicting_duplicate") for number in (2, 4, 5)
+    ]
+    manifest = "select load_id, rows_accepted, notes from ops.load_manifest where table_name = 'orders'"
+    (_, _, _), (brought, _, none), (cancelled, _, noted) = fetch(owner, f"{manifest} order by load_id")
+    assert (none, noted) == ({}, {"cancelled_later": 2})
+    assert fetch(owner, "select * from ops.cancellations") == [(cancelled, brought, 2)]
+    by_delivery = "select load_id, count(*) from raw.orders where order_id < 'o' group by 1 order by 1"
+    assert fetch(owner, by_delivery) == [(brought, 3), (cancelled, 3)]
+    assert load(tmp_path) == {"deliveries": 0}
+    write(tmp_path, "orders.csv", ORDERS, [*then, ("g", "", day, "")])
+    counts = load(tmp_path)
+    assert (counts["rows_accepted"], counts["rows_duplicate"], counts["rows_quarantined"]) == (1, 3, 3)
+
+
 def test_a_newer_catalogue_replaces_the_row(load: Load, owner: psycopg2.extensions.connection, tmp_path: Path) -> None:
     write(tmp_path, "products.csv", "product_id,title,price_cents,image_vector", [("p1", "Old", 100, '"0.5,0.25"')])
     load(tmp_path)

@@ -201,6 +201,17 @@ def test_an_old_record_never_replaces_a_newer_row(
     assert fetch(owner, "select title from raw.products") == [("New",)]
 
 
+def test_a_replay_cancels_no_order(load: Load, replay: Load, owner: psycopg2.extensions.connection) -> None:
+    load(orders=ORDERS)
+    load(orders="order_id,customer_id,ordered_at,status\no1,ann,2017-11-05T10:00:00Z,cancelled\n")
+    ((number,),) = fetch(owner, "select quarantine_id from ops.quarantine where reason = 'conflicting_duplicate'")
+    assert replay(f"quarantine_id,ordered_at\n{number},2017-11-01T10:00:00Z\n") == {
+        "rows_replayed": 0,
+        "rows_waiting": 1,
+    }
+    assert fetch(owner, "select status from raw.orders") == [("completed",)]
+
+
 @pytest.mark.parametrize(
     ("mended", "message"),
     [

@@ -1,8 +1,9 @@
 -- I1: what a delivery held is accepted, a duplicate or in quarantine; as many rows as it says are there; a delivery
 -- that was refused or repeated left nothing; and no row came without a delivery. Of customers, products and rules a
--- newer delivery replaces rows, so there may be fewer; and of what customers left behind in deliveries from before
--- somebody asked to be left out, since an operator may have erased rows by hand: from then on of those deliveries only
--- a surplus is seen.
+-- newer delivery replaces rows, so there may be fewer. An order that was cancelled later stands under the delivery that
+-- cancelled it, which says how many it took from which. Of what customers left behind in deliveries from before
+-- somebody asked to be left out there may be fewer, since an operator may have erased rows by hand: from then on of
+-- those deliveries only a surplus is seen.
 -- Not held here: that rows_in is what the file holds (tests/stages/test_load_raw.py and tests/bad_inputs count with a
 -- reader of their own), and sums of money: the contract knows one currency, a refused record is text of which the
 -- amount may be what is wrong, and landed lines cannot change, since the loader has no right to update them (I11).
@@ -58,6 +59,26 @@ set_aside as (
 
 ),
 
+taken as (
+
+    select
+        earlier_load_id as load_id,
+        sum(orders) as records
+    from {{ source('ops', 'cancellations') }}
+    group by earlier_load_id
+
+),
+
+cancelled as (
+
+    select
+        load_id,
+        sum(orders) as records
+    from {{ source('ops', 'cancellations') }}
+    group by load_id
+
+),
+
 replayed as (
 
     select
@@ -78,16 +99,20 @@ select
     deliveries.rows_duplicate,
     deliveries.rows_quarantined,
     landed.records as records_landed,
+    taken.records as records_taken,
     set_aside.records as records_in_quarantine
 from deliveries
 full join landed on deliveries.load_id = landed.load_id and deliveries.table_name = landed.table_name
 left join set_aside
     on deliveries.load_id = set_aside.load_id and deliveries.table_name = set_aside.table_name
 left join replayed on deliveries.load_id = replayed.load_id
+left join taken on deliveries.load_id = taken.load_id
+left join cancelled on deliveries.load_id = cancelled.load_id
 where
     deliveries.load_id is null
     or coalesce(set_aside.records, 0) > deliveries.rows_quarantined
-    or coalesce(landed.records, 0) > deliveries.rows_accepted
+    or coalesce(landed.records, 0) + coalesce(taken.records, 0) > deliveries.rows_accepted
+    or coalesce(cancelled.records, 0) <> coalesce((deliveries.notes ->> 'cancelled_later')::bigint, 0)
     or replayed.accepted > deliveries.rows_accepted
     or replayed.duplicate > deliveries.rows_duplicate
     or (
@@ -97,7 +122,7 @@ where
             or replayed.accepted < deliveries.rows_accepted
             or replayed.duplicate < deliveries.rows_duplicate
             or (
-                coalesce(landed.records, 0) < deliveries.rows_accepted
+                coalesce(landed.records, 0) + coalesce(taken.records, 0) < deliveries.rows_accepted
                 and deliveries.table_name <> all(string_to_array('{{ entities | join(" ") }}', ' '))
             )
         )
@@ -117,6 +142,7 @@ select
     null as rows_duplicate,
     null as rows_quarantined,
     null as records_landed,
+    null as records_taken,
     set_aside.records as records_in_quarantine
 from set_aside
 left join deliveries
