@@ -1,9 +1,5 @@
-"""How records land in schema raw: staged, compared with what is there, counted. Run by the warehouse only.
+"""How records land in schema raw: staged, compared with what is there, counted. Run by the warehouse only."""
 
-``Landing`` lands a delivery, ``Replay`` records that lay in quarantine.
-"""
-
-import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +9,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from ml.errors import DataError
+
+CURRENCY_NOTE = "currency:"
+"""Begins the note that counts the records of a delivery that name its currency."""
 
 
 class Cursor(Protocol):
@@ -91,6 +90,11 @@ class Landing:
         )
         if cursor.rowcount:
             return None
+        if other := self._other_currency(cursor):
+            raise DataError(
+                f"{self._name()}: mixed_currency: {self.table} has amounts in {self._currency()}, what landed before in"
+                f" {other}; a shop has one currency"
+            )
         self._stage(cursor)
         self._judge(cursor)
         duplicates = self.duplicates + len(self._drop_known(cursor))
@@ -125,6 +129,24 @@ class Landing:
             (load_id, self.table),
         )
         return counts
+
+    def _currency(self) -> str | None:
+        notes = (name.removeprefix(CURRENCY_NOTE) for name in self.notes if name.startswith(CURRENCY_NOTE))
+        return next(notes, None)
+
+    def _other_currency(self, cursor: Cursor) -> str | None:
+        """Return the currency of what landed before, where the records name another one."""
+        if (own := self._currency()) is None:
+            return None
+        # One at a time: loaders of two tables would otherwise each find no other currency.
+        cursor.execute("select pg_advisory_xact_lock(hashtext('ops.load_manifest currency'))")
+        cursor.execute(
+            "select right(note, -%(skipped)s) from ops.load_manifest cross join jsonb_object_keys(notes) as note"
+            " where status = 'accepted' and starts_with(note, %(note)s) and note <> %(own)s limit 1",
+            {"skipped": len(CURRENCY_NOTE), "note": CURRENCY_NOTE, "own": CURRENCY_NOTE + own},
+        )
+        found = cursor.fetchone()
+        return None if found is None else str(found[0])
 
     def _stage(self, cursor: Cursor) -> None:
         cursor.execute(f"create temp table staged (like raw.{self.table} including defaults) on commit drop")
@@ -211,48 +233,6 @@ class Landing:
         cursor.execute("select string_agg(reason || ' ' || n, ', ' order by n desc) from"
                        " (select reason, count(*) as n from refused group by reason) as r")  # fmt: skip
         return str(cursor.fetchone()[0])
-
-
-@dataclass(frozen=True)
-class Replay(Landing):
-    """Records that lay in quarantine; ``_record`` is their quarantine_id.
-
-    Those that are good by now land under a manifest row of their own and are noted in ``ops.replays``; the others stay
-    where they are. A record lands once, and never in place of a newer row: it changes no row and cancels no order.
-
-    Attributes
-    ----------
-    mended
-        quarantine_id of the records that somebody changed.
-    """
-
-    mended: frozenset[int] = frozenset()
-
-    def run(self, cursor: Cursor) -> dict[str, int] | None:
-        """Land within the cursor's transaction and return the counts; None when no record is good yet."""
-        cursor.execute("select pg_advisory_xact_lock(hashtext('raw.' || %s))", (self.table,))
-        self._stage(cursor)
-        cursor.execute("delete from staged where _record in (select quarantine_id from ops.replays)")
-        self._judge(cursor)
-        duplicates = [number for (number,) in self._drop_known(cursor)]
-        cursor.execute(f"delete from staged as s where {self._is_there()}")  # noqa: S608 - own names
-        cursor.execute("select _record from staged")
-        accepted = [number for (number,) in cursor.fetchall()]
-        if not accepted and not duplicates:
-            return None
-        counts = {"rows_accepted": len(accepted), "rows_duplicate": len(duplicates)}
-        rows_in, sha = len(accepted) + len(duplicates), hashlib.sha256(repr((accepted, duplicates)).encode())
-        facts = {**self.manifest, **counts, "rows_in": rows_in, "file_sha256": sha.hexdigest(), "status": "accepted"}
-        load_id = note_delivery(cursor, facts)
-        self._write(cursor, load_id)
-        for outcome, numbers in (("accepted", accepted), ("duplicate", duplicates)):
-            cursor.execute(
-                "insert into ops.replays (quarantine_id, load_id, outcome, is_mended)"
-                " select quarantine_id, %s, %s, quarantine_id = any(%s)"
-                " from unnest(%s::bigint[]) as replayed (quarantine_id)",
-                (load_id, outcome, sorted(self.mended), numbers),
-            )
-        return counts
 
 
 def note_delivery(cursor: Cursor, facts: Mapping[str, Any]) -> int:

@@ -3,21 +3,32 @@
 The quarantine itself is only added to; ``ops.replays`` says what has landed of it.
 """
 
+import hashlib
 import json
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
 from ml.errors import DataError
-from ml.landing import Replay
+from ml.landing import CURRENCY_NOTE, Cursor, Landing, note_delivery
 from ml.settings import Settings, SourceSettings
 from ml.sources.contract import TABLES, RawTable
 from ml.sources.parsing import UTC
-from ml.sources.validation import RECORD, TOO_LATE, Sorted, quarantine_rows, sort_records
+from ml.sources.validation import (
+    CURRENCIES,
+    CURRENCY_CODE,
+    RECORD,
+    TOO_LATE,
+    Sorted,
+    currency_texts,
+    quarantine_rows,
+    sort_records,
+)
 from ml.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -29,10 +40,61 @@ ORPHANS = tuple(
 Mended = Mapping[int, Mapping[str, str]]
 
 
-def judge(table: RawTable, records: pl.DataFrame, source: str, wanted: SourceSettings, oldest: date | None) -> Sorted:
+@dataclass(frozen=True)
+class Replay(Landing):
+    """Records that lay in quarantine; ``_record`` is their quarantine_id.
+
+    Those that are good by now land under a manifest row of their own and are noted in ``ops.replays``; the others stay
+    where they are. A record lands once, and never in place of a newer row: it changes no row and cancels no order.
+
+    Attributes
+    ----------
+    mended
+        quarantine_id of the records that somebody changed.
+    """
+
+    mended: frozenset[int] = frozenset()
+
+    def run(self, cursor: Cursor) -> dict[str, int] | None:
+        """Land within the cursor's transaction and return the counts; None when no record is good yet."""
+        cursor.execute("select pg_advisory_xact_lock(hashtext('raw.' || %s))", (self.table,))
+        if self._other_currency(cursor):
+            return None
+        self._stage(cursor)
+        cursor.execute("delete from staged where _record in (select quarantine_id from ops.replays)")
+        self._judge(cursor)
+        duplicates = [number for (number,) in self._drop_known(cursor)]
+        cursor.execute(f"delete from staged as s where {self._is_there()}")  # noqa: S608 - own names
+        cursor.execute("select _record from staged")
+        accepted = [number for (number,) in cursor.fetchall()]
+        if not accepted and not duplicates:
+            return None
+        counts = {"rows_accepted": len(accepted), "rows_duplicate": len(duplicates)}
+        rows_in, sha = len(accepted) + len(duplicates), hashlib.sha256(repr((accepted, duplicates)).encode())
+        facts = {**self.manifest, **counts, "rows_in": rows_in, "file_sha256": sha.hexdigest(), "status": "accepted"}
+        load_id = note_delivery(cursor, {**facts, "notes": json.dumps(dict(self.notes))})
+        self._write(cursor, load_id)
+        for outcome, numbers in (("accepted", accepted), ("duplicate", duplicates)):
+            cursor.execute(
+                "insert into ops.replays (quarantine_id, load_id, outcome, is_mended)"
+                " select quarantine_id, %s, %s, quarantine_id = any(%s)"
+                " from unnest(%s::bigint[]) as replayed (quarantine_id)",
+                (load_id, outcome, sorted(self.mended), numbers),
+            )
+        return counts
+
+
+def judge(
+    table: RawTable,
+    records: pl.DataFrame,
+    source: str,
+    wanted: SourceSettings,
+    oldest: date | None,
+    currency: str | None = None,
+) -> Sorted:
     """Sort records by the rules that the settings give their source."""
     # Only the shop's own files are written in the shop's zone; the other sources know theirs.
-    return sort_records(table, records, wanted.time_zone if source == "folder" else UTC, oldest)
+    return sort_records(table, records, wanted.time_zone if source == "folder" else UTC, oldest, currency)
 
 
 def oldest_day(wanted: SourceSettings, as_of: date) -> date | None:
@@ -78,37 +140,37 @@ def replay(
     counts: Counter[str] = Counter(rows_replayed=0, rows_waiting=0)
     for table in TABLES.values():
         of_table = waiting.filter(pl.col("table_name") == table.name)
-        for (source, is_late), rows in of_table.group_by("source", pl.col("reason") == TOO_LATE, maintain_order=True):
+        for (source, named, is_late), rows in of_table.group_by(
+            "source", "currency", pl.col("reason") == TOO_LATE, maintain_order=True
+        ):
             # What came in time, and what somebody mends, does not grow too old by waiting here.
             oldest = oldest_day(settings.source, as_of) if is_late else None
-            landing = _replay(table, str(source), rows.sort("quarantine_id"), settings.source, oldest, mended)
-            landed = warehouse.land(landing) or {}
-            replayed = sum(landed.values())
-            counts.update(rows_replayed=replayed, rows_waiting=rows.height - replayed)
-            if replayed:
-                log.info("%s: %d of %d records in quarantine are good by now", table.name, replayed, rows.height)
+            for records in _by_currency(_records(table, rows.sort("quarantine_id"), mended)):
+                outcome = judge(table, records, str(source), settings.source, oldest, cast(str | None, named))
+                landed = warehouse.land(_replay(table, str(source), records, outcome, mended)) or {}
+                replayed = sum(landed.values())
+                counts.update(rows_replayed=replayed, rows_waiting=records.height - replayed)
+                if replayed:
+                    log.info("%s: %d of %d records in quarantine are good by now", table.name, replayed, records.height)
     return dict(counts)
 
 
 def _waiting(warehouse: Warehouse, reasons: Collection[str] | None) -> pl.DataFrame:
-    """Return the records that have not landed: quarantine_id, table_name, reason, raw_record, source."""
+    """Return the records that have not landed: quarantine_id, table_name, reason, raw_record, source, currency."""
     where = None if reasons is None else {"reason": list(reasons)}
     held = warehouse.read_view(
         "ops.quarantine", where, ["quarantine_id", "load_id", "table_name", "reason", "raw_record"]
     )
     if held.is_empty():
-        return held.with_columns(source=pl.lit(""))
+        return held.with_columns(source=pl.lit(""), currency=pl.lit(None, dtype=pl.String))
     replayed = warehouse.read_view("ops.replays", columns=["quarantine_id"])
-    sources = warehouse.read_view("ops.load_manifest", columns=["load_id", "source"])
-    return held.join(replayed, on="quarantine_id", how="anti").join(sources, on="load_id")
+    loads = warehouse.read_view("ops.load_manifest", columns=["load_id", "source", "notes"]).with_columns(
+        currency=pl.col("notes").ext.storage().str.extract(f'"{CURRENCY_NOTE}([A-Z]{{3}})"')
+    )
+    return held.join(replayed, on="quarantine_id", how="anti").join(loads.drop("notes"), on="load_id")
 
 
-def _replay(
-    table: RawTable, source: str, rows: pl.DataFrame, wanted: SourceSettings, oldest: date | None, mended: Mended
-) -> Replay:
-    ids = rows["quarantine_id"].to_list()
-    records = _records(table, ids, rows["raw_record"].to_list(), mended)
-    outcome = judge(table, records, source, wanted, oldest)
+def _replay(table: RawTable, source: str, records: pl.DataFrame, outcome: Sorted, mended: Mended) -> Replay:
     return Replay(
         table=table.name,
         key=table.key,
@@ -121,19 +183,30 @@ def _replay(
         limit_share=1.0,
         quote=lambda bad: quarantine_rows(bad, records),
         instants=instants(table),
-        mended=frozenset(mended) & frozenset(ids),
+        notes={name: count for name, count in outcome.notes.items() if name.startswith(CURRENCY_NOTE)},
+        mended=frozenset(mended) & frozenset(records[RECORD]),
     )
 
 
-def _records(table: RawTable, ids: list[int], raw: list[str], mended: Mended) -> pl.DataFrame:
+def _records(table: RawTable, waiting: pl.DataFrame, mended: Mended) -> pl.DataFrame:
     """Return the records as text, with the quarantine_id as their number; of those never split only what was mended."""
-    rows = []
-    for number, text in zip(ids, raw, strict=True):
+    names, rows = [*table.columns, *CURRENCIES], []
+    for number, text in waiting.select("quarantine_id", "raw_record").iter_rows():
         came = json.loads(text)
         values = {name: _text(value) for name, value in came.items()} if isinstance(came, dict) else {}
-        rows.append([{**values, **mended.get(number, {})}.get(name) for name in table.columns])
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(table.columns, pl.String), orient="row")
-    return frame.with_columns(pl.Series(RECORD, ids, dtype=pl.Int64))
+        rows.append([{**values, **mended.get(number, {})}.get(name) for name in names])
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    return frame.with_columns(waiting["quarantine_id"].cast(pl.Int64).alias(RECORD))
+
+
+def _by_currency(records: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the records apart by the currency they name: they come from several files, of which each has its own."""
+    named = currency_texts(records).select(
+        pl.coalesce(pl.when(pl.col(name).str.contains(CURRENCY_CODE)).then(name) for name in CURRENCIES)
+    )
+    return records.with_columns(named.to_series().alias("_currency")).partition_by(
+        "_currency", maintain_order=True, include_key=False
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -26,6 +26,8 @@ DATE, CLOCK, OFFSET = (
 )
 WHOLE = r"^[+-]?\d+(\.0*)?$"
 """A number in powers of ten has lost its last digits in some sheet; it is no whole number."""
+WHOLE_CENTS = r"^[+-]?\d+(\.0?)?$"
+"""12.0 is what other tools make of 12; 12.00 was written by somebody who means twelve units and no cents."""
 UTC = "UTC"
 OFFSET_NEEDED = "required"
 """Instead of a zone: an instant must come with its offset."""
@@ -148,7 +150,11 @@ def _number(name: str, kind: pl.DataType) -> pl.Expr:
 def _integer(name: str, kind: pl.DataType) -> pl.Expr:
     if kind.is_integer():
         return pl.col(name).cast(pl.Int64, strict=False)
+    is_money = name.endswith("_cents")
+    if is_money and isinstance(kind, pl.Decimal) and kind.scale > 1:
+        return pl.lit(None, dtype=pl.Int64)
     # 3.0 is the integer 3; 3.5 is no integer. What no integer holds is cut to what every bound refuses.
     number = _number(name, kind)
-    is_whole = number.is_finite() if kind.is_numeric() else given_text(name, kind).str.contains(WHOLE)
+    form = WHOLE_CENTS if is_money else WHOLE
+    is_whole = number.is_finite() if kind.is_numeric() else given_text(name, kind).str.contains(form)
     return pl.when(is_whole & (number == number.floor())).then(number.clip(-(2.0**62), 2.0**62)).cast(pl.Int64)

@@ -1,11 +1,13 @@
 """Sort the records of a delivery: typed and accepted, a duplicate, or quarantined with a reason code."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 
 from ml.errors import DataError
+from ml.landing import CURRENCY_NOTE
 from ml.sources.contract import LINE_CENTS, Column, RawTable
 from ml.sources.parsing import HIDDEN, UTC, given_text, parsed, zone_fault
 
@@ -18,6 +20,8 @@ PRICES = {"products": ("price_cents", "category_path"), "order_items": ("unit_pr
 """Columns of prices, and of what their likes have in common."""
 OUTLIER_TIMES = 100
 """A price that is more than so many times the median of its likes in the delivery is probably a slip."""
+CURRENCIES, CURRENCY_CODE = ("currency", "currency_code"), "^[A-Z]{3}$"
+"""Columns that any table may have beside its own: what the amounts of a record are in, by its three letters."""
 ZONE_FAULTS = ("tz_missing", "tz_gap", "tz_ambiguous")
 TOO_LATE = "too_late"
 """Reason of a fact older than the source's limit on the day it came."""
@@ -39,7 +43,8 @@ class Sorted:
         Records that repeat another one of the delivery in every column.
     notes
         Values that were mended, by column: trimmed, rid of hidden characters, composed, a leap second, or unknown and
-        taken as zero; and prices that are accepted although somebody should look at them, ``free`` or an ``outlier``.
+        taken as zero; prices that are accepted although somebody should look at them, ``free`` or an ``outlier``; and
+        records that name the currency of the delivery.
     """
 
     accepted: pl.DataFrame
@@ -48,7 +53,9 @@ class Sorted:
     notes: dict[str, int] = field(default_factory=dict)
 
 
-def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest: date | None = None) -> Sorted:
+def sort_records(
+    table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest: date | None = None, currency: str | None = None
+) -> Sorted:
     """Check every record against the contract, column by column, vectorised.
 
     Of records that give one key different contents the first is kept.
@@ -63,6 +70,8 @@ def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest
         Of instants that come without an offset.
     oldest
         First day of which a fact may still come; None: it may come however late.
+    currency
+        What other records of the same file say that their amounts are in.
 
     Raises
     ------
@@ -74,11 +83,15 @@ def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest
     for name, rule in table.columns.items():
         if rule.required and name not in records.columns:
             raise DataError(f"schema_missing:{name}: {table.name} needs the columns {_required(table)}")
-        kind = records.schema.get(name)
-        if kind is not None and (kind == pl.Binary or (kind.is_nested() and rule.kind != "vector")):
+    for name in (*table.columns, *CURRENCIES):
+        kind, is_vector = records.schema.get(name), name in table.columns and table.columns[name].kind == "vector"
+        if kind is not None and (kind == pl.Binary or (kind.is_nested() and not is_vector)):
             raise DataError(f"schema_type:{name}: {table.name} cannot take a column of type {kind}")
-    if len(_currencies(records)) > 1:
-        raise DataError(f"mixed_currency: {table.name} has amounts of several currencies; convert them to one before")
+    named = _named(records) | ({currency} if currency else set())
+    if len(named) > 1:
+        raise DataError(
+            f"mixed_currency: {table.name} has amounts in {' and '.join(sorted(named)[:5])}; convert them to one before"
+        )
     records = records.with_columns(
         pl.lit(None, dtype=pl.String).alias(name) for name in table.columns if name not in records.columns
     )
@@ -90,6 +103,7 @@ def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest
         total = pl.col("quantity").cast(pl.Int64).abs() * pl.col("unit_price_cents").cast(pl.Int64)
         checked = _refuse(checked, total > LINE_CENTS, "line_total_range", "unit_price_cents")
         checked = _refuse(checked, pl.col("discount_cents") > total, "discount_over_line", "discount_cents")
+    checked = _refuse_currencies(checked, records, bool(named))
     for name in table.columns if oldest and not table.is_entity else ():
         if table.columns[name].kind == "instant":
             checked = _refuse(checked, pl.col(name).dt.date() < oldest, TOO_LATE, name)
@@ -103,7 +117,8 @@ def sort_records(table: RawTable, records: pl.DataFrame, zone: str = UTC, oldest
     )
     bad = pl.concat([checked.filter(pl.col(FAULT).is_not_null()).select(RECORD, FAULT, FAULTY), conflicting])
     duplicates = again.height - unique.height
-    return Sorted(first, quarantine_rows(bad, records), duplicates, notes | _odd_prices(table.name, first))
+    notes |= _odd_prices(table.name, first) | _named_by(records.join(first, on=RECORD, how="semi"))
+    return Sorted(first, quarantine_rows(bad, records), duplicates, notes)
 
 
 def quarantine_rows(bad: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -127,11 +142,40 @@ def _refuse(checked: pl.DataFrame, wrong: pl.Expr, reason: str, column: str) -> 
     )
 
 
-def _currencies(records: pl.DataFrame) -> set[str]:
-    names = [
-        name for name in records.columns if name in ("currency", "currency_code") and records[name].dtype == pl.String
-    ]
-    return {text for name in names for text in records[name].str.strip_chars().str.to_uppercase().unique() if text}
+def currency_texts(records: pl.DataFrame) -> pl.DataFrame:
+    """Return what each record says of its currency, in upper case, null where it says nothing."""
+    return records.select(
+        given_text(name, records.schema[name]).str.to_uppercase().alias(name)
+        for name in CURRENCIES
+        if name in records.columns
+    )
+
+
+def _named(records: pl.DataFrame) -> set[str]:
+    texts = currency_texts(records)
+    return {
+        text for name in texts.columns for text in texts[name].unique().drop_nulls() if re.match(CURRENCY_CODE, text)
+    }
+
+
+def _named_by(accepted: pl.DataFrame) -> dict[str, int]:
+    """Count the records that name a currency; all that do name the same."""
+    texts = currency_texts(accepted)
+    if not texts.width:
+        return {}
+    said = texts.select(pl.coalesce(pl.all())).to_series().drop_nulls()
+    return {f"{CURRENCY_NOTE}{said[0]}": said.len()} if said.len() else {}
+
+
+def _refuse_currencies(checked: pl.DataFrame, records: pl.DataFrame, is_named: bool) -> pl.DataFrame:
+    """Refuse what is no code of a currency, and no currency where other records name one: it may be another."""
+    texts = currency_texts(records)
+    for name in texts.columns:
+        checked = _refuse(checked, pl.lit(~texts[name].str.contains(CURRENCY_CODE)), "unknown_currency", name)
+    if not texts.width or not is_named:
+        return checked
+    is_blank = texts.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    return _refuse(checked, pl.lit(is_blank), "missing_currency", texts.columns[0])
 
 
 def _required(table: RawTable) -> str:

@@ -16,7 +16,7 @@ from ml.settings import Settings
 from ml.sources.contract import TABLES
 from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.registry import open_source
-from ml.sources.validation import RECORD, quarantine_rows
+from ml.sources.validation import CURRENCIES, RECORD, quarantine_rows
 from ml.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class _Loader:
 
     def _landing(self, delivery: Delivery) -> Landing:
         table = TABLES[delivery.table]
-        unknown = sorted(set(delivery.records.columns) - set(table.columns) - {RECORD})
+        unknown = sorted(set(delivery.records.columns) - set(table.columns) - {RECORD, *CURRENCIES})
         notes = dict(delivery.notes) | ({"unknown_columns": len(unknown)} if unknown else {})
         try:
             if unknown and self._wanted.refuses_unknown_columns:

@@ -1,10 +1,30 @@
 """The catalogue, third part: numbers, money and quantities (43 to 57)."""
 
-from tests.bad_inputs.case import Case
+from collections.abc import Callable
+
+from tests.bad_inputs.case import Case, Folder, Row, csv_of
 from tests.bad_inputs.records import line, order, product, promotion, review, stock, taken, wrong
 
 CENTS = "money is whole cents here, so a part of a cent or another form is set aside, never rounded or guessed"
 CURRENCY = "a shop has one currency here; a column that says otherwise refuses the file"
+
+
+def paid_in(
+    currency: str, *odd: Row, before: Folder | None = None, at_once: bool = False
+) -> Callable[..., list[Folder]]:
+    """Return a builder of order lines in a currency and odd ones, after other files or beside them."""
+
+    def build(good: list[Row]) -> list[Folder]:
+        rows = [row | {"currency": currency} for row in [*good, *line()]]
+        files = {"order_items.csv": csv_of("order_items", [*rows, *odd])}
+        if before is None:
+            return [files]
+        return [before | files] if at_once else [before, files]
+
+    return build
+
+
+EUROS = {"products.csv": csv_of("products", product(price_cents=500, currency="EUR"))}
 
 NUMBERS = [
     wrong(
@@ -81,8 +101,17 @@ NUMBERS = [
     ),
     *[
         wrong(49, f"the price {text}", "products", product(price_cents=text), "integer_format", "price_cents")
-        for text in ("1,234.56", "1.234,56", "1 234", "$12", "12 EUR", "12,5")
+        for text in ("1,234.56", "1.234,56", "1 234", "$12", "12 EUR", "12,5", "12.00", "12.000")
     ],
+    taken(
+        49,
+        "the price 12.0",
+        "products",
+        product(price_cents="12.0"),
+        "N",
+        lands={"price_cents": 12},
+        instead="other tools write whole cents so; two decimals are an amount in units and are set aside",
+    ),
     wrong(
         50,
         "a part of a cent",
@@ -98,8 +127,58 @@ NUMBERS = [
         "F",
         "order_items",
         [*line(currency="EUR"), *line(line_number=2, currency="USD")],
-        "mixed_currency",
+        "mixed_currency: order_items has amounts in EUR and USD",
         instead=CURRENCY,
+    ),
+    Case(
+        51,
+        "another currency than that of a file before",
+        "F",
+        "order_items",
+        reason="mixed_currency: order_items has amounts in USD, what landed before in EUR",
+        folders=paid_in("USD", before=EUROS),
+        instead=CURRENCY,
+    ),
+    Case(
+        51,
+        "another currency than that of a file of the same load",
+        "F",
+        "order_items",
+        reason="mixed_currency: order_items has amounts in USD, what landed before in EUR",
+        folders=paid_in("USD", before=EUROS, at_once=True),
+        instead=CURRENCY,
+    ),
+    taken(
+        51,
+        "the same currency, in small letters",
+        "order_items",
+        [],
+        "N",
+        lands={"order_id": "o2"},
+        folders=paid_in(" eur", before=EUROS),
+    ),
+    *[
+        wrong(51, f"the currency {text}", "order_items", line(currency=text), "unknown_currency", "currency")
+        for text in ("\u20ac", "EURO", "978")
+    ],
+    wrong(
+        51,
+        "no currency beside records that name one",
+        "order_items",
+        [],
+        "missing_currency",
+        "currency",
+        folders=paid_in("EUR", *line(line_number=2, currency="N/A"), before=EUROS),
+        records=2,
+    ),
+    taken(
+        51,
+        "a column of currencies that names none",
+        "order_items",
+        line(currency=""),
+        lands={"order_id": "o2"},
+        notes={},
+        instead="it says as little as no column: the amounts are in the shop's currency",
     ),
     Case(
         52,
@@ -108,6 +187,18 @@ NUMBERS = [
         "products",
         [*product(currency="EUR"), {"product_id": "b2", "currency": "USD"}],
         "mixed_currency",
+        instead=CURRENCY,
+    ),
+    Case(
+        52,
+        "a product in another currency than before",
+        "F",
+        "products",
+        reason="mixed_currency: products has amounts in USD, what landed before in EUR",
+        folders=lambda good: [
+            EUROS,
+            {"products.csv": csv_of("products", [row | {"currency": "USD"} for row in [*good, *product()]])},
+        ],
         instead=CURRENCY,
     ),
     wrong(53, "no unit", "order_items", line(quantity=0), "quantity_range", "quantity"),

@@ -76,7 +76,9 @@ def test_each_required_column_is_missed_by_name(table: str) -> None:
         ("products", "price_cents", "-1", "price_cents_range"),
         ("products", "price_cents", "1000000000000", "price_cents_range"),
         *[("products", "price_cents", word, "integer_format") for word in ("1,234", "$12", "12 EUR", "1 234", "9.99")],
-        ("products", "price_cents", "inf", "integer_format"),
+        *[("products", "price_cents", word, "integer_format") for word in ("inf", "12.00", "12.000", "-0.00")],
+        ("order_items", "discount_cents", "1.00", "integer_format"),
+        ("order_items", "unit_price_cents", "1.00", "integer_format"),
         ("products", "is_active", "maybe", "flag_format"),
         ("products", "launched_on", "03/04/2017", "day_format"),
         ("products", "launched_on", "2017-02-29", "day_format"),
@@ -216,6 +218,45 @@ def test_a_count_without_a_number_is_zero_and_counted(values: list[object]) -> N
     assert outcome.accepted["on_hand_units"].to_list() == [0, 0, 7]
     assert outcome.notes == {"unknown_as_zero:on_hand_units": 2}
     assert outcome.quarantined["reason"].to_list() == ["integer_format"]
+
+
+@pytest.mark.parametrize(("scale", "taken"), [(0, [12]), (1, [12]), (2, [])])
+def test_typed_money_with_two_decimals_is_no_number_of_cents(scale: int, taken: list[int]) -> None:
+    prices = pl.Series([12]).cast(pl.Decimal(10, scale))
+    products = pl.DataFrame({"product_id": ["a"], "price_cents": prices}).with_row_index(RECORD, offset=1)
+    outcome = sort_records(TABLES["products"], products)
+    assert outcome.accepted["price_cents"].to_list() == taken
+    assert outcome.quarantined["reason"].to_list() == ([] if taken else ["integer_format"])
+
+
+def in_currencies(*said: str | None, name: str = "currency", **more: list[str | None]) -> Sorted:
+    products = pl.DataFrame({"product_id": [f"p{n}" for n in range(len(said))], name: said, **more})
+    return sort_records(TABLES["products"], products.with_row_index(RECORD, offset=1))
+
+
+@pytest.mark.parametrize("name", ["currency", "currency_code"])
+def test_a_delivery_has_one_currency_which_each_of_its_records_names(name: str) -> None:
+    outcome = in_currencies("EUR", " eur", "N/A", "\u20ac", "EURO", None, name=name)
+    assert outcome.accepted["product_id"].to_list() == ["p0", "p1"] and outcome.notes == {"currency:EUR": 2}
+    assert outcome.quarantined.select("record_number", "reason", "column_name").rows() == [
+        (3, "missing_currency", name),
+        (4, "unknown_currency", name),
+        (5, "unknown_currency", name),
+        (6, "missing_currency", name),
+    ]
+    with pytest.raises(DataError, match="mixed_currency: products has amounts in EUR and USD"):
+        in_currencies("EUR", "usd", name=name)
+
+
+def test_either_column_may_name_the_currency_but_not_another_one() -> None:
+    assert in_currencies("EUR", None, currency_code=[None, "EUR"]).notes == {"currency:EUR": 2}
+    with pytest.raises(DataError, match="mixed_currency"):
+        in_currencies("EUR", currency_code=["USD"])
+
+
+def test_where_no_record_names_a_currency_none_is_missed() -> None:
+    outcome = in_currencies(None, "", "?")
+    assert outcome.accepted["product_id"].to_list() == ["p0", "p1"] and outcome.notes == {}
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, ["a"], b"\xff"])

@@ -251,6 +251,40 @@ def test_a_refused_file_leaves_nothing_behind_but_its_reason(
     assert load(tmp_path)["rows_accepted"] == 3, "the mended file lands"
 
 
+def test_a_shop_keeps_the_currency_that_landed_first(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write_shop(tmp_path)
+    write(tmp_path, "products.csv", "product_id,currency", [(p, "EUR") for p in PRODUCTS])
+    load(tmp_path)
+    assert fetch(owner, "select notes from ops.load_manifest where table_name = 'products'") == [({"currency:EUR": 3},)]
+    write(tmp_path, "order_items.csv", f"{ITEMS},currency", [("o1", 3, "p1", 1, 100, 0, "USD")])
+    with pytest.raises(DataError, match="mixed_currency: order_items has amounts in USD, what landed before in EUR"):
+        load(tmp_path)
+    assert len(landed(owner)) == 3
+    write(tmp_path, "order_items.csv", f"{ITEMS},currency", [("o1", 3, "p1", 1, 100, 0, "EUR")])
+    assert load(tmp_path)["rows_accepted"] == 1
+
+
+def test_of_two_loads_at_once_the_second_sees_the_currency_of_the_first(
+    settings: Settings, load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    write(tmp_path, "products.csv", "product_id,currency", [("p1", "USD")])
+    with ThreadPoolExecutor(1) as pool:
+        with Warehouse(settings, "loader").transaction() as first, first.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(hashtext('ops.load_manifest currency'))")
+            second = pool.submit(load, tmp_path)
+            while fetch(owner, "select from pg_locks where locktype = 'advisory' and not granted") == []:
+                assert not second.done(), "it did not wait for the load that was under way"
+            cursor.execute(
+                "insert into ops.load_manifest (source, table_name, file_name, file_sha256, status, notes)"
+                """ values ('folder', 'orders', 'orders.csv', 'x', 'accepted', '{"currency:EUR": 1}')"""
+            )
+        with pytest.raises(DataError, match="products has amounts in USD, what landed before in EUR"):
+            second.result()
+    assert landed(owner, "products") == []
+
+
 def test_the_share_of_bad_records_that_refuses_a_file_is_a_setting(load: Load, tmp_path: Path) -> None:
     lines = [("o1", n, "p1", 1, 100, 0) for n in range(1, 20)] + [("o1", 20, "p1", 0, 100, 0)]
     write_shop(tmp_path, lines)

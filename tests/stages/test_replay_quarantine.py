@@ -178,6 +178,36 @@ def test_a_key_with_a_nul_stays_aside_until_somebody_mends_it(
     assert landed == [("b0", "x"), ("b1", r"\u0000")], "the six letters are no NUL"
 
 
+def test_what_was_set_aside_for_its_currency_waits_until_somebody_names_it(
+    load: Load, replay: Load, owner: psycopg2.extensions.connection
+) -> None:
+    items = "order_id,line_number,product_id,quantity,unit_price_cents,currency\n"
+    lines = "o1,1,p1,1,100,EUR\no1,2,p1,1,100,\no1,3,p1,1,100,\u20ac\no1,4,p9,1,100,EUR\n"
+    load(products=PRODUCTS, orders=ORDERS, order_items=items + lines)
+    ids = dict(fetch(owner, "select reason, quarantine_id from ops.quarantine"))
+    assert set(ids) == {"missing_currency", "unknown_currency", "orphan_product"}
+    assert load(products=PRODUCTS + "p9,Nine\n")["rows_replayed"] == 1, "what names the shop's currency lands"
+    assert replay() == {"rows_replayed": 0, "rows_waiting": 2}
+    with pytest.raises(DataError, match="mixed_currency: order_items has amounts in EUR and USD"):
+        replay(f"quarantine_id,currency\n{ids['missing_currency']},USD\n")
+    mended = f"quarantine_id,currency\n{ids['missing_currency']},EUR\n{ids['unknown_currency']},eur\n"
+    assert replay(mended) == {"rows_replayed": 2, "rows_waiting": 0}
+    assert len(fetch(owner, LINES)) == 4
+
+
+def test_what_another_file_holds_in_another_currency_waits(
+    load: Load, replay: Load, owner: psycopg2.extensions.connection
+) -> None:
+    orphan = "review_id,product_id,rating,reviewed_at,currency\nr1,p9,5,2017-11-01,"
+    # Nothing of the first file is good, so it does not say what the shop's currency is.
+    load(reviews=orphan.replace(",5,", ",6,") + "USD\n")
+    load(products="product_id,currency\np9,EUR\n")
+    (quarantine_id,) = fetch(owner, "select quarantine_id from ops.quarantine")[0]
+    rating = f"quarantine_id,rating\n{quarantine_id},5\n"
+    assert replay(rating) == {"rows_replayed": 0, "rows_waiting": 1}
+    assert replay(rating.replace("rating", "rating,currency").replace(",5", ",5,EUR"))["rows_replayed"] == 1
+
+
 def test_what_came_in_time_does_not_grow_too_old_by_waiting(
     load: Load, replay: Load, owner: psycopg2.extensions.connection
 ) -> None:
