@@ -55,11 +55,13 @@ def test_days_that_lack_are_noted_once_and_the_second_stops_the_day(
     for borne in (FreshnessSettings(max_missing_days=2), FreshnessSettings(closed_days=(first,))):
         told = check_freshness.run(shop.model_copy(update={"freshness": borne}), context(199))
         assert told["missing_days"] == borne.max_missing_days
+    with pytest.raises(DataError, match=f"nothing of {second}, {last + timedelta(days=1)}, on which"):
+        check_freshness.run(shop, context(202))
     with owner.cursor() as cursor:
         cursor.execute("select kind, subject, as_of, detail from ops.incidents order by incident_id")
         assert cursor.fetchall() == [
             ("day_missing", "raw.orders", day, f"no order on {day:%A, %Y-%m-%d}; usually there are 10")
-            for day in (second, first)
+            for day in (second, first, last + timedelta(days=1))
         ]
 
 
