@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import airflow  # noqa: F401 - before cosmos, whose imports are circular otherwise
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from cosmos.operators._watcher.state import is_dbt_node_status_success, is_dbt_node_status_terminal
 from cosmos.operators.local import DbtLocalBaseOperator
 from cosmos.operators.watcher import DbtProducerWatcherOperator
@@ -31,8 +31,9 @@ Tell = Callable[[str, Any], None]
 class DbtBuild(DbtProducerWatcherOperator):
     """Builds and tests all models, and builds them again where Postgres, or a lock, was not to be had.
 
-    The data decide every other failure, so those are final. It is done here and not by a retry of the task, because
-    the tasks that watch single models take a failure for final, and would fill the slot that a waiting task leaves.
+    The data decide every other failure that dbt comes to tell of, so those are final. It is done here and not by a
+    retry of the task, because the tasks that watch single models take a failure for final. What is left to a retry is a
+    dbt that was killed, or lost the process that watches over it: nobody heard a word of a failure then.
 
     Those tasks take a success for final too: a model that the first build made is green whatever the second one does
     with it. After a second build only the task of this operator tells the truth.
@@ -46,9 +47,14 @@ class DbtBuild(DbtProducerWatcherOperator):
         Cosmos skips later tries and lets each watching task make its model alone, without tests: after a scheduler
         that died, features would be announced that nobody tested. A second build replaces what the first one did.
         """
-        if context["ti"].try_number == 1:
-            return super().execute(context, **kwargs)
-        return DbtLocalBaseOperator.execute(self, context, **kwargs)
+        try:
+            if context["ti"].try_number == 1:
+                return super().execute(context, **kwargs)
+            return DbtLocalBaseOperator.execute(self, context, **kwargs)
+        except (AirflowFailException, AirflowSkipException):
+            raise
+        except (Exception, AirflowTaskTimeout) as error:
+            raise AirflowFailException(f"dbt is not tried again: {type(error).__name__}: {error}") from error
 
     def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
         """Run dbt, again while Postgres is lost or locked, then tell the watching tasks what failed."""

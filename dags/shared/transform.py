@@ -64,7 +64,8 @@ def dbt_models() -> TaskGroup:
             execution_mode=ExecutionMode.WATCHER,
             invocation_mode=InvocationMode.DBT_RUNNER,
             # Only the task that runs dbt loads Postgres; those that watch it may not hold the slot it waits for.
-            setup_operator_args={"pool": POOL},
+            # Killed, it is tried again; whatever else befalls it, ``DbtBuild`` ends it for good.
+            setup_operator_args={"pool": POOL, "retries": 2},
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
@@ -78,7 +79,7 @@ def dbt_models() -> TaskGroup:
             "poke_interval": 1,
             # A slot is cheaper than the second process that waking from deferral costs.
             "deferrable": False,
-            # The data decide a dbt failure, so trying again would not help; a lost connection is mended within the try.
+            # What they hear of a model is final.
             "retries": 0,
             "execution_timeout": LONGEST,
         },

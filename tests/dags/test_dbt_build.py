@@ -8,7 +8,7 @@ from typing import Any
 import airflow  # noqa: F401 - before cosmos, whose imports are circular otherwise
 import pytest
 from airflow.exceptions import AirflowException
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from cosmos.operators._watcher import base
 from cosmos.operators.watcher import DbtRunWatcherOperator
 
@@ -118,6 +118,24 @@ def test_every_try_builds_and_tests(monkeypatch: pytest.MonkeyPatch, number: int
         monkeypatch.setattr(f"cosmos.operators.watcher.{name}", lambda *_, **__: None)
     build.execute({"ti": SimpleNamespace(try_number=number)})
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    "error", [AirflowException("dbt command failed"), AirflowTaskTimeout("three hours"), MemoryError()]
+)
+def test_a_failure_that_dbt_came_to_tell_of_is_not_tried_again(
+    number: int, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    build = operator()
+    monkeypatch.setattr(DbtBuild, "build_and_run_cmd", fail)
+    for name in ("safe_xcom_push", "_init_xcom_backup", "_delete_xcom_backup_variable", "get_dataset_namespace"):
+        monkeypatch.setattr(f"cosmos.operators.watcher.{name}", lambda *_, **__: None)
+    with pytest.raises(AirflowFailException, match=type(error).__name__):
+        build.execute({"ti": SimpleNamespace(try_number=number)})
 
 
 @pytest.mark.parametrize("number", [1, 2])

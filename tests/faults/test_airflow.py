@@ -27,6 +27,7 @@ from tests.stack import CHAIN, CHAIN_SECONDS, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.faults]
 DAG = "recommend_bundles"
+DBT = "dbt.dbt_producer_watcher"
 Broken = Callable[[], list[str]]
 LEASE = "select epoch from ops.leases where scope = 'personal' and holder = '{}'"
 
@@ -74,6 +75,28 @@ def second(stack: Stack, first: str) -> str:
     """Another one, begun while the first is at work."""
     wait_until(lambda: state(stack, first) == "running", 120, "the first run is at work")
     return stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
+
+
+def test_a_dbt_that_is_killed_builds_again(
+    stack: Stack, older: tuple[str, set[str]], broken: Broken, report: Report
+) -> None:
+    """In the backfill of the older day, whose end is waited for below."""
+    day, known = older
+
+    def dbt() -> dict[str, object]:
+        runs = [run for run in stack.api.runs("build_features") if run["dag_run_id"] not in known]
+        tasks = [task for run in runs for task in stack.api.tasks("build_features", run["dag_run_id"])]
+        return next((task for task in tasks if task["task_id"] == DBT), {"state": None, "try_number": 0})
+
+    wait_until(lambda: dbt()["state"] == "running", CHAIN_SECONDS, f"dbt builds {day}")
+    at_work = "select 1 from pg_stat_activity where application_name = 'dbt' and state = 'active'"
+    wait_until(lambda: bool(stack.rows(at_work, role="transformer")), 120, "dbt is at work")
+    (its_task,) = supervisor_of(dbt()["id"]).children()
+    its_task.kill()
+    wait_until(lambda: (dbt()["state"], dbt()["try_number"]) == ("running", 2), 180, "dbt is tried again")
+    wrong = broken()
+    report("dbt killed in Airflow", "tried again", wrong)
+    assert wrong == []
 
 
 def test_a_supervisor_killed_with_both_tries_alive_publishes_once(
@@ -132,13 +155,19 @@ def test_a_killed_scheduler_is_started_again_and_the_run_publishes_once(
 def test_a_backfill_of_an_older_day_never_moves_the_pointer_back(
     stack: Stack, older: tuple[str, set[str]], broken: Broken, report: Report
 ) -> None:
-    """It went on beside the above."""
+    """It went on beside the above, and its dbt was killed once."""
     day, known = older
     deadline = time.monotonic() + CHAIN_SECONDS
     runs = {
         dag_id: stack.wait_for_run(dag_id, deadline - time.monotonic(), known, partition_key=day) for dag_id in CHAIN
     }
     came = published(stack, runs[DAG]["dag_run_id"])
+    built = next(
+        task
+        for task in stack.api.tasks("build_features", runs["build_features"]["dag_run_id"])
+        if task["task_id"] == DBT
+    )
+    assert (built["state"], built["try_number"]) == ("success", 2), "it was killed above"
     days = stack.rows(
         "select as_of from ops.publish_log where scope = 'personal' and action = 'publish' order by publish_id"
     )
