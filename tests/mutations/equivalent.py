@@ -16,6 +16,7 @@ EQUIVALENT: list[tuple[str, str, str, str, str]] = [
     ("fct_bundles", "shown", "left join lateral (", INNER, "an aggregate without groups always gives one row"),
     ("fct_capped_evidence", "together", "union all", "union", NOTHING_TWICE),
     ("fct_care_alerts", "told", "union all", "union", NOTHING_TWICE),
+    ("fct_quarantine", "replayed", "numbered.record_id asc,", "desc", KEYS_OF_DISTINCT),
     (
         "ftr_baskets",
         "numbered",
