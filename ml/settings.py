@@ -69,6 +69,9 @@ class SourceSettings(BaseModel):
     online_retail: Path | None = Field(None, description="Workbook, Parquet or CSV export, for source `online_retail`.")
     quarantine_limit_share: float = Field(0.05, ge=0, le=1, description="Above it a delivery is refused whole.")
     refuses_unknown_columns: bool = Field(False, description="Refuse a file with a column the contract does not know.")
+    requires_manifest: bool = Field(
+        False, description="Read a folder only when its manifest.csv is there, and only the files that it names."
+    )
     time_zone: str = Field(
         "UTC", description="Zone of instants without an offset; `required`: such a record is quarantined."
     )

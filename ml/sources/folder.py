@@ -1,20 +1,24 @@
 """A shop's own data: a directory of CSV or Parquet files in the raw contract.
 
 ``<table>.csv``, ``<table>.csv.gz``, ``<table>.parquet`` or a directory ``<table>/`` of such files. CSV is UTF-8, comma
-separated, quoted as RFC 4180 says, with a header. ``manifest.csv`` may state how many records each file holds.
+separated, quoted as RFC 4180 says, with a header. ``manifest.csv`` may state how many records each file holds; where it
+is required, it is also what says that the export is complete.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
-from ml.errors import ConfigError, DataError, NothingToDo
+from ml.errors import ConfigError, DataError, NothingToDo, TemporaryError
 from ml.sources.contract import TABLES, RawTable
 from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.reading import LARGEST, Reading, read_csv, read_parquet, unpacked
+
+log = logging.getLogger(__name__)
 
 READ = (".csv", ".csv.gz", ".parquet")
 NOT_READ = (
@@ -36,6 +40,8 @@ class Folder:
         Whose files are looked for, parents before children.
     largest
         Bytes of one file, unpacked, above which it is refused.
+    requires_manifest
+        Whether only the files are read that ``manifest.csv`` names, and none before it is there.
 
     Raises
     ------
@@ -43,21 +49,48 @@ class Folder:
         When there is no such directory.
     """
 
-    def __init__(self, path: Path | None, tables: Mapping[str, RawTable] = TABLES, largest: int = LARGEST) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        tables: Mapping[str, RawTable] = TABLES,
+        largest: int = LARGEST,
+        requires_manifest: bool = False,
+    ) -> None:
         if path is None or not path.is_dir():
             raise ConfigError(f"source folder: BUNDLES_SOURCE__FOLDER must name a directory, got {path}")
         self.path, self.tables, self.largest = path, tables, largest
+        self.requires_manifest = requires_manifest
 
     def deliveries(self, as_of: date, loaded_through: dict[str, date]) -> Iterator[Delivery]:
-        """Yield every file, table by table in the contract's order, files by name."""
-        files = [(table, file) for table in self.tables for file in self._files(table)]
-        stated = self._stated({str(file.relative_to(self.path)) for _, file in files})
-        if not files:
-            raise NothingToDo(
-                f"{self.path}: no file is named after a table of the raw contract ({', '.join(self.tables)})"
+        """Yield every file, table by table in the contract's order, files by name.
+
+        Raises
+        ------
+        NothingToDo
+            When there is none to read.
+        RefusedFile
+            When one cannot be read.
+        TemporaryError
+            When there are files, and not yet the manifest that is required.
+        """
+        files = {
+            str(file.relative_to(self.path)): (table, file) for table in self.tables for file in self._files(table)
+        }
+        if files and self.requires_manifest and not (self.path / MANIFEST).is_file():
+            raise TemporaryError(
+                f"{self.path}: {len(files)} files and no {MANIFEST} yet, which is written when an export is complete;"
+                " none of them was read"
             )
-        for table, file in files:
-            name = str(file.relative_to(self.path))
+        stated = self._stated(set(files))
+        if self.requires_manifest and (strangers := sorted(set(files) - set(stated))):
+            log.warning("%s does not name these files, which are not read: %s", MANIFEST, ", ".join(strangers))
+            files = {name: of for name, of in files.items() if name in stated}
+        if not files:
+            named = f"named in {MANIFEST} and " if self.requires_manifest else "named "
+            raise NothingToDo(
+                f"{self.path}: no file is {named}after a table of the raw contract ({', '.join(self.tables)})"
+            )
+        for name, (table, file) in files.items():
             try:
                 content = self._content(file)
                 reading = self._read(content, file, stated.get(name))

@@ -12,7 +12,7 @@ def open_source(name: str, settings: Settings, seed: int) -> Source:
     """Return the source of that name; ``RunParams`` has checked that it is one of these."""
     wanted = settings.source
     if name == "folder":
-        return Folder(wanted.folder, largest=wanted.largest_file_mb * 2**20)
+        return Folder(wanted.folder, largest=wanted.largest_file_mb * 2**20, requires_manifest=wanted.requires_manifest)
     if name == "online_retail":
         return OnlineRetail(wanted.online_retail)
     if name == "simulated_shop":

@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ml.errors import ConfigError, NothingToDo
+from ml.errors import ConfigError, NothingToDo, TemporaryError
 from ml.sources import reading
+from ml.sources.contract import TABLES
 from ml.sources.delivery import Delivery, RefusedFile
 from ml.sources.folder import Folder
 from ml.sources.validation import RECORD
@@ -17,6 +18,10 @@ AS_OF = date(2017, 12, 3)
 
 def deliver(folder: Path) -> list[Delivery]:
     return list(Folder(folder).deliveries(AS_OF, {}))
+
+
+def deliver_names(source: Folder) -> list[str]:
+    return [delivery.file_name for delivery in source.deliveries(AS_OF, {})]
 
 
 def deliver_one(folder: Path, content: str | bytes, name: str = "customers.csv") -> Delivery:
@@ -145,6 +150,28 @@ def test_a_delivery_that_is_not_what_its_manifest_says_is_refused(tmp_path: Path
     (tmp_path / "manifest.csv").write_text(manifest)
     with pytest.raises(RefusedFile, match=message):
         deliver_one(tmp_path, "customer_id\na\n")
+
+
+def test_where_the_manifest_is_required_nothing_is_read_before_it_is_there_and_only_what_it_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wary = Folder(tmp_path, requires_manifest=True)
+    with pytest.raises(NothingToDo, match="no file is named in manifest"):
+        list(wary.deliveries(AS_OF, {}))
+    (tmp_path / "customers.csv").write_text("customer_id\na\n")
+    (tmp_path / "orders.csv").write_text("order_id,ordered_at\no1,2017-1")
+    with pytest.raises(TemporaryError, match="2 files and no manifest"):
+        list(wary.deliveries(AS_OF, {}))
+    assert deliver_names(Folder(tmp_path, {"customers": TABLES["customers"]})) == ["customers.csv"]
+    (tmp_path / "manifest.csv").write_text("file,records\ncustomers.csv,1\n")
+    assert deliver_names(wary) == ["customers.csv"]
+    assert "not read: orders.csv" in caplog.text
+    (tmp_path / "manifest.csv").write_text("file,records\norders.csv,2\n")
+    with pytest.raises(RefusedFile, match="count_mismatch"):
+        list(wary.deliveries(AS_OF, {}))
+    (tmp_path / "manifest.csv").write_text("file,records\n")
+    with pytest.raises(NothingToDo, match="no file is named in manifest"):
+        list(wary.deliveries(AS_OF, {}))
 
 
 def test_equal_content_has_an_equal_fingerprint_whatever_the_name(tmp_path: Path) -> None:
