@@ -59,6 +59,8 @@ class Landing:
         Columns that cannot lie ahead of the clock.
     notes
         What was mended or passed over while reading, counted.
+    records
+        How many records the reader gave, each of which must be accounted for.
     """
 
     table: str
@@ -73,6 +75,7 @@ class Landing:
     quote: Callable[[pl.DataFrame], pl.DataFrame]
     instants: Sequence[str] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
+    records: int = 0
     state: str | None = None
     columns: list[str] = field(init=False)
 
@@ -106,6 +109,8 @@ class Landing:
         cursor.execute("select count(*) from refused")
         quarantined = cursor.fetchone()[0]
         rows_in = accepted + duplicates + quarantined
+        if rows_in != self.records:
+            raise DataError(f"{self._name()}: {self.records} records were read, {rows_in} are accounted for")
         if quarantined > self.limit_share * rows_in:
             raise DataError(f"{self._name()}: {quarantined} of {rows_in} records are bad ({self._reasons(cursor)})")
         counts = {

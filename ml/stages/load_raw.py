@@ -149,6 +149,7 @@ class _Loader:
             quote=lambda bad: quarantine_rows(bad, delivery.records),
             instants=instants(table),
             notes=notes | outcome.notes,
+            records=delivery.records.height + (0 if delivery.refused is None else delivery.refused.height),
         )
 
 

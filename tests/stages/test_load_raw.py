@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,24 @@ def test_a_refused_file_leaves_nothing_behind_but_its_reason(
     assert file_name == "order_items.csv" and reason in str(written)
     write_shop(tmp_path)
     assert load(tmp_path)["rows_accepted"] == 3, "the mended file lands"
+
+
+def test_a_record_that_is_lost_on_the_way_refuses_the_delivery(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "products.csv", "product_id", [(name,) for name in PRODUCTS])
+    judge = ml.stages.load_raw.judge
+
+    def lossy(*arguments: Any) -> Any:
+        outcome = judge(*arguments)
+        return replace(outcome, accepted=outcome.accepted.head(2))
+
+    monkeypatch.setattr(ml.stages.load_raw, "judge", lossy)
+    with pytest.raises(DataError, match="3 records were read, 2 are accounted for"):
+        load(tmp_path)
+    with owner.cursor() as cursor:
+        cursor.execute("select count(*) from raw.products")
+        assert cursor.fetchall() == [(0,)]
 
 
 def test_a_shop_keeps_the_currency_that_landed_first(
