@@ -125,10 +125,11 @@ class _Loader:
         unknown = sorted(set(delivery.records.columns) - set(table.columns) - {RECORD, *CURRENCIES})
         notes = dict(delivery.notes) | ({"unknown_columns": len(unknown)} if unknown else {})
         try:
-            if unknown and self._wanted.refuses_unknown_columns:
-                raise DataError(f"schema_extra: {table.name} has no column {', '.join(unknown)}")
             oldest = self._oldest.get(table.name)
             outcome = judge(table, delivery.records, self.source, self._wanted, oldest)
+            # Only now, since the names of a file without a header are somebody's data.
+            if unknown and self._wanted.refuses_unknown_columns:
+                raise DataError(f"schema_extra: {table.name} has no column {', '.join(unknown)}")
         except DataError as error:
             raise DataError(f"{delivery.file_name}: {error}") from error
         if unknown:

@@ -83,6 +83,14 @@ FILES = [
         folders=changed(renamed(b"customer_id", b"customer")),
     ),
     Case(
+        3,
+        "no header, where a column too many is refused",
+        "F",
+        reason="schema_missing:customer_id",
+        folders=changed(lambda content: content.partition(b"\n")[2], rows=[*ONE, {"customer_id": "b2"}]),
+        settings={"refuses_unknown_columns": True},
+    ),
+    Case(
         4,
         "a column too many",
         "N",
