@@ -16,8 +16,9 @@ NO_VALUE = tuple(
     }
 )
 """What exports write for "nothing", after trimming."""
-BLANKS = " \t\r\n\u00a0\ufeff"
-HIDDEN = "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+BLANKS = " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\ufeff"
+"""All that Unicode calls a space separator, and what ends a line."""
+HIDDEN = "[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 """Characters without a width, and those that turn the direction of writing."""
 DATE, CLOCK, OFFSET = (
     r"^(\d{4}-\d{2}-\d{2})",
@@ -60,7 +61,8 @@ def parsed(name: str, rule: Column, kind: pl.DataType, zone: str = UTC) -> pl.Ex
         case "id" | "choice":
             return given_text(name, kind)
         case "text":
-            return given_text(name, kind).str.replace_all(HIDDEN, "").str.normalize("NFC")
+            shown = given_text(name, kind).str.replace_all(HIDDEN, "").str.strip_chars(BLANKS).str.normalize("NFC")
+            return pl.when(shown != "").then(shown)
         case "vector":
             return _vector(name, kind)
         case "flag":

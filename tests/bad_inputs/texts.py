@@ -41,9 +41,26 @@ TEXTS = [
         lands={"title": "abcd"},
         notes={"mended:title": 1},
     ),
-    wrong(
-        31, "a turned direction in a key", "products", [{"product_id": "b\u202e1"}], "hidden_character", "product_id"
+    taken(
+        31,
+        "an isolated direction, an Arabic mark and a soft hyphen in a name",
+        "products",
+        product(title="a\u2066b\u2069c\u061cd\u00ade"),
+        "N",
+        lands={"title": "abcde"},
+        notes={"mended:title": 1},
     ),
+    taken(31, "a name of hidden characters alone", "products", product(title="\u200b\u2066 "), lands={"title": None}),
+    *[
+        wrong(31, f"{what} in a key", "products", [{"product_id": f"b{mark}1"}], "hidden_character", "product_id")
+        for what, mark in (
+            ("a turned direction", "\u202e"),
+            ("an isolated direction", "\u2066"),
+            ("the end of one", "\u2069"),
+            ("an Arabic mark", "\u061c"),
+            ("a soft hyphen", "\u00ad"),
+        )
+    ],
     wrong(
         32,
         "two keys equal but for their composition",
@@ -90,11 +107,21 @@ TEXTS = [
         lands={"customer_id": "b1"},
         notes={"mended:customer_id": 1},
     ),
+    taken(
+        33,
+        "wide, narrow and thin blanks around a key and a name",
+        "products",
+        [{"product_id": "\u3000b1\u2009", "title": "\u202fTea\u2003\u3000"}],
+        "N",
+        lands={"product_id": "b1", "title": "Tea"},
+        notes={"mended:product_id": 1, "mended:title": 1},
+    ),
+    taken(33, "a blank within a key", "customers", customer("b\u30001"), lands={"customer_id": "b\u30001"}),
     wrong(
         34,
-        "an empty key, and one of blanks",
+        "an empty key, and some of blanks",
         "customers",
-        [*customer("", segment="x"), *customer(" ", segment="x")],
+        [*customer("", segment="x"), *customer(" ", segment="x"), *customer("\u3000\u2002", segment="x")],
         "missing_id",
         "customer_id",
     ),

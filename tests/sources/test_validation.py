@@ -70,7 +70,12 @@ def test_each_required_column_is_missed_by_name(table: str) -> None:
         *[("customers", "customer_id", word, "missing_id") for word in ("NULL", "None", "nan", "NaN", "N/A", "-")],
         ("customers", "customer_id", "a\u0000b", "nul_byte"),
         ("customers", "customer_id", "a\u202eb", "hidden_character"),
-        ("customers", "customer_id", "a\u200bb", "hidden_character"),
+        *[
+            ("customers", "customer_id", f"a{mark}b", "hidden_character")
+            for mark in "\u200b\u2066\u2067\u2068\u2069\u061c\xad"
+        ],
+        *[("customers", "customer_id", blank, "missing_id") for blank in "\u1680\u2000\u2007\u200a\u202f\u205f\u3000"],
+        ("merch_rules", "author", "\u2067", "missing_author"),
         ("customers", "customer_id", "x" * 129, "too_long"),
         ("products", "title", "x" * 4097, "too_long"),
         ("products", "price_cents", "-1", "price_cents_range"),
@@ -147,6 +152,8 @@ def test_a_line_is_taken_when_its_money_fits_an_integer(quantity: int, price: in
         ("customers", "segment", "N/A", None),
         ("products", "title", "Café\u202e 🍓 寿司", "Café 🍓 寿司"),
         ("products", "title", "=1+1", "=1+1"),
+        ("products", "title", "\u3000Tea \u2069\u00ad", "Tea"),
+        ("products", "title", "\u2068\u2069", None),
         ("products", "price_cents", "12.0", 12),
         ("products", "price_cents", "", None),
         ("products", "is_active", "No", False),
