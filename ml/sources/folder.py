@@ -16,7 +16,8 @@ import polars as pl
 from ml.errors import ConfigError, DataError, NothingToDo, TemporaryError
 from ml.sources.contract import TABLES, RawTable
 from ml.sources.delivery import Delivery, RefusedFile
-from ml.sources.reading import LARGEST, Reading, read_csv, read_parquet, unpacked
+from ml.sources.reading import Reading, read_csv, read_parquet
+from ml.sources.unpacking import LARGEST, check_size, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -103,13 +104,12 @@ class Folder:
     def _content(self, file: Path) -> bytes:
         if not file.name.lower().endswith(READ):
             raise DataError(f"file_type: {file.name} is none of {', '.join(READ)}")
-        if file.stat().st_size > self.largest:
-            raise DataError(f"too_large: {file.name} has more than {self.largest} bytes")
+        check_size(file.stat().st_size, file, self.largest)
         return file.read_bytes()
 
     def _read(self, content: bytes, file: Path, stated: int | None) -> Reading:
         if file.name.lower().endswith(".parquet"):
-            reading = read_parquet(content, file)
+            reading = read_parquet(content, file, self.largest)
         else:
             text = unpacked(content, file, self.largest) if file.name.lower().endswith(".gz") else content
             reading = read_csv(text, file, stated is not None)

@@ -34,6 +34,7 @@ from ml.sources.contract import Column
 from ml.sources.delivery import Delivery, RefusedFile, fingerprint
 from ml.sources.parsing import given_text, parsed
 from ml.sources.reading import REFUSED, Reading, read_csv, read_parquet
+from ml.sources.unpacking import LARGEST, check_size, check_workbook
 from ml.sources.validation import RECORD
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class OnlineRetail:
     ----------
     path
         Workbook, Parquet or CSV file with the columns of the sheet; None when none was named.
+    largest
+        Bytes of the file, unpacked, above which it is refused.
 
     Raises
     ------
@@ -62,20 +65,24 @@ class OnlineRetail:
         When there is no such file.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, largest: int = LARGEST) -> None:
         if path is None or not path.is_file() or path.suffix.lower() not in ENDINGS:
             raise ConfigError(
                 "source online_retail: BUNDLES_SOURCE__ONLINE_RETAIL must name a file that ends in"
                 f" {', '.join(ENDINGS)}; got {path}; the workbook is at https://doi.org/10.24432/C5CG6D"
             )
-        self.path = path
+        self.path, self.largest = path, largest
 
     def deliveries(self, as_of: date, loaded_through: dict[str, date]) -> Iterator[Delivery]:
         """Yield the invoices after the last loaded day, and before them the customers and products they name."""
+        try:
+            check_size(self.path.stat().st_size, self.path, self.largest)
+        except DataError as error:
+            raise RefusedFile(str(error), "order_items", self.path.name, "") from error
         content = self.path.read_bytes()
         sha = hashlib.sha256(content).hexdigest()
         try:
-            lines = _lines(content, self.path)
+            lines = _lines(content, self.path, self.largest)
         except DataError as error:
             raise RefusedFile(str(error), "order_items", self.path.name, sha) from error
         first, last = lines.select(first=pl.col("day").min(), last=pl.col("day").max()).row(0)
@@ -106,7 +113,7 @@ class OnlineRetail:
             yield Delivery(table, f"{self.path.name} {since} to {as_of}", key, records, as_of, refused)
 
 
-def _lines(content: bytes, path: Path) -> pl.DataFrame:
+def _lines(content: bytes, path: Path, largest: int) -> pl.DataFrame:
     """Return the lines with ``day``, the day of their invoice, and those that could not be split, with a reason.
 
     Raises
@@ -114,7 +121,7 @@ def _lines(content: bytes, path: Path) -> pl.DataFrame:
     DataError
         When the file cannot be read, lacks a column, or no date in it can be read.
     """
-    records, unsplit, _ = READERS[path.suffix.lower()](content, path)
+    records, unsplit, _ = READERS[path.suffix.lower()](content, path, largest)
     if records.is_empty():
         raise DataError(f"no_rows: {path.name} holds no record that can be read")
     if missing := [name for name in COLUMNS if name not in records.columns]:
@@ -156,14 +163,15 @@ def _lines(content: bytes, path: Path) -> pl.DataFrame:
     return lines
 
 
-def _read_workbook(content: bytes, file: Path) -> Reading:
+def _read_workbook(content: bytes, file: Path, largest: int) -> Reading:
     """Return the records of all sheets as text, numbered through; invoices of an earlier sheet are taken once.
 
     Raises
     ------
     DataError
-        When it is no workbook, a sheet lacks a column, or none holds a row.
+        When it is no workbook or too large, a sheet lacks a column, or none holds a row.
     """
+    check_workbook(content, file, largest)
     try:
         book = fastexcel.read_excel(content)
         sheets = [book.load_sheet(name, dtypes="string").to_polars() for name in book.sheet_names]
@@ -185,10 +193,10 @@ def _read_workbook(content: bytes, file: Path) -> Reading:
     return Reading(pl.concat(parts), None, {})
 
 
-READERS: dict[str, Callable[[bytes, Path], Reading]] = {
+READERS: dict[str, Callable[[bytes, Path, int], Reading]] = {
     ".xlsx": _read_workbook,
     ".parquet": read_parquet,
-    ".csv": read_csv,
+    ".csv": lambda content, file, _: read_csv(content, file),
 }
 
 

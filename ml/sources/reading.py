@@ -1,4 +1,4 @@
-"""Read one file of a shop into records: unpacked, decoded and split, with its number beside each record.
+"""Read one file of a shop into records: decoded and split, with its number beside each record.
 
 A file that cannot be read as a whole is refused with its reason; a record that cannot be split into its columns is
 set aside alone. No message repeats what stands in the file: in one without a header that would be a customer's data.
@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +15,12 @@ from typing import NamedTuple
 import polars as pl
 
 from ml.errors import DataError
+from ml.sources.unpacking import LARGEST, check_parquet
 from ml.sources.validation import RECORD
 
 LONGEST_FIELD = 1_000_000
 BATCH = 50_000
 """Records that are held as Python texts at a time: each takes several times the bytes that it takes in a frame."""
-LARGEST = 2**31
-"""Bytes of one file, unpacked; more is a bomb or belongs into several files."""
 REFUSED = {"record_number": pl.Int64, "reason": pl.String, "column_name": pl.String, "raw_record": pl.String}
 OTHER_FORMATS = {b"PK\x03\x04": "a zip archive or workbook", b"\x1f\x8b": "gzip", b"PAR1": "Parquet"}
 NO_CHARACTER = re.compile(
@@ -47,40 +45,15 @@ class Reading(NamedTuple):
         return self.records.height + (0 if self.refused is None else self.refused.height)
 
 
-def unpacked(content: bytes, file: Path, largest: int = LARGEST) -> bytes:
-    """Return what is in a gzip file, checked to its end.
-
-    Raises
-    ------
-    DataError
-        ``truncated_archive`` when it is cut off or damaged, ``too_large`` as soon as more than ``largest`` bytes come
-        out.
-    """
-    parts: list[bytes] = []
-    room = largest
-    while content:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(member.decompress(content, room + 1))
-        except zlib.error as error:
-            raise DataError(f"truncated_archive: {file.name} is no whole gzip file: {error}") from error
-        room -= len(parts[-1])
-        if room < 0:
-            raise DataError(f"too_large: {file.name} unpacks to more than {largest} bytes")
-        if not member.eof:
-            raise DataError(f"truncated_archive: {file.name} ends in the middle")
-        content = member.unused_data
-    return b"".join(parts)
-
-
-def read_parquet(content: bytes, file: Path) -> Reading:
+def read_parquet(content: bytes, file: Path, largest: int = LARGEST) -> Reading:
     """Return the records of a Parquet file.
 
     Raises
     ------
     DataError
-        When it is no Parquet file or names a column twice.
+        When it is no Parquet file, unpacks to more than ``largest`` bytes, or names a column twice.
     """
+    check_parquet(content, file, largest)
     try:
         records = pl.read_parquet(io.BytesIO(content))
     except pl.exceptions.PolarsError as error:

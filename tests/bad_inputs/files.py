@@ -5,6 +5,8 @@ import io
 import zipfile
 from collections.abc import Callable
 
+import polars as pl
+
 from tests.bad_inputs.case import Case, Folder, Row, csv_of
 
 Change = Callable[[bytes], bytes]
@@ -53,6 +55,19 @@ def zipped(content: bytes, *names: str) -> bytes:
 def bomb(content: bytes) -> bytes:
     """Return 3 MB of the same line, packed into some kilobytes."""
     return gzip.compress(content + b"b2,x\n" * 600_000, mtime=0)
+
+
+def parquet_of(column: str, values: list[object]) -> Callable[[list[Row]], list[Folder]]:
+    """Return a builder of a Parquet file with the good products and more, of which one column takes the room."""
+
+    def build(good: list[Row]) -> list[Folder]:
+        keys = [*(str(row["product_id"]) for row in good), *map(str, range(len(values)))]
+        file = io.BytesIO()
+        frame = pl.DataFrame({"product_id": keys, column: [*values[:1] * len(good), *values]})
+        frame.write_parquet(file, compression="zstd")
+        return [{"products.parquet": file.getvalue()}]
+
+    return build
 
 
 NO_DELIVERY = "the names of files say nothing about days here: a record from the future is set aside (59)"
@@ -237,6 +252,22 @@ FILES = [
         settings={"largest_file_mb": 1},
         folders=changed(lambda content: gzip.decompress(bomb(content))),
     ),
+    *[
+        Case(
+            23,
+            f"Parquet of {what}, packed into some kilobytes",
+            "F",
+            "products",
+            reason="too_large: products.parquet unpacks to more",
+            settings={"largest_file_mb": 1},
+            folders=parquet_of(column, values),
+        )
+        for what, column, values in (
+            ("numbers", "price_cents", [500] * 200_000),
+            ("a text again and again", "title", ["x" * 4000] * 1000),
+            ("texts that differ a little", "title", [f"{n:04000d}" for n in range(1000)]),
+        )
+    ],
     Case(
         24,
         "a workbook under the name of a table",

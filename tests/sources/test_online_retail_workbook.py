@@ -1,5 +1,6 @@
 """The export as the workbook that people download: all its sheets land, each line once."""
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -41,3 +42,20 @@ def test_a_workbook_of_another_form_is_refused(tmp_path: Path, sheets: dict, rea
         (tmp_path / "export.xlsx").write_bytes(b"no workbook")
     with pytest.raises(RefusedFile, match=reason):
         list(OnlineRetail(tmp_path / "export.xlsx").deliveries(LAST, {}))
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "parquet", "csv"])
+def test_an_export_that_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"export.{ending}"
+    lines = [(*LINES[0][:2], "x" * 4000, *LINES[0][3:])] * 100
+    frame = pl.DataFrame(lines, COLUMNS, orient="row", infer_schema_length=None)
+    if ending == "xlsx":
+        write_workbook(path, {"One": lines})
+    elif ending == "parquet":
+        frame.write_parquet(path)
+    else:
+        frame.write_csv(path)
+    assert (path.stat().st_size < 200_000) == (ending != "csv"), "both others are packed"
+    assert list(OnlineRetail(path).deliveries(date(2009, 12, 1), {})) != []
+    with pytest.raises(RefusedFile, match=f"too_large: export.{ending}"):
+        list(OnlineRetail(path, largest=200_000).deliveries(date(2009, 12, 1), {}))

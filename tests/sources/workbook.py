@@ -30,7 +30,7 @@ def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]])
         "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><cellXfs count="2">'
         '<xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>',
     } | {f"xl/{n}.xml": _sheet(lines) for n, lines in enumerate(sheets.values())}
-    with zipfile.ZipFile(path, "w") as book:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
         for name, content in files.items():
             book.writestr(name, content)
 
