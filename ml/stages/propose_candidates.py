@@ -63,8 +63,9 @@ def run(settings: Settings, context: Context) -> Counts:
     Raises
     ------
     DataError
-        When there are no features for the as-of date or their build has not ended well, no champion that was trained on
-        or before it, an unknown product in the basket of the form, or the form contradicts the merchandiser's rules.
+        When there are no features for the as-of date or their build has not ended well, nothing to offer, no champion
+        that was trained on or before it, an unknown product in the basket of the form, or the form contradicts the
+        merchandiser's rules.
     """
     warehouse = Warehouse(settings, "ml")
     day = {"as_of": context.as_of}
@@ -77,6 +78,12 @@ def run(settings: Settings, context: Context) -> Counts:
     shop = Shop.of(warehouse.read(BASKETS, day), known, settings.min_product_baskets, new=new)
     baskets, products = shop.baskets, shop.products
     offered = offerable(products)
+    if baskets.is_empty() or offered.is_empty():
+        raise DataError(
+            f"nothing can be offered on {context.as_of}: of {known.height} products {products.height} were bought in"
+            f" {settings.min_product_baskets} baskets (BUNDLES_MIN_PRODUCT_BASKETS) or launched lately, and of these"
+            f" {offered.height} are on sale, have a price and may be in a bundle; what is published stays"
+        )
     rules = _rules(warehouse, context, known, offered)
     tracking = Tracking(settings)
     preference = tracking.champion("preference", context.as_of)

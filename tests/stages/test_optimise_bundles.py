@@ -181,6 +181,14 @@ def test_features_of_another_day_are_not_taken(shop: Settings, trained: dict[str
         ml.stages.propose_candidates.run(shop, Context(AS_OF + timedelta(days=1), "test", RunParams()))
 
 
+def test_a_shop_with_nothing_to_offer_is_told_why(shop: Settings, trained: dict[str, Counts]) -> None:
+    demanding = shop.model_copy(update={"min_product_baskets": 10**6})
+    with pytest.raises(
+        DataError, match=r"nothing can be offered on .*: of \d+ products 0 were bought in 1000000 baskets"
+    ):
+        ml.stages.propose_candidates.run(demanding, Context(AS_OF, "demanding", RunParams()))
+
+
 def test_features_whose_build_did_not_end_are_not_taken_and_those_built_anew_stop_the_run(
     shop: Settings, solved: Counts
 ) -> None:
