@@ -1,4 +1,4 @@
-"""The named moments at which a stage is killed: at least one in each, most where something is half done."""
+"""The named moments at which a stage is killed, most where something is half done, and the stages without one."""
 
 from tests.faults.children import Fault
 
@@ -55,3 +55,23 @@ LONG_ONLY = {
     ("measure_drift", "run opened, nothing written"),
 }
 """Points that are left out of the short form."""
+AS_OPTIMISING = "it opens a run and replaces its rows, as optimise_bundles does"
+AS_MEASURING = "it opens a run and replaces its rows, as measure_drift does"
+UNTRIED = {
+    "check_freshness": "it makes a view and adds incidents",
+    "check_invariants": "it adds incidents, and drops old runs as publish_bundles does",
+    "report": "it writes nothing",
+    "explain_bundle": "it writes nothing",
+    "replay_quarantine": "it lands in one transaction a table, as load_raw does",
+    "rollback_bundles": "it calls one function, as publish_bundles does",
+    "audit_scenario": "it records checks in one transaction, as audit_bundles does",
+    **dict.fromkeys(
+        ("plan_cross_category", "plan_bundle_sale", "plan_replenishment", "plan_launch", "plan_customer_care"),
+        AS_OPTIMISING,
+    ),
+    **dict.fromkeys(
+        ("evaluate_policies", "evaluate_scenario", "measure_experiment", "measure_off_policy", "report_measurements"),
+        AS_MEASURING,
+    ),
+}
+"""Stages that no point kills, and why the others stand for them."""

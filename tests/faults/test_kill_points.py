@@ -2,17 +2,20 @@
 
 import pytest
 
+from ml.__main__ import STAGES
 from tests.faults.children import Fault, attempt
 from tests.faults.conftest import LONG, Report
-from tests.faults.points import LONG_ONLY, POINTS
+from tests.faults.points import LONG_ONLY, POINTS, UNTRIED
 from tests.faults.world import World
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 TRIED = [point for point in POINTS if LONG or (point.stage, point.name) not in LONG_ONLY]
 
 
-def test_there_are_twenty_points_in_all_stages() -> None:
+def test_there_are_twenty_points_and_a_reason_for_each_stage_without_one() -> None:
     assert len(TRIED) >= 20
+    assert {*(point.stage for point in POINTS), *UNTRIED} == set(STAGES)
+    assert not {point.stage for point in POINTS} & set(UNTRIED)
     assert {point.stage for point in TRIED} == {point.stage for point in POINTS}
 
 
