@@ -39,6 +39,8 @@ class Case:
         How many records beside the good ones there are, where ``folders`` builds them.
     set_aside
         How many of these are bad, for Q.
+    again
+        How many records repeat what an earlier load brought, by the number of good ones; of D it is every bad one.
     lands
         Columns and values of a row that must be in schema raw afterwards, for N and A.
     notes
@@ -59,6 +61,7 @@ class Case:
     folders: Callable[[list[Row]], list[Folder]] | None = None
     records: int = 1
     set_aside: int = 1
+    again: Callable[[int], int] = lambda good: 0
     lands: Row | None = None
     notes: dict[str, int] | None = None
     settings: dict[str, object] = field(default_factory=dict)

@@ -305,6 +305,7 @@ FILES = [
         lands={"customer_id": "b3"},
         instead=REUSED,
         records=2,
+        again=lambda good: good + 1,
     ),
     Case(
         26,

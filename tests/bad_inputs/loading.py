@@ -38,13 +38,19 @@ class Outcome:
 
 
 class Bench:
-    """A database with a few parents in it, to which every case is put and from which it is wiped again."""
+    """A database with a few parents in it, to which every case is put and from which it is wiped again.
+
+    Attributes
+    ----------
+    base, before
+        The last load of the parents, and the last one before the load that is judged.
+    """
 
     def __init__(self, settings: Settings, owner: Connection, folder: Path) -> None:
         self.settings, self.owner, self.folder = settings, owner, folder
         folder.mkdir(exist_ok=True)
         self._load(BASE, {})
-        ((self.base,),) = self.fetch("select max(load_id) from ops.load_manifest")
+        self.base = self.before = self._last_load()
 
     def outcome(self, case: Case, good: int) -> Outcome:
         """Load a case among ``good`` good records and judge what became of it."""
@@ -65,11 +71,15 @@ class Bench:
             cursor.execute(statement, values)
             return cursor.fetchall()
 
+    def _last_load(self) -> int:
+        return int(self.fetch("select max(load_id) from ops.load_manifest")[0][0])
+
     def _loads(self, case: Case, folders: list[Folder], good: int) -> DataError | None:
         # Alone, a bad record is all of its file.
         share = {} if good else {"quarantine_limit_share": 1.0}
         for folder in folders[:-1]:
             self._load(folder, share | case.settings)
+        self.before = self._last_load()
         try:
             self._load(folders[-1], share | case.settings)
         except DataError as error:
@@ -125,8 +135,9 @@ class Bench:
             yield from _quarantine_faults(case, good, held)
         elif held:
             yield f"set aside: {held[:3]}"
-        if case.verdict == "D" and duplicate != case.bad:
-            yield f"{duplicate} duplicates, wanted are {case.bad}"
+        again = case.bad if case.verdict == "D" else case.again(good)
+        if duplicate != again:
+            yield f"{duplicate} duplicates, wanted are {again}"
         yield from self._mending_faults(case, notes)
 
     def _refusal_faults(self, case: Case, error: DataError | None, reason: str, file_name: str) -> Iterator[str]:
@@ -136,9 +147,10 @@ class Bench:
         for what in (case.reason, file_name):
             if what not in str(error) or what not in reason:
                 yield f"the message does not say {what}: {error}"
-        ((landed,),) = self.fetch(f"select count(*) from raw.{case.table} where load_id > %s", (self.base,))
-        if landed and case.folders is None:
-            yield f"{landed} records of a refused file landed"
+        for what in (f"raw.{case.table}", "ops.quarantine"):
+            ((there,),) = self.fetch(f"select count(*) from {what} where load_id > %s", (self.before,))
+            if there:
+                yield f"{there} records of a refused file are in {what}"
 
     def _mending_faults(self, case: Case, notes: dict[str, int]) -> Iterator[str]:
         if case.notes is not None and notes != case.notes:
