@@ -30,13 +30,7 @@ PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATEs that another moment may not meet: connection, rollback, resources, locks, operator, system."""
 AFTER_MESSAGE = re.compile(r"\n\s*(?:DETAIL|CONTEXT|LINE \d+|Query was):")
 """Where a message of Postgres or its drivers ends, and what it is about is quoted."""
-NETWORK: dict[str, Any] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
+NETWORK = "connect_timeout=10 keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000"
 """A Postgres that fell silent is known to be gone within a minute (``tcp_user_timeout``: ms); else after two hours."""
 NOT_ERASED = sql.SQL("(customer_id is null or customer_id not in (select e.customer_id from ops.erasures as e))")
 
@@ -205,13 +199,13 @@ class Warehouse:
         """Yield a connection that commits when the block ends and rolls back when it raises."""
         try:
             connection = psycopg2.connect(
+                NETWORK,
                 host=self._where.host,
                 port=self._where.port,
                 dbname=self._where.database,
                 user=f"bundles_{self._role}",
                 password=self._where.password(self._role),
                 application_name="bundles",
-                **NETWORK,
             )
         except psycopg2.OperationalError as error:
             raise TemporaryError(f"Postgres at {self._where.host}:{self._where.port}: {error}") from error
@@ -228,9 +222,8 @@ class Warehouse:
         where = self._where
         address = f"host={where.host} port={where.port} dbname={where.database} user=bundles_{self._role}"
         password = where.password(self._role).replace("\\", "\\\\").replace("'", "\\'")
-        network = " ".join(f"{name}={value}" for name, value in NETWORK.items())
         try:
-            connection = adbc.connect(f"{address} password='{password}' {network} application_name=bundles")
+            connection = adbc.connect(f"{address} password='{password}' {NETWORK} application_name=bundles")
         except adbc.OperationalError as error:
             raise TemporaryError(f"Postgres at {where.host}:{where.port}: {error}") from error
         try:

@@ -1,7 +1,11 @@
 """A connection that is lost in the middle of bulk work: nothing is written, and another try may help."""
 
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_manager.dbapi as adbc
@@ -47,3 +51,20 @@ def test_a_run_is_not_half_replaced(
         patch.setattr(adbc.Cursor, moment, breaking)
         ml.replace_run(UNAVAILABLE, UNAVAILABLE.frame([]) if moment == "fetchall" else rows, lease)
     assert ml.read_view("ml.unavailable", {"run_id": run_id}).height == 1
+
+
+def test_a_server_that_fell_silent_is_not_waited_for_by_either_driver(settings: Settings) -> None:
+    ml = Warehouse(settings, "ml")
+    with ml.transaction(), ml._bulk():
+        waits = list(_waits(settings.warehouse.port))
+    assert len(waits) >= 2
+    assert set(waits) == {(30, 10, 3, 60_000)}
+
+
+def _waits(port: int) -> Iterator[tuple[int, ...]]:
+    """Yield of each of our connections to a port how long its peer may be silent."""
+    options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as one:
+            if one.getpeername()[1] == port:
+                yield tuple(one.getsockopt(socket.IPPROTO_TCP, option) for option in options)
