@@ -29,7 +29,7 @@ NO_CHARACTER = re.compile(
 """Half a pair of UTF-16, or a character in more bytes than it needs: UTF-8 of a broken text, not another encoding."""
 ESCAPED = re.compile("[\udc80-\udcff]")
 """How Python keeps a byte that is no text."""
-Bad = tuple[int, str, str, str]
+Bad = tuple[int, str, str | None, str]
 
 
 class Reading(NamedTuple):
@@ -106,7 +106,8 @@ def read_csv(content: bytes, file: Path, is_whole: bool = False) -> Reading:
         if not isinstance(fields, _Fault) and (not fields or (len(fields) > 1 and not any(fields))):
             blank += 1
         elif isinstance(record := _record(fields, len(columns), errors != "strict"), _Fault):
-            bad.append((number - blank, record.reason, names[0], record.raw))
+            column = None if record.place is None else names[record.place]
+            bad.append((number - blank, record.reason, column, record.raw))
         else:
             numbers.append(number - blank)
             good.append(record)
@@ -138,10 +139,11 @@ class _Lines:
 
 
 class _Fault(NamedTuple):
-    """Why a record could not be split, and how it came."""
+    """Why a record could not be read, how it came, and the place of the field that is to blame, where that is known."""
 
     reason: str
     raw: str
+    place: int | None = None
 
 
 def _split(reader: Iterator[list[str]], lines: _Lines, file: Path) -> Iterator["list[str] | _Fault"]:
@@ -174,8 +176,8 @@ def _record(fields: "list[str] | _Fault", columns: int, is_broken: bool) -> "lis
         return _Fault("bad_record", json.dumps(fields))
     if len(fields) != columns:
         return _Fault("field_count", json.dumps(fields))
-    if is_broken and ESCAPED.search("".join(fields)):
-        return _Fault("encoding", json.dumps(fields))
+    if is_broken and (broken := [place for place, field in enumerate(fields) if ESCAPED.search(field)]):
+        return _Fault("encoding", json.dumps(fields), broken[0])
     return fields
 
 

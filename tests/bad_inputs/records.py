@@ -51,8 +51,8 @@ def after(first: list[Row], then: list[Row], table: str) -> Callable[[list[Row]]
     return build
 
 
-def wrong(number: int, what: str, table: str, rows: list[Row], reason: str, column: str, **more: object) -> Case:
-    """Return a case of records that are set aside."""
+def wrong(number: int, what: str, table: str, rows: list[Row], reason: str, column: str | None, **more: object) -> Case:
+    """Return a case of records that are set aside; the column is None where they could not be split."""
     return Case(number, what, "Q", table, rows, reason, column, **more)  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ def broken(text: bytes) -> Case:
         f"the bytes {text.hex()}",
         "Q",
         reason="encoding",
-        column="customer_id",
+        column="segment",
         records=1,
         folders=lambda good: (
             [{"customers.csv": csv_of("customers", good or customer("b1", segment="x")) + b"b2," + text + b"\n"}]
@@ -128,8 +128,8 @@ TEXTS = [
     taken(34, "an empty text", "customers", customer("b1", segment=""), lands={"customer_id": "b1", "segment": None}),
     *[wrong(35, f"{word} for a key", "customers", customer(word), "missing_id", "customer_id") for word in NOTHING],
     taken(35, "N/A for a text", "customers", customer("b1", segment="N/A"), "N", lands={"segment": None}),
-    wrong(36, "a megabyte in a field", "products", product(title="x" * 2**20), "too_long", "product_id"),
-    wrong(36, "twenty megabytes in a field", "products", product(title="x" * 20 * 2**20), "too_long", "product_id"),
+    wrong(36, "a megabyte in a field", "products", product(title="x" * 2**20), "too_long", None),
+    wrong(36, "twenty megabytes in a field", "products", product(title="x" * 20 * 2**20), "too_long", None),
     wrong(36, "a name of 5,000 bytes", "products", product(title="x" * 5000), "too_long", "title"),
     wrong(36, "a key of 129 bytes", "products", [{"product_id": "x" * 129}], "too_long", "product_id"),
     *[taken(37, f"the key {text}", "customers", customer(text), lands={"customer_id": text}) for text in HOSTILE],

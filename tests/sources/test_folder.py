@@ -70,10 +70,10 @@ def test_a_record_with_too_few_or_too_many_fields_is_set_aside_alone(tmp_path: P
     delivery = deliver_one(tmp_path, "customer_id,segment\na,x\nb\nc,y,z\nd,x\n\\.\n")
     assert delivery.records[RECORD].to_list() == [1, 4]
     assert delivery.refused is not None
-    assert delivery.refused.select("record_number", "reason").rows() == [
-        (2, "field_count"),
-        (3, "field_count"),
-        (5, "bad_record"),
+    assert delivery.refused.select("record_number", "reason", "column_name").rows() == [
+        (2, "field_count", None),
+        (3, "field_count", None),
+        (5, "bad_record", None),
     ]
     assert delivery.refused["raw_record"][1] == '["c", "y", "z"]'
 
