@@ -14,6 +14,12 @@
 {%- endmacro %}
 
 
+{# The shop's business day by the clock: for views, which hold for any as-of day. #}
+{% macro today() -%}
+  {{ business_day('now()') }}
+{%- endmacro %}
+
+
 {# The instant at which the business day ends. #}
 {% macro end_of_day(day) -%}
   (({{ day }} + 1)::timestamp at time zone '{{ var("shop_time_zone") }}')

@@ -42,8 +42,11 @@ def run(settings: Settings, context: Context) -> Counts:
 
 
 def _missing_days(settings: Settings, context: Context) -> list[str]:
-    """Return the days that lack of late, each noted as an incident where it was not before."""
-    days = [context.as_of - timedelta(days=back) for back in range(WINDOW_DAYS)]
+    """Return the days that lack of late, each noted as an incident where it was not before.
+
+    Not the as-of day itself, whose orders may come in the morning.
+    """
+    days = [context.as_of - timedelta(days=back) for back in range(1, WINDOW_DAYS + 1)]
     wanted = [day for day in days if day not in settings.freshness.closed_days]
     found = Warehouse(settings, "transformer").read_view(
         f"marts.{MISSING_DAYS}", {"missing_on": wanted}, order_by=["missing_on"]

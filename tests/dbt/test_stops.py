@@ -40,10 +40,10 @@ def test_freshness_is_measured_back_from_the_as_of_date(shop: Settings, plant: P
 def test_days_that_lack_are_noted_once_and_the_second_stops_the_day(
     shop: Settings, plant: Plant, owner: psycopg2.extensions.connection
 ) -> None:
-    """A shop that is shut on Sundays; a Thursday four weeks ago was not delivered, nor was this week's Tuesday."""
+    """A shop that is shut on Sundays; a Wednesday four weeks ago was not delivered, nor was this week's Tuesday."""
     last = AS_OF + timedelta(days=200)
-    first, second = last - timedelta(days=28), last - timedelta(days=2)
-    assert (f"{first:%a}", f"{second:%a}") == ("Thu", "Tue")
+    first, second = last - timedelta(days=29), last - timedelta(days=2)
+    assert (f"{first:%a}", f"{second:%a}") == ("Wed", "Tue")
     days = [last - timedelta(days=back) for back in range(100)]
     sold = [day for day in days if day not in (first, second) and day.isoweekday() != 7]
     plant("orders", [{"order_id": f"{day}-{n}", "ordered_at": f"{day} 12:00:00+00"} for day in sold for n in range(10)])

@@ -1,6 +1,6 @@
 -- One row per day without an order on which the shop usually sells: nearly always a delivery that did not come.
--- Judged by its own weekday, since many shops are closed on some; of all days from the first order on, up to the last
--- one or the day before the one that was built last, whose own orders may come in the morning.
+-- Judged by its own weekday, since many shops are closed on some; of all days from the first order on, up to
+-- yesterday; of a shop that delivers no more, two weeks.
 with
 
 sold as (
@@ -16,7 +16,7 @@ sold as (
 
 days as (
 
-    select generate_series(min(ordered_on), greatest(max(ordered_on), {{ as_of() }} - 1), interval '1 day')::date as day
+    select generate_series(min(ordered_on), greatest(max(ordered_on), {{ today() }} - 1), interval '1 day')::date as day
     from sold
 
 ),
