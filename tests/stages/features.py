@@ -191,6 +191,8 @@ def plant_earlier(settings: Settings, as_of: date) -> None:
             f"insert into {table.qualified} (as_of, {own}) select date '{as_of}', {own} from {table.qualified} "
             f"where as_of = date '{AS_OF}' {until}",
         )
+    _execute(settings, f"delete from features.ftr_builds where as_of = date '{as_of}'")
+    _execute(settings, f"insert into features.ftr_builds (as_of, dbt_invocation_id) values (date '{as_of}', 'before')")
 
 
 def launch(settings: Settings, product: str, like: str) -> None:
