@@ -196,6 +196,10 @@ class Landing:
         )
         return dict(cursor.fetchall())
 
+    def _drop_keyed(self, cursor: Cursor) -> None:
+        """Drop the records whose key is there already."""
+        cursor.execute(f"delete from staged as s where {self._is_there()}")  # noqa: S608 - own names
+
     def _quarantine_where(self, cursor: Cursor, reason: str, column: str, condition: str) -> None:
         cursor.execute(f"delete from staged as s where {condition} returning s._record")  # noqa: S608 - own names
         if not (gone := cursor.fetchall()):

@@ -64,7 +64,7 @@ class Replay(Landing):
         cursor.execute("delete from staged where _record in (select quarantine_id from ops.replays)")
         self._judge(cursor)
         duplicates = [number for (number,) in self._drop_known(cursor)]
-        cursor.execute(f"delete from staged as s where {self._is_there()}")  # noqa: S608 - own names
+        self._drop_keyed(cursor)
         cursor.execute("select _record from staged")
         accepted = [number for (number,) in cursor.fetchall()]
         if not accepted and not duplicates:
