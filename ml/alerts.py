@@ -32,6 +32,7 @@ def note(settings: Settings, kind: Kind, subject: str, detail: str, as_of: date 
     TemporaryError
         When Postgres does not answer; told it is all the same.
     """
+    # What could not be written is told all the same.
     is_new = True
     try:
         ((number,),) = Warehouse(settings, "publisher").call(

@@ -94,6 +94,7 @@ def check_workbook(content: bytes, file: Path, largest: int) -> None:
                 raise _too_large(file, largest)
             # Should the directory understate a part, no more than it says is unpacked here, and the check sum differs.
             damaged = archive.testzip()
+    # The last two are how zipfile says that a part is packed in a way it does not know, or encrypted.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"xlsx: {file.name}: {error}") from error
     if damaged:

@@ -65,6 +65,18 @@ def test_days_that_lack_are_noted_once_and_the_second_stops_the_day(
         ]
 
 
+def test_a_table_that_changed_is_told_before_anything_is_built(
+    shop: Settings, owner: psycopg2.extensions.connection
+) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute("alter table raw.orders add column gift boolean")
+        try:
+            with pytest.raises(DataError, match=r"schema_drift.*gift"):
+                check_freshness.run(shop, context(200))
+        finally:
+            cursor.execute("alter table raw.orders drop column gift")
+
+
 def test_an_old_table_that_not_every_shop_has_is_warned_about_and_an_empty_one_is_not(
     shop: Settings, plant: Plant, caplog: pytest.LogCaptureFixture
 ) -> None:

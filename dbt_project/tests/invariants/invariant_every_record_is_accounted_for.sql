@@ -4,9 +4,10 @@
 -- cancelled it, which says how many it took from which. Of what customers left behind in deliveries from before
 -- somebody asked to be left out there may be fewer, since an operator may have erased rows by hand: from then on of
 -- those deliveries only a surplus is seen.
--- Not held here: that rows_in is what the file holds (tests/stages/test_load_raw.py and tests/bad_inputs count with a
--- reader of their own), and sums of money: the contract knows one currency, a refused record is text of which the
--- amount may be what is wrong, and landed lines cannot change, since the loader has no right to update them (I11).
+-- Not held here: that rows_in is what the file holds (the loader compares it with what its reader gave, and
+-- tests/stages/test_load_raw.py and tests/bad_inputs count with a reader of their own), and sums of money: the contract
+-- knows one currency, a refused record is text of which the amount may be what is wrong, and landed lines cannot
+-- change, since the loader has no right to update them (I11).
 {{ config(enabled=env_var('BUNDLES_RUN_ID', '0') | int > 0) }}
 {% set facts = [
     'orders', 'order_items', 'events', 'reviews', 'stock_levels', 'promotions', 'market_signals', 'bundle_feedback',
