@@ -1,6 +1,5 @@
 """Nights of a shop whose export repeats itself and comes late: what is sold a day is the same to the cent."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -11,8 +10,8 @@ import pytest
 
 from ml.params import Context, RunParams
 from ml.settings import Settings, SourceSettings
-from ml.sources.contract import TABLES
 from ml.stages.load_raw import run
+from tests.stages.landing import fetch
 
 FIRST, NIGHTS, ORDERS = date(2017, 11, 1), 24, 2400
 LATE_LIMIT = 7
@@ -20,7 +19,6 @@ DAILY = """
     select o.ordered_at::date, count(distinct o.order_id), sum(i.quantity), sum(i.quantity * i.unit_price_cents)
     from raw.orders as o inner join raw.order_items as i on o.order_id = i.order_id group by 1 order by 1
 """
-Sold = list[tuple[object, ...]]
 
 
 def shop() -> pl.DataFrame:
@@ -63,19 +61,6 @@ def deliver(settings: Settings, folder: Path, night: int, orders: pl.DataFrame) 
     source = SourceSettings(folder=folder, late_limit_days=LATE_LIMIT, quarantine_limit_share=0.5)
     context = Context(FIRST + timedelta(days=night), "test", RunParams(source="folder"))
     run(settings.model_copy(update={"source": source}), context)
-
-
-def fetch(owner: psycopg2.extensions.connection, query: str) -> Sold:
-    with owner.cursor() as cursor:
-        cursor.execute(query)
-        return list(cursor.fetchall())
-
-
-@pytest.fixture
-def empty(owner: psycopg2.extensions.connection) -> Iterator[None]:
-    with owner.cursor() as cursor:
-        cursor.execute(f"truncate {', '.join(f'raw.{t}' for t in TABLES)}, ops.quarantine, ops.load_manifest cascade")
-        yield
 
 
 @pytest.mark.usefixtures("empty")

@@ -11,10 +11,9 @@ from hypothesis import given as for_all
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.stages.test_load_raw import ITEMS, PRODUCTS, Load, Row, empty, fetch, landed, load, write, write_shop
+from tests.stages.landing import ITEMS, PRODUCTS, Load, Row, fetch, landed, write, write_shop
 
 pytestmark = pytest.mark.usefixtures("empty")
-__all__ = ["empty", "load"]  # fixtures
 KEYS = st.sampled_from(["o1", "o2", "o3", "o9", ""])
 LINES = st.tuples(
     KEYS,

@@ -1,8 +1,6 @@
 """What lay in quarantine lands once it is good: by itself, by a changed setting, or mended by somebody."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 
 import psycopg2
@@ -11,22 +9,20 @@ import pytest
 from ml.errors import DataError
 from ml.params import Context, Counts, RunParams
 from ml.settings import Settings, SourceSettings
-from ml.sources.contract import TABLES
 from ml.stages import load_raw, replay_quarantine
+from tests.stages.landing import AS_OF, Load, fetch
 
-AS_OF = date(2017, 12, 3)
 PRODUCTS = "product_id,title\np1,One\n"
 ORDERS = "order_id,customer_id,ordered_at\no1,ann,2017-11-01T10:00:00Z\n"
 ITEMS = "order_id,line_number,product_id,quantity,unit_price_cents,note\n"
 GOOD = "o1,1,p1,1,100,\n"
 ORPHANS = "o1,2,p9,3,100,kept\no9,1,p1,1,100,\n"
-Load = Callable[..., Counts]
-
-
-@pytest.fixture(autouse=True)
-def empty(owner: psycopg2.extensions.connection) -> None:
-    with owner.cursor() as cursor:
-        cursor.execute(f"truncate {', '.join(f'raw.{t}' for t in TABLES)}, ops.quarantine, ops.load_manifest cascade")
+LINES = "select order_id, line_number, product_id, quantity from raw.order_items order by 1, 2"
+REPLAYED = (
+    "select reason, outcome, is_mended from ops.quarantine join ops.replays using (quarantine_id)"
+    " order by quarantine_id"
+)
+pytestmark = pytest.mark.usefixtures("empty")
 
 
 @pytest.fixture
@@ -60,19 +56,6 @@ def replay(settings: Settings, tmp_path: Path) -> Load:
 def changed(settings: Settings, folder: Path, wanted: dict[str, object] | None) -> Settings:
     source = SourceSettings(folder=folder, quarantine_limit_share=1.0, **(wanted or {}))  # type: ignore[arg-type]
     return settings.model_copy(update={"source": source})
-
-
-def fetch(owner: psycopg2.extensions.connection, statement: str) -> list[tuple[object, ...]]:
-    with owner.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchall()
-
-
-LINES = "select order_id, line_number, product_id, quantity from raw.order_items order by 1, 2"
-REPLAYED = (
-    "select reason, outcome, is_mended from ops.quarantine join ops.replays using (quarantine_id)"
-    " order by quarantine_id"
-)
 
 
 def test_an_orphan_lands_with_the_load_that_brings_its_parent(
