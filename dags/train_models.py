@@ -10,8 +10,10 @@ promotion* compares and records, but leaves the champions as they are).
 
 **When it fails** (red): the log's last lines say whether data were missing or MLflow did not answer (that is
 retried first). A challenger that does not pass its gate is no failure: the champion stays, and the version carries
-the reason as tag `gate_reason`. To go back to an older model, move the alias `champion` in MLflow: the next run records
-that, respects it, and holds what was rolled back. `docs/promotion.md` tells how versions are compared.
+the reason as tag `gate_reason`. A training that has too little to learn from is skipped where there is a champion
+(*not_enough_data* in the log), which stays; the first one fails. To go back to an older model, move the alias
+`champion` in MLflow: the next run records that, respects it, and holds what was rolled back. `docs/promotion.md` tells
+how versions are compared.
 
 **Told** by a row of `marts.fct_incidents`, and by e-mail or webhook where the settings name one: a task that failed for
 good, and a run that is not over after six hours.

@@ -29,6 +29,13 @@ class ColumnError(DataError):
     """A frame does not have the columns or types its table states."""
 
 
+class NotEnoughDataError(DataError):
+    """The data are sound, but too few to learn from or to measure with."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"not_enough_data: {message}")
+
+
 class FencedError(ShopError):
     """Another try took the lease; this one must not write."""
 

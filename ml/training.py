@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from ml.candidates import CandidateParams, propose
-from ml.errors import DataError
+from ml.errors import NotEnoughDataError
 from ml.evaluation.compression import judge_compression
 from ml.evaluation.metrics import by_customer
 from ml.evaluation.splits import all_bought, customers_at, requests_between, training_cuts
@@ -96,7 +96,7 @@ def fitted_ranker(
 
     Raises
     ------
-    DataError
+    NotEnoughDataError
         When no customer has a basket to learn from.
     """
     learned = examples(shop, through, settings)
@@ -133,7 +133,7 @@ def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
 
     Raises
     ------
-    DataError
+    NotEnoughDataError
         When there are none.
     """
     wanted, usual = settings.preference, ordinary(shop.baskets, through)
@@ -144,8 +144,8 @@ def examples(shop: Shop, through: date, settings: Settings) -> pl.DataFrame:
         if targets.height:
             frames.append(asked(shop, targets, settings).with_columns(is_validation=pl.lit(back == 0)))
     if not frames:
-        raise DataError(
-            f"not_enough_data: no customer has {wanted.min_customer_baskets} baskets before a target up to {through}"
+        raise NotEnoughDataError(
+            f"no customer has {wanted.min_customer_baskets} baskets before a target up to {through}"
         )
     return pl.concat(frames)
 

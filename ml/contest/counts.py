@@ -12,7 +12,7 @@ from ml.association.cooccurrence import Cooccurrence, CooccurrenceParams, fit_co
 from ml.association.counting import count_pairs, expected_pairs
 from ml.contest.cold import ColdWindow, cold_window
 from ml.contest.pair_plan import OURS
-from ml.errors import DataError
+from ml.errors import NotEnoughDataError
 from ml.evaluation.association_gate import PairRivalry
 from ml.evaluation.bootstrap import paired_bootstrap
 from ml.evaluation.pair_metrics import (
@@ -70,13 +70,13 @@ def counted(baskets: pl.DataFrame, params: CooccurrenceParams) -> Cooccurrence:
 
     Raises
     ------
-    DataError
+    NotEnoughDataError
         When no pair has enough evidence.
     """
     model = fit_cooccurrence(index_baskets(baskets), params)
     if not len(model.first):
-        raise DataError(
-            f"not_enough_data: among {model.baskets_total} baskets no pair lies in {params.min_pair_baskets} of them"
+        raise NotEnoughDataError(
+            f"among {model.baskets_total} baskets no pair lies in {params.min_pair_baskets} of them"
         )
     return model
 
@@ -101,7 +101,7 @@ def pair_windows(
 
     Raises
     ------
-    DataError
+    NotEnoughDataError
         When there is not enough to count before the newest window.
     """
     days = settings.preference.holdout_days
@@ -115,7 +115,7 @@ def pair_windows(
             try:
                 shop = Shop.of(baskets, products, settings.min_product_baskets, until) if older else past
                 models[name] = counted(shop.baskets.filter(pl.col("basket_on") <= until), params)
-            except DataError as error:
+            except NotEnoughDataError as error:
                 if name == OURS and origin == last:
                     raise
                 notes.append(f"{'nothing' if name == OURS else f'no {name}'} after {origin}: {error}")

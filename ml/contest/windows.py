@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ml.errors import DataError
+from ml.errors import DataError, NotEnoughDataError
 from ml.evaluation.measured import Asked, Measured, measured
 from ml.evaluation.segments import NEW_CUSTOMERS, customer_segments, product_segments
 from ml.evaluation.splits import rolling_origins
@@ -138,7 +138,7 @@ def window_after(shop: Shop, origin: date, settings: Settings) -> Window:
 
     Raises
     ------
-    DataError
+    NotEnoughDataError
         When no customer with a history buys anything.
     """
     wanted, cut = settings.preference, origin + timedelta(days=1)
@@ -146,8 +146,8 @@ def window_after(shop: Shop, origin: date, settings: Settings) -> Window:
     customers = customer_segments(shop.baskets, targets, wanted.min_customer_baskets)
     came = targets.filter(pl.col("product_ids").list.len() > 0)
     if customers.filter(pl.col("segment") != NEW_CUSTOMERS).join(came, on="customer_id", how="semi").is_empty():
-        raise DataError(
-            f"not_enough_data: no customer with {wanted.min_customer_baskets} baskets up to {origin} has one in the "
+        raise NotEnoughDataError(
+            f"no customer with {wanted.min_customer_baskets} baskets up to {origin} has one in the "
             f"{wanted.holdout_days} days after it"
         )
     questions = Asked(origin, targets, customers, product_segments(shop.baskets, shop.products, cut))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import Cooccurrence, fit_cooccurrence, load_cooccurrence
 from ml.contest.pair_plan import read_recipe, wanted_params
-from ml.errors import DataError
+from ml.errors import DataError, NothingToDo
 from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
 from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
 from ml.evaluation.policy_plot import intervals
@@ -64,7 +64,9 @@ def run(settings: Settings, context: Context) -> Counts:
     Raises
     ------
     DataError
-        When a model has no champion, or no customer has a held-out basket.
+        When a model has no champion.
+    NothingToDo
+        When no customer has a held-out basket: what was measured of the champions before stands.
     """
     tracking, warehouse = Tracking(settings), Warehouse(settings, "ml")
     champions = {name: _champion(tracking, name, context) for name in MODELS}
@@ -121,13 +123,13 @@ def _targets(shop: Shop, through: date, as_of: date, settings: Settings) -> pl.D
 
     Raises
     ------
-    DataError
+    NothingToDo
         When no customer has one.
     """
     least = settings.preference.min_customer_baskets
     targets = requests_between(shop.baskets, through + timedelta(days=1), as_of, least, min_products=2)
     if targets.is_empty():
-        raise DataError(f"not_enough_data: no customer has a basket of two products after {through}, up to {as_of}")
+        raise NothingToDo(f"not_enough_data: no customer has a basket of two products after {through}, up to {as_of}")
     return targets
 
 

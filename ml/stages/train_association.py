@@ -19,6 +19,7 @@ from ml.contest.counts import PairWindow, counted, pair_rivalry, pair_windows
 from ml.contest.pair_log import intervals, log_pair_comparison, log_reading
 from ml.contest.pair_plan import AGED, CHAMPION, OURS, PairPlan, followed, plan_pairs, recipe_of
 from ml.datasets import Dataset
+from ml.errors import NotEnoughDataError, NothingToDo
 from ml.evaluation.association_gate import PairRivalry, judge_challenger, judge_first, judge_refresh
 from ml.evaluation.bootstrap import paired_bootstrap
 from ml.evaluation.cards import Card
@@ -83,8 +84,10 @@ def run(settings: Settings, context: Context) -> Counts:
 
     Raises
     ------
-    DataError
-        When no pair has enough evidence.
+    NotEnoughDataError
+        When no pair has enough evidence, and there is no champion.
+    NothingToDo
+        When no pair has enough evidence: the champion stays.
     TemporaryError
         When MLflow does not take the registration.
     """
@@ -95,7 +98,12 @@ def run(settings: Settings, context: Context) -> Counts:
     log.info("%s: %s", MODEL, why or "not due")
     if champion and why is None:
         return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
-    job = _job(settings, context, plan_pairs(champion, context.as_of, settings), why)
+    try:
+        job = _job(settings, context, plan_pairs(champion, context.as_of, settings), why)
+    except NotEnoughDataError as error:
+        if champion is None:
+            raise
+        raise NothingToDo(f"{error}; version {champion.number} stays the champion") from error
     newest = job.windows[-1]
     for name in (name for name in newest.metrics if name != OURS):
         tags = {**job.lineage, "model": name, "role": "baseline" if name == COMMISSIONED else "comparison"}

@@ -14,6 +14,7 @@ from ml.contest.logged import log_comparison, log_model, log_results
 from ml.contest.plan import AGED, CANDIDATE, CHAMPION, Plan, newest_facts, plan_contest, rivalry
 from ml.contest.windows import Contest, Entrant, hold_contest
 from ml.datasets import Dataset
+from ml.errors import NotEnoughDataError, NothingToDo
 from ml.evaluation.gate import Rivalry, Verdict, best_of, judge_challenger, judge_first, judge_refresh, stand_in
 from ml.influence import influence, summary
 from ml.params import Context, Counts
@@ -63,8 +64,10 @@ def run(settings: Settings, context: Context) -> Counts:
 
     Raises
     ------
-    DataError
-        When there is too little data to learn from.
+    NotEnoughDataError
+        When there is too little data to learn from, and no champion.
+    NothingToDo
+        When there is too little data to learn from: the champion stays.
     TemporaryError
         When MLflow does not take the registration.
     """
@@ -75,7 +78,12 @@ def run(settings: Settings, context: Context) -> Counts:
     log.info("%s: %s", MODEL, why or "not due")
     if champion and why is None:
         return {"confirmed_version": champion.number, "age_days": (context.as_of - champion.data_cut_off).days}
-    job = _job(settings, context, champion, why)
+    try:
+        job = _job(settings, context, champion, why)
+    except NotEnoughDataError as error:
+        if champion is None:
+            raise
+        raise NothingToDo(f"{error}; version {champion.number} stays the champion") from error
     for one in job.plan.entrants:
         if one.name != CANDIDATE and job.contest.measured[one.name]:
             _record(job, tracking, one)

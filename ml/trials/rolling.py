@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ml.errors import DataError
+from ml.errors import NotEnoughDataError
 from ml.influence import ordinary
 from ml.preference.history import Ints, positions
 from ml.trials.signals import COLUMNS, Columns, Morning, Signals
@@ -63,7 +63,7 @@ class RollingTrees:
 
         Raises
         ------
-        DataError
+        NotEnoughDataError
             When even the last period has too few baskets before it to learn from.
         """
         ordered = requests.select("customer_id", "cut").sort("cut", "customer_id")
@@ -77,8 +77,8 @@ class RollingTrees:
             if day in drawn:
                 trees = self._grown(drawn.pop(day), kept, seed)
                 if trees is None and not drawn:
-                    raise DataError(
-                        f"not_enough_data: {KIND} needs {LEAST_EXAMPLES} baskets of returning customers before {day}"
+                    raise NotEnoughDataError(
+                        f"{KIND} needs {LEAST_EXAMPLES} baskets of returning customers before {day}"
                     )
                 needed = {key for one in drawn.values() for key in one.select("customer_id", "cut").iter_rows()}
                 kept = {key: found for key, found in kept.items() if key in needed}

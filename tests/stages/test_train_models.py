@@ -14,7 +14,7 @@ import ml.stages.propose_candidates
 import ml.stages.train_association
 import ml.stages.train_preference
 from ml.datasets import Dataset
-from ml.errors import DataError
+from ml.errors import DataError, NotEnoughDataError, NothingToDo
 from ml.evaluation.drift import DriftCheck
 from ml.measurement.stability import row_of
 from ml.params import Context, Counts, RunParams
@@ -162,6 +162,37 @@ def test_published_drift_trains_a_young_champion_once(untrained: Settings) -> No
     assert newest.data.tags["trained_because"] == counts["trained_because"]
     again = ml.stages.train_association.run(untrained, Context(AS_OF, "after drift", RunParams()))
     assert "confirmed_version" in again, "what drifted is answered by the training, whoever won"
+
+
+def test_a_champion_stays_where_there_is_too_little_to_learn_from_and_without_one_training_fails(
+    shop: Settings, trained: dict[str, Counts], untrained: Settings
+) -> None:
+    judged = [promotions_of(shop, model) for model in ("association", "preference")]
+    again = Context(AS_OF, "again", RunParams(retrain=True))
+    for stage in (ml.stages.train_association, ml.stages.train_preference):
+        with pytest.raises(NothingToDo, match=r"^not_enough_data: .* version \d+ stays the champion$"):
+            stage.run(thin(shop), again)
+        with pytest.raises(NotEnoughDataError, match=r"^not_enough_data: "):
+            stage.run(thin(untrained), again)
+    with pytest.raises(NothingToDo, match=r"^not_enough_data: no customer has a basket of two products"):
+        ml.stages.evaluate_policies.run(thin(shop), again)
+    assert [promotions_of(shop, model) for model in ("association", "preference")] == judged
+
+
+def thin(settings: Settings) -> Settings:
+    """Return settings that ask for more baskets of a customer, and of a pair, than the shop has."""
+    few = {"min_pair_baskets": 1_000_000}
+    return settings.model_copy(
+        update={
+            "preference": settings.preference.model_copy(update={"min_customer_baskets": 1_000_000}),
+            "association": settings.association.model_copy(update=few),
+        }
+    )
+
+
+def promotions_of(settings: Settings, model: str) -> int:
+    """Return how often a model was judged."""
+    return Warehouse(settings, "ml").read_view("ops.promotions", {"model": model}).height
 
 
 def publish_drift(settings: Settings, day: date, reason: str) -> None:
