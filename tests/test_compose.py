@@ -1,5 +1,6 @@
 """docker-compose.yaml describes the stack that ``local/`` runs: same names, no secrets, nothing open to the network."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -295,6 +296,8 @@ def test_the_example_names_every_variable_and_its_command_fills_every_secret(tmp
     path = filled_example(tmp_path)
     filled = dict(re.findall(r"^(\w+)=(.*)$", path.read_text("utf-8"), re.M))
     assert all(len(filled[name]) >= 44 for name in PASSWORDS)
+    assert len({filled[name] for name in PASSWORDS}) == len(PASSWORDS), "no two are the same"
+    assert len(base64.urlsafe_b64decode(filled["AIRFLOW__CORE__FERNET_KEY"])) == 32
     assert path.stat().st_mode & 0o077 == 0
 
 

@@ -2,6 +2,7 @@
 
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -109,13 +110,24 @@ def test_airflow_has_no_login_that_everybody_knows(stack: Stack, login: tuple[st
     assert requests.post(f"{stack.airflow}/auth/token", json=asked, timeout=30).status_code in (400, 401, 403, 422)
 
 
-def test_a_token_signed_with_another_secret_is_refused(stack: Stack) -> None:
+def status_with(stack: Stack, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.get(f"{stack.airflow}/api/v2/dags", headers=headers, timeout=30).status_code
+
+
+def test_a_token_that_is_stale_endless_or_signed_with_another_secret_is_refused(
+    stack: Stack, secrets: dict[str, str]
+) -> None:
     token = stack.api._headers["Authorization"].removeprefix("Bearer ")
     ours = jwt.decode(token, options={"verify_signature": False})
-    forged = jwt.encode(ours, "x" * 64, algorithm=jwt.get_unverified_header(token)["alg"])
-    for bearer, allowed in ((token, {200}), (forged, {401, 403})):
-        headers = {"Authorization": f"Bearer {bearer}"}
-        assert requests.get(f"{stack.airflow}/api/v2/dags", headers=headers, timeout=30).status_code in allowed
+    algorithm = jwt.get_unverified_header(token)["alg"]
+    secret, now = secrets["AIRFLOW__API_AUTH__JWT_SECRET"], int(time.time())
+    yesterday = {"iat": now - 90_000, "nbf": now - 90_000, "exp": now - 3_600}
+    endless = {name: value for name, value in ours.items() if name != "exp"}
+    assert status_with(stack, token) == status_with(stack, jwt.encode(ours, secret, algorithm)) == 200
+    assert status_with(stack, jwt.encode({**ours, **yesterday}, secret, algorithm)) == 401
+    assert status_with(stack, jwt.encode(endless, secret, algorithm)) in (401, 403)
+    assert status_with(stack, jwt.encode(ours, "x" * 64, algorithm)) in (401, 403)
 
 
 def test_airflow_shows_its_settings_to_nobody(stack: Stack) -> None:
