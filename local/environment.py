@@ -120,11 +120,14 @@ def _tools() -> dict[str, str]:
 
 
 def git_commit() -> str:
-    """Return the commit of the running code, marked ``-dirty`` where files differ from it."""
+    """Return the commit of the running code, marked ``-dirty`` where files differ from it; ``unknown`` without git."""
     if not shutil.which("git"):
         return "unknown"
+    # Not the commit of a repository in which somebody unpacked an archive of this one.
+    env = {**os.environ, "GIT_CEILING_DIRECTORIES": str(REPOSITORY.parent)}
     done = subprocess.run(
         ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        env=env,
         capture_output=True,
         text=True,
         check=False,
