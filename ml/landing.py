@@ -41,7 +41,7 @@ class Landing:
 
     Attributes
     ----------
-    table, key, is_entity, parents, state
+    table, key, is_entity, parents, state, namesakes
         As the raw contract states them; names are the contract's own, never the file's.
     accepted
         Typed columns of the contract and ``_record``.
@@ -77,6 +77,7 @@ class Landing:
     notes: Mapping[str, int] = field(default_factory=dict)
     records: int = 0
     state: str | None = None
+    namesakes: Mapping[str, str] = field(default_factory=dict)
     columns: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -176,6 +177,11 @@ class Landing:
             twin = f"t.{self.key[0]} <> s.{self.key[0]} and normalize(t.{self.key[0]}) = normalize(s.{self.key[0]})"
             for others in (f"raw.{self.table} as t where", "staged as t where t._record < s._record and"):
                 self._quarantine_where(cursor, "ambiguous_id", self.key[0], f"exists (select from {others} {twin})")
+        for column, other in self.namesakes.items():
+            ids = self.accepted[column]
+            # ASCII, as most shops have it, is spelt in one way: nobody need look at all that landed before.
+            if (ids.str.len_bytes() > ids.str.len_chars()).any():
+                self._quarantine_where(cursor, "ambiguous_id", column, self._is_spelt_otherwise(column, other))
 
     def _drop_known(self, cursor: Cursor) -> list[tuple[int]]:
         """Drop the records that are there already, word for word, and return their numbers."""
@@ -231,6 +237,19 @@ class Landing:
             f" and {_row('r', others)} is not distinct from {_row('s', others)}"
         )
         return f"exists (select from raw.{self.table} as r where {self._has_key('r')} and not ({is_cancelled}))"
+
+    def _is_spelt_otherwise(self, column: str, other: str) -> str:
+        """Say of a record that its value looks like one that came first: in the other table, here or in the file."""
+        known = (
+            f"select {column} as id, 0 as place from raw.{other} union all select {column}, 1 from raw.{self.table}"  # noqa: S608
+            f" union all select {column}, 2 + _record from staged"
+        )
+        first = (
+            f"select distinct on (normalize(id)) id from ({known}) as known where id is not null"  # noqa: S608
+            " order by normalize(id), place, id"
+        )
+        looks_alike = f"normalize(first.id) = normalize(s.{column}) and first.id <> s.{column}"
+        return f"exists (select from ({first}) as first where {looks_alike})"
 
     def _has_key(self, alias: str) -> str:
         return " and ".join(f"{alias}.{name} = s.{name}" for name in self.key)

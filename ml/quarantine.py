@@ -176,6 +176,7 @@ def _replay(table: RawTable, source: str, records: pl.DataFrame, outcome: Sorted
         key=table.key,
         is_entity=table.is_entity,
         parents=table.parents or {},
+        namesakes=table.namesakes or {},
         accepted=outcome.accepted,
         quarantined=outcome.quarantined,
         duplicates=outcome.duplicates,

@@ -45,6 +45,8 @@ class RawTable:
         Column to the table in which its value must exist already.
     state
         Column of a fact in which a newer delivery may say ``cancelled`` where ``completed`` landed.
+    namesakes
+        Column to the table that may know its value too: it need not stand there, but must not be spelt otherwise.
     """
 
     name: str
@@ -53,6 +55,7 @@ class RawTable:
     is_entity: bool = False
     parents: Mapping[str, str] | None = None
     state: str | None = None
+    namesakes: Mapping[str, str] | None = None
 
 
 def _id(required: bool = True) -> Column:
@@ -111,6 +114,7 @@ TABLES = {
             },
             ("order_id",),
             state="status",
+            namesakes={"customer_id": "customers"},
         ),
         RawTable(
             "order_items",

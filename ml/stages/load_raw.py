@@ -141,6 +141,7 @@ class _Loader:
             is_entity=table.is_entity,
             parents=table.parents or {},
             state=table.state,
+            namesakes=table.namesakes or {},
             accepted=outcome.accepted,
             quarantined=pl.concat(refused),
             duplicates=outcome.duplicates,

@@ -1,11 +1,12 @@
 """The catalogue, second part: texts and keys as texts (28 to 42)."""
 
 from tests.bad_inputs.case import Case, csv_of
-from tests.bad_inputs.records import after, customer, line, product, review, taken, wrong
+from tests.bad_inputs.records import after, customer, line, order, product, review, taken, wrong
 
 HOSTILE = ("1'; drop table x;--", "${jndi:ldap://x}", "{{ 7*7 }}", "$(id)")
 PATHS = ("../../etc/passwd", "a/b", "%2f")
 FORMULAS = ("=1+1", "+1", "-2+3", "@SUM(A1)", "\uff1d1+1")
+NOON = "2017-11-01T12:00:00Z"
 NOTHING = ("NULL", "None", "nan", "N/A", "-")
 
 
@@ -82,6 +83,54 @@ TEXTS = [
         "product_id",
         folders=after([{"product_id": "caf\u00e9"}], [{"product_id": "cafe\u0301"}], "products"),
     ),
+    wrong(
+        32,
+        "an order of a customer who landed in another composition",
+        "orders",
+        [],
+        "ambiguous_id",
+        "customer_id",
+        folders=lambda good: [
+            {"customers.csv": csv_of("customers", customer("caf\u00e9"))},
+            {"orders.csv": csv_of("orders", [*good, *order(NOON, customer_id="cafe\u0301")])},
+        ],
+    ),
+    wrong(
+        32,
+        "orders of one customer in two compositions",
+        "orders",
+        [],
+        "ambiguous_id",
+        "customer_id",
+        folders=lambda good: [
+            {
+                "orders.csv": csv_of(
+                    "orders",
+                    [
+                        *good,
+                        *order(NOON, order_id="b1", customer_id="caf\u00e9"),
+                        *order(NOON, order_id="b2", customer_id="cafe\u0301"),
+                        *order(NOON, order_id="b3", customer_id="caf\u00e9"),
+                    ],
+                )
+            }
+        ],
+        records=3,
+    ),
+    wrong(
+        32,
+        "an order of a customer whose order landed in another composition",
+        "orders",
+        [],
+        "ambiguous_id",
+        "customer_id",
+        folders=after(
+            order(NOON, order_id="b1", customer_id="caf\u00e9"),
+            order(NOON, order_id="b2", customer_id="cafe\u0301"),
+            "orders",
+        ),
+    ),
+    taken(32, "an order of a customer in parts", "orders", order(NOON, customer_id="cafe\u0301")),
     taken(
         32,
         "a name in parts",
