@@ -37,6 +37,10 @@ class AirflowApi:
         run_id: str = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": form})["dag_run_id"]
         return run_id
 
+    def pause(self, dag_id: str, is_paused: bool) -> None:
+        """Let no further run of a DAG start, or let them start again."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": is_paused})
+
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the runs of a DAG, newest first."""
         runs: list[dict[str, Any]] = self.get(f"/dags/{dag_id}/dagRuns", order_by="-id", limit=50)["dag_runs"]

@@ -193,7 +193,7 @@ class Stack:
 
     def pause(self, dag_id: str) -> None:
         """Let no further run of a DAG start."""
-        self.api._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": True})
+        self.api.pause(dag_id, True)
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Return the state of each task of a run."""

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
 
 import psutil
@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.faults]
 DAG = "recommend_bundles"
 DBT = "dbt.dbt_producer_watcher"
 Broken = Callable[[], list[str]]
+SILENT_SECONDS = 75
+"""Longer than three heartbeats of a task, after which Airflow's supervisor ends it, and than it waits for an answer."""
 LEASE = "select epoch from ops.leases where scope = 'personal' and holder = '{}'"
 
 
@@ -197,20 +199,48 @@ def test_a_run_from_the_command_line_takes_over_and_airflows_own_is_refused(
 def test_after_a_crash_of_postgres_all_is_at_work_again_without_a_hand(
     stack: Stack, broken: Broken, report: Report
 ) -> None:
-    """One backend dies, Postgres ends all others, and scheduler, DAG processor and triggerer end of it too."""
+    """One backend dies, Postgres ends all others, and what of Airflow was amid a query ends of it too.
+
+    A scheduler that was amid none goes on, and one whose workers are at work first waits for them, until the keeper
+    ends it: whether it ends, and when, is a matter of the moment.
+    """
     run = stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
     wait_until(lambda: stage_of(run, "optimise_bundles") is not None, CHAIN_SECONDS, "the stage is at work")
-    scheduler = components(stack.instance)["airflow-scheduler"]
-    process = scheduler.process(stack.instance)
     postgres = server(stack.instance).process()
-    assert process is not None and postgres is not None
-    backend = next(one for one in postgres.children() if "airflow airflow" in " ".join(one.cmdline()))
-    backend.kill()
-    wait_until(lambda: not process.is_running(), UNWELL_SECONDS, "the scheduler has ended")
-    wait_until(lambda: stack.command("status", check=False).returncode == 0, 120, "all parts are up")
+    assert postgres is not None
+    backends = [one for one in postgres.children() if "airflow airflow" in " ".join(one.cmdline())]
+    backends[0].kill()
+    crash = datetime.now(UTC)
+    wait_until(lambda: not any(one.is_running() for one in backends), 30, "Postgres has ended the others")
+    wait_until(lambda: is_well_since(stack, crash), UNWELL_SECONDS + 180, "all parts are at work again")
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=run)
     wrong = broken()
     report("Postgres crashes beneath Airflow", f"all up again, {published(stack, run)}", wrong)
+    assert (published(stack, run), wrong) == (["publish"], [])
+
+
+@pytest.mark.parametrize("stage", ["optimise_bundles", "publish_bundles"])
+def test_an_api_server_that_is_silent_while_a_stage_ends_costs_a_try_at_most(
+    stack: Stack, stage: str, broken: Broken, report: Report
+) -> None:
+    """Tasks tell it that they live and how they ended. It hangs, since the keeper starts again what is killed."""
+    run = stack.api.trigger(DAG, {"as_of": stack.pointer()[1]})
+    wait_until(lambda: stage_of(run, stage) is not None, CHAIN_SECONDS, f"{stage} is at work")
+    process = stage_of(run, stage)
+    server_of_all = components(stack.instance)["airflow-api-server"].process(stack.instance)
+    assert process is not None and server_of_all is not None
+    silent = [server_of_all, *server_of_all.children(recursive=True)]
+    try:
+        for one in silent:
+            one.suspend()
+        wait_until(lambda: ended(process), CHAIN_SECONDS, f"{stage} has ended")
+        time.sleep(SILENT_SECONDS)
+    finally:
+        for one in silent:
+            one.resume()
+    stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=run)
+    wrong = broken()
+    report(f"an API server silent at the end of {stage}", f"run {published(stack, run)}", wrong)
     assert (published(stack, run), wrong) == (["publish"], [])
 
 
@@ -276,6 +306,14 @@ def supervisor_of(task_id: str) -> psutil.Process:
     title = f"LocalExecutor: {task_id}"
     (found,) = [one for one in psutil.process_iter(["cmdline"]) if title in " ".join(one.info["cmdline"] or ())]
     return found
+
+
+def is_well_since(stack: Stack, moment: datetime) -> bool:
+    """Tell whether all parts are up and the scheduler has been at work since a moment."""
+    if stack.command("status", check=False).returncode != 0:
+        return False
+    told = stack.api.get("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]
+    return datetime.fromisoformat(told) > moment
 
 
 def killed(stack: Stack, component: Component) -> list[psutil.Process]:
