@@ -9,8 +9,8 @@ that met the same load. Quantiles are of all raw times. Phases:
 - ``publishing``: 8 clients while one run after the other is opened, filled with the rows of the one shown, analysed,
   audited and published, and old ones are dropped; ``publishing_beside_analysts``: with four analysts at it, too.
 - ``analysts``: each of ten questions by 4 clients; ``analysts_publishing``: the same beside those 8 clients.
-- ``publish``, ``first_query`` (of one customer's bundles, on a connection of its own, right after a publish: statistics
-  and caches are cold) and ``rollback``.
+- ``prepare`` (what is offered is copied before the pointer moves), ``publish``, ``first_query`` (of one customer's
+  bundles, on a connection of its own, right after a publish: statistics and caches are cold) and ``rollback``.
 
 Run as ``python -m benchmarks.load [--quick] --json FILE``; ``--quick`` takes 10,000 products and short phases.
 """
@@ -78,7 +78,11 @@ def measure(server: Server, size: Size, seconds: int) -> list[Row]:
         rows += of_phase("publishing_beside_analysts", beside)
         rows += of_phase("analysts_publishing", {PEER: beside[PEER], **analysts.result()}, share=0.95)
     rows.append(Row("load/publishes", len(publishes.publish_ms), "runs"))
-    for name, times in (("publish", publishes.publish_ms), ("first_query", publishes.first_query_ms)):
+    for name, times in (
+        ("prepare", publishes.prepare_ms),
+        ("publish", publishes.publish_ms),
+        ("first_query", publishes.first_query_ms),
+    ):
         rows.append(Row(f"load/{name}/p50_ms", float(np.median(times)), "ms"))
         rows.append(Row(f"load/{name}/most_ms", float(np.max(times)), "ms"))
     rows.append(Row("load/rollback_ms", roll_back(server), "ms"))
@@ -106,6 +110,7 @@ def of_phase(phase: str, took: dict[str, Times], share: float = 0.99) -> list[Ro
 class Publishes:
     """What publishing took, run by run."""
 
+    prepare_ms: list[float] = field(default_factory=list)
     publish_ms: list[float] = field(default_factory=list)
     first_query_ms: list[float] = field(default_factory=list)
     error: BaseException | None = None
@@ -155,6 +160,9 @@ def publish_a_copy(server: Server, connection: Any, publishes: Publishes) -> Non
             cursor.execute(sql.SQL(copy).format(where, columns, columns, where), (run_id, shown))
         cursor.execute("select ops.analyze_run(%s)", (run_id,))
         cursor.execute("select ops.record_audit(%s, %s, 'load', true, 0, null)", (run_id, epoch))
+        began = time.perf_counter()
+        cursor.execute("select ops.prepare_offers(%s, %s)", (run_id, epoch))
+        publishes.prepare_ms.append(1000 * (time.perf_counter() - began))
         began = time.perf_counter()
         cursor.execute("select ops.publish(%s, %s, 'load')", (run_id, epoch))
         publishes.publish_ms.append(1000 * (time.perf_counter() - began))

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import psycopg2.extensions
 import pytest
 
+from ml.errors import FencedError
 from ml.settings import Settings
 from ml.warehouse import Warehouse
 
@@ -39,7 +40,14 @@ def audited(settings: Settings, owner: Connection, day: int, scope: str = "perso
     return int(run_id), int(epoch)
 
 
-def publish(settings: Settings, run_id: int, epoch: int) -> str:
+def prepare(settings: Settings, run_id: int, epoch: int) -> int:
+    ((copied,),) = Warehouse(settings, "publisher").call("ops.prepare_offers", run_id=run_id, epoch=epoch)
+    return int(copied)
+
+
+def publish(settings: Settings, run_id: int, epoch: int, is_prepared: bool = True) -> str:
+    if is_prepared:
+        prepare(settings, run_id, epoch)
     ((outcome,),) = Warehouse(settings, "publisher").call("ops.publish", run_id=run_id, epoch=epoch, actor="test")
     return str(outcome)
 
@@ -58,6 +66,48 @@ def test_publishing_keeps_the_offers_once_and_they_outlive_their_run(settings: S
     ((dropped,),) = Warehouse(settings, "publisher").call("ops.drop_old_runs", scope="personal", keep=2)
     assert dropped == 2
     assert offers(settings) == [(run_id, "b1", "ann", ["tea", "jam"], 250, 240, "personal") for run_id in runs]
+
+
+def test_whoever_moves_the_pointer_without_preparing_keeps_the_offers_too(
+    settings: Settings, owner: Connection
+) -> None:
+    run_id, epoch = audited(settings, owner, 1)
+    for _ in range(2):
+        publish(settings, run_id, epoch, is_prepared=False)
+    assert offers(settings) == [(run_id, "b1", "ann", ["tea", "jam"], 250, 240, "personal")]
+
+
+def test_the_pointer_moves_without_copying_what_was_prepared(settings: Settings, owner: Connection) -> None:
+    run_id, epoch = audited(settings, owner, 1)
+    assert prepare(settings, run_id, epoch) == prepare(settings, run_id, epoch) == 1
+    with owner.cursor() as cursor:
+        cursor.execute("update ops.offered_bundles set bundle_rank = 7")
+        publish(settings, run_id, epoch, is_prepared=False)
+        cursor.execute("select bundle_rank from ops.offered_bundles")
+        assert cursor.fetchall() == [(7,)]
+
+
+def test_what_was_prepared_under_an_earlier_lease_is_copied_anew(settings: Settings, owner: Connection) -> None:
+    run_id, epoch = audited(settings, owner, 1)
+    prepare(settings, run_id, epoch)
+    again, later = audited(settings, owner, 1)
+    assert (again, later) == (run_id, epoch + 1)
+    with pytest.raises(FencedError):
+        prepare(settings, run_id, epoch)
+    with owner.cursor() as cursor:
+        cursor.execute("update ml.bundles set bundle_price_cents = 230 where run_id = %s", (run_id,))
+    publish(settings, run_id, later, is_prepared=False)
+    assert [row[5] for row in offers(settings)] == [230]
+
+
+def test_what_was_prepared_for_a_run_that_is_not_published_goes_with_the_next(
+    settings: Settings, owner: Connection
+) -> None:
+    given_up = audited(settings, owner, 1)
+    prepare(settings, *given_up)
+    shown = audited(settings, owner, 2)
+    publish(settings, *shown)
+    assert [row[0] for row in offers(settings)] == [shown[0]]
 
 
 def test_a_rollback_leaves_the_ledger_and_is_in_the_log(settings: Settings, owner: Connection) -> None:
@@ -91,7 +141,7 @@ def test_offers_that_no_feedback_can_be_about_are_forgotten(settings: Settings, 
         publish(settings, *audited(settings, owner, day))
         with owner.cursor() as cursor:
             cursor.execute(
-                "update ops.offered_bundles set published_at = now() - %s where as_of = %s",
+                "update ops.offered_bundles set kept_at = now() - %s where as_of = %s",
                 (timedelta(days=age), date(2017, 12, day)),
             )
     publish(settings, *audited(settings, owner, 12))

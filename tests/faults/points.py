@@ -32,6 +32,7 @@ POINTS = (
     Fault("checked, nothing recorded", "audit_bundles", "ml.stages.audit_bundles:record"),
     Fault("all checks sent, not committed", "audit_bundles", "commit", containing='"ops"."record_audit"'),
     Fault("statistics made, pointer not moved", "publish_bundles", CALL, "after", containing="ops.analyze_run"),
+    Fault("offers kept, not committed", "publish_bundles", "commit", containing='"ops"."prepare_offers"'),
     Fault("pointer not moved", "publish_bundles", CALL, containing="ops.publish"),
     Fault("pointer moved, not committed", "publish_bundles", "commit", containing='"ops"."publish"'),
     Fault("pointer moved", "publish_bundles", CALL, "after", containing="ops.publish"),

@@ -10,12 +10,6 @@ feedback as (
 
 ),
 
-offers as (
-
-    select * from {{ source('ops', 'offered_bundles') }}
-
-),
-
 -- A rollback shows the bundles of an earlier run once more.
 moves as (
 
@@ -25,6 +19,14 @@ moves as (
         published_at as shown_at
     from {{ source('ops', 'publish_log') }}
     where action in ('publish', 'rollback')
+
+),
+
+-- Those of a run that is about to be published wait there too.
+offers as (
+
+    select * from {{ source('ops', 'offered_bundles') }}
+    where run_id in (select moves.run_id from moves)
 
 ),
 
