@@ -36,10 +36,11 @@ SETTINGS = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
 }
 """``log_connections`` and ``log_statement`` leave in the server's log who came in as which role, and who changed tables
 or rights; the next two keep out of it what customers said, which stands in a statement that failed and in its detail. A
-client that was cut off is known to be gone within a minute."""
+client that was cut off is known to be gone within a minute, also while an answer is on its way to it (the last: ms)."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 The processes are forked from a server that has only imported, so a case does not pay for imports.
 """
 
+import ctypes
 import importlib
 import io
 import logging
@@ -71,13 +72,19 @@ class Outcome:
 
 
 class Try:
-    """One try of a stage."""
+    """One try of a stage, in the network of this machine or in a namespace that ``ip netns`` has made."""
 
     def __init__(
-        self, settings: Settings, stage: str, context: Context, folder: Path, fault: Fault | None = None
+        self,
+        settings: Settings,
+        stage: str,
+        context: Context,
+        folder: Path,
+        fault: Fault | None = None,
+        namespace: str | None = None,
     ) -> None:
         self._words = folder / f"words_{stage}_{id(self)}"
-        arguments = (settings, stage, context, str(folder / "mlflow"), str(self._words), fault)
+        arguments = (settings, stage, context, str(folder / "mlflow"), str(self._words), fault, namespace)
         self.process: BaseProcess = FORKS.Process(target=_work, args=arguments)
         self.process.start()
 
@@ -103,8 +110,18 @@ def attempt(settings: Settings, stage: str, context: Context, folder: Path, faul
     return Try(settings, stage, context, folder, fault).outcome()
 
 
-def _work(settings: Settings, stage: str, context: Context, folder: str, words: str, fault: Fault | None) -> None:
+def _work(
+    settings: Settings,
+    stage: str,
+    context: Context,
+    folder: str,
+    words: str,
+    fault: Fault | None,
+    namespace: str | None,
+) -> None:
     os.setpgrp()
+    if namespace is not None:
+        _enter(namespace)
     os.chdir(folder)
     logging.disable(logging.INFO)
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -120,6 +137,13 @@ def _work(settings: Settings, stage: str, context: Context, folder: str, words: 
     except BaseException:
         Path(words).write_text(traceback.format_exc(), "utf-8")
         sys.exit(1)
+
+
+def _enter(namespace: str) -> None:
+    """Let this process see no other network from now on; ``os.setns`` comes with Python 3.12."""
+    with Path("/run/netns", namespace).open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0):
+            raise OSError(ctypes.get_errno(), namespace)
 
 
 def plant(fault: Fault) -> None:
