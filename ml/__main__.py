@@ -1,6 +1,7 @@
 """The command line, ``python -m ml STAGE --as-of 2017-12-03``: Airflow and a person run the same one."""
 
 import argparse
+import errno
 import importlib
 import json
 import logging
@@ -177,6 +178,11 @@ def main(arguments: list[str] | None = None) -> int:
         log.error(
             "%s: out_of_memory: %s, at a peak of %s MB", options.stage, str(error) or "no more to be had", _peak_mb()
         )
+        return TemporaryError.exit_code
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        log.error("%s: disk_full: %s", options.stage, error)
         return TemporaryError.exit_code
     facts = {**counts, "seconds": round(time.perf_counter() - started, 2), "peak_mb": _peak_mb()}
     log.info("%s done: %s", options.stage, " ".join(f"{name}={value}" for name, value in facts.items()))

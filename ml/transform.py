@@ -3,6 +3,7 @@
 A process and not ``dbtRunner``, so that dbt's memory ends with it and a killed stage leaves no thread behind.
 """
 
+import errno
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,6 +30,8 @@ OUT_OF_REACH = re.compile(
     re.I,
 )
 """What is said when a connection or a lock is not to be had, or gone; as in ``dags/shared/dbt_build.py``."""
+FULL = os.strerror(errno.ENOSPC)
+"""What is said of a full disk, dbt's own or that of Postgres; its log, full too, may complain long after it."""
 FAILED = {"fail", "error", "runtime error"}
 PARSED = "partial_parse.msgpack"
 """The project as dbt parsed it last; from it the next call parses only what changed."""
@@ -73,7 +76,7 @@ def build(settings: Settings, as_of: date) -> Build:
     DataError
         When a model or test failed; the message names them. What failed has stopped what follows it.
     TemporaryError
-        When Postgres cannot be reached, or a lock not be had.
+        When Postgres cannot be reached, a lock not be had, or a disk is full.
     """
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     results, invocation_id = _results(settings, arguments, "run_results.json", as_of)
@@ -97,7 +100,7 @@ def check_freshness(settings: Settings, as_of: date) -> dict[str, float]:
     DataError
         When the orders are older than ``settings.freshness.max_age_days``, or there are none.
     TemporaryError
-        When Postgres cannot be reached, or a lock not be had.
+        When Postgres cannot be reached, a lock not be had, or a disk is full.
     """
     results, _ = _results(settings, ["source", "freshness"], "sources.json", as_of)
     ages = {one["unique_id"].removeprefix("source.bundles."): _age_seconds(one) for one in results}
@@ -126,7 +129,7 @@ def find_missing_days(settings: Settings, as_of: date) -> None:
     DataError
         When it could not be made, or the shop's tables have changed.
     TemporaryError
-        When Postgres cannot be reached, or a lock not be had.
+        When Postgres cannot be reached, a lock not be had, or a disk is full.
     """
     results, _ = _results(settings, ["run", "--select", f"+{MISSING_DAYS}"], "run_results.json", as_of)
     _refuse_failures(f"dbt run of {MISSING_DAYS}", results)
@@ -140,7 +143,7 @@ def audit(settings: Settings, as_of: date, run_id: int, scenario: str = "persona
     DataError
         When a test could not be run, or there is none.
     TemporaryError
-        When Postgres cannot be reached, or a lock not be had.
+        When Postgres cannot be reached, a lock not be had, or a disk is full.
     """
     return _checked(settings, f"tag:audit_{scenario}", as_of, run_id, f"audit of run {run_id}")
 
@@ -153,7 +156,7 @@ def invariants(settings: Settings, as_of: date) -> list[AuditCheck]:
     DataError
         When a check could not be run.
     TemporaryError
-        When Postgres cannot be reached, or a lock not be had.
+        When Postgres cannot be reached, a lock not be had, or a disk is full.
     """
     return _checked(settings, "tag:invariant", as_of, ANY_RUN, "check of the invariants")
 
@@ -182,22 +185,35 @@ def _results(
     """
     # The audit's tests exist only while a run is audited, so it keeps a parsed project of its own.
     target = settings.dbt.target_dir / "audit" if run_id else settings.dbt.target_dir
-    target.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"{arguments[0]}-{run_id or as_of}-", dir=target) as folder:
-        own = Path(folder)
-        with suppress(FileNotFoundError):
-            shutil.copyfile(target / PARSED, own / PARSED)
-        outputs = ["--target-path", folder, "--log-path", str(target)]
+    with _own_folder(target, f"{arguments[0]}-{run_id or as_of}-") as own:
+        outputs = ["--target-path", str(own), "--log-path", str(target)]
         code, lines = _run(settings, [*arguments, *outputs], _environment(settings, as_of, run_id))
         said = "\n".join(lines[-30:])
         if code != 0 and (lost := [line for line in lines[-30:] if OUT_OF_REACH.search(line)]):
             raise TemporaryError(f"dbt cannot work in Postgres now: {lost[-1]}")
+        if code != 0 and (full := [line for line in lines if FULL in line]):
+            raise TemporaryError(f"dbt {arguments[0]}: {full[-1].strip()}; dbt itself writes to {target}")
         if not (own / artifact).exists():
             raise DataError(f"dbt {arguments[0]} ended with {code} and wrote no {artifact}:\n{said}")
         written = json.loads((own / artifact).read_text("utf-8"))
         with suppress(FileNotFoundError):
             (own / PARSED).replace(target / PARSED)
     return written["results"], written["metadata"]["invocation_id"]
+
+
+@contextmanager
+def _own_folder(target: Path, prefix: str) -> Iterator[Path]:
+    """Give a folder for one call of dbt, in which the project lies as it was parsed last."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=prefix, dir=target) as folder:
+            with suppress(FileNotFoundError):
+                shutil.copyfile(target / PARSED, Path(folder) / PARSED)
+            yield Path(folder)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise TemporaryError(f"there is no room for dbt in {target}: {error}") from error
 
 
 def _run(settings: Settings, arguments: list[str], environment: dict[str, str]) -> tuple[int, list[str]]:

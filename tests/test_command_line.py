@@ -1,7 +1,9 @@
 """The command line: what Airflow runs and what a person types."""
 
+import errno
 import importlib
 import inspect
+import os
 
 import pytest
 
@@ -55,6 +57,18 @@ def test_a_stage_without_memory_says_so_and_may_be_tried_again(
     monkeypatch.setattr(optimise_bundles, "run", hungry)
     assert main(["optimise_bundles", "--as-of", "2017-12-03"]) == 75
     assert "optimise_bundles: out_of_memory: Unable to allocate 9.1 TiB, at a peak of" in capsys.readouterr().err
+
+
+def test_a_stage_without_room_on_a_disk_says_so_and_may_be_tried_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def writing(settings: Settings, context: Context) -> Counts:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/model/trees.txt")
+
+    monkeypatch.setattr(optimise_bundles, "run", writing)
+    assert main(["optimise_bundles", "--as-of", "2017-12-03"]) == 75
+    said = capsys.readouterr().err
+    assert "optimise_bundles: disk_full: [Errno 28] No space left on device: '/tmp/model/trees.txt'" in said
 
 
 def test_a_contradiction_is_a_data_error_that_names_both(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from ml import transform
-from ml.errors import DataError
+from ml.errors import DataError, TemporaryError
 from ml.settings import DbtSettings, Settings, WarehouseSettings
 
 AS_OF = date(2024, 3, 31)
@@ -19,6 +19,8 @@ import json, os, pathlib, sys, time
 folder, here = pathlib.Path(sys.argv[sys.argv.index("--target-path") + 1]), pathlib.Path({here!r})
 run = os.environ["BUNDLES_RUN_ID"]
 result = dict(unique_id="test.bundles.of_" + run, status="pass", failures=0, message=None)
+if run == "8":
+    sys.exit("OSError: [Errno 28] No space left on device\\n" + 50 * "Arguments: ()\\n")
 if run != "9":
     written = dict(results=[result], metadata=dict(invocation_id=run))
     (folder / "run_results.json").write_text(json.dumps(written))
@@ -58,3 +60,9 @@ def test_results_of_an_earlier_call_are_not_taken_for_those_of_this_one(
     with pytest.raises(DataError, match=r"wrote no run_results\.json"):
         transform.audit(settings, AS_OF, 9)
     assert [path.name for path in (tmp_path / "target" / "audit").iterdir()] == ["partial_parse.msgpack"]
+
+
+def test_a_full_disk_is_found_far_above_the_last_lines_of_dbt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_with_stand_in(tmp_path, 1, monkeypatch)
+    with pytest.raises(TemporaryError, match="No space left on device"):
+        transform.audit(settings, AS_OF, 8)
