@@ -212,7 +212,7 @@ def test_after_a_crash_of_postgres_all_is_at_work_again_without_a_hand(
     backends[0].kill()
     crash = datetime.now(UTC)
     wait_until(lambda: not any(one.is_running() for one in backends), 30, "Postgres has ended the others")
-    wait_until(lambda: is_well_since(stack, crash), UNWELL_SECONDS + 180, "all parts are at work again")
+    wait_until(lambda: is_well_since(stack, crash), UNWELL_SECONDS + 300, "all parts are at work again")
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=run)
     wrong = broken()
     report("Postgres crashes beneath Airflow", f"all up again, {published(stack, run)}", wrong)
