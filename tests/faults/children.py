@@ -71,6 +71,10 @@ class Outcome:
         return self.code == SIGKILLED
 
 
+BEGUN: list["Try"] = []
+"""The tries of the test that runs."""
+
+
 class Try:
     """One try of a stage, in the network of this machine or in a namespace that ``ip netns`` has made."""
 
@@ -87,6 +91,7 @@ class Try:
         arguments = (settings, stage, context, str(folder / "mlflow"), str(self._words), fault, namespace)
         self.process: BaseProcess = FORKS.Process(target=_work, args=arguments)
         self.process.start()
+        BEGUN.append(self)
 
     @property
     def pid(self) -> int:
@@ -103,6 +108,18 @@ class Try:
         words = self._words.read_text("utf-8") if self._words.exists() else ""
         self._words.unlink(missing_ok=True)
         return Outcome(self.process.exitcode, words)
+
+
+def end_begun() -> None:
+    """End the tries that a test has begun and not seen to their end, stopped ones too."""
+    for one in BEGUN:
+        if one.process.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(one.pid, signal.SIGKILL)
+            # It may not have made its group yet.
+            one.process.kill()
+            one.process.join(30)
+    BEGUN.clear()
 
 
 def attempt(settings: Settings, stage: str, context: Context, folder: Path, fault: Fault | None = None) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local.temporary import temporary_server
+from tests.faults.children import end_begun
 from tests.faults.world import World, small
 
 LONG = os.environ.get("BUNDLES_FAULTS") == "long"
@@ -22,6 +23,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         whole = World(server, home, small(server, home))
         whole.prepare()
         yield whole
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """Leave nothing at work of a test that failed amid a try."""
+    yield
+    end_begun()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ The runs of a day share the scope of what people read, so everything here is abo
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 import requests
 
+from local.instance import LocalError
 from local.keeper import UNWELL_SECONDS
 from local.postgres import Server
 from local.processes import Component
@@ -208,7 +209,7 @@ def test_after_a_crash_of_postgres_all_is_at_work_again_without_a_hand(
     wait_until(lambda: stage_of(run, "optimise_bundles") is not None, CHAIN_SECONDS, "the stage is at work")
     postgres = server(stack.instance).process()
     assert postgres is not None
-    backends = [one for one in postgres.children() if "airflow airflow" in " ".join(one.cmdline())]
+    backends = [one for one in postgres.children() if "airflow airflow" in title(one)]
     backends[0].kill()
     crash = datetime.now(UTC)
     wait_until(lambda: not any(one.is_running() for one in backends), 30, "Postgres has ended the others")
@@ -232,12 +233,14 @@ def test_an_api_server_that_is_silent_while_a_stage_ends_costs_a_try_at_most(
     silent = [server_of_all, *server_of_all.children(recursive=True)]
     try:
         for one in silent:
-            one.suspend()
+            with suppress(psutil.NoSuchProcess):
+                one.suspend()
         wait_until(lambda: ended(process), CHAIN_SECONDS, f"{stage} has ended")
         time.sleep(SILENT_SECONDS)
     finally:
         for one in silent:
-            one.resume()
+            with suppress(psutil.NoSuchProcess):
+                one.resume()
     stack.wait_for_run(DAG, CHAIN_SECONDS, dag_run_id=run)
     wrong = broken()
     report(f"an API server silent at the end of {stage}", f"run {published(stack, run)}", wrong)
@@ -312,8 +315,19 @@ def is_well_since(stack: Stack, moment: datetime) -> bool:
     """Tell whether all parts are up and the scheduler has been at work since a moment."""
     if stack.command("status", check=False).returncode != 0:
         return False
-    told = stack.api.get("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]
-    return datetime.fromisoformat(told) > moment
+    try:
+        told = stack.api.get("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]
+    except LocalError:
+        return False
+    return told is not None and datetime.fromisoformat(told) > moment
+
+
+def title(process: psutil.Process) -> str:
+    """Return a process's line; nothing of one that has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def killed(stack: Stack, component: Component) -> list[psutil.Process]:

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -44,13 +44,27 @@ def disk(place: Path) -> Iterator[None]:
         mount(place, SIZE)
         yield
     finally:
-        subprocess.run(["umount", place], check=True)
+        # Lazily, since what a failed test leaves at work there would hide why it failed.
+        subprocess.run(["umount", "--lazy", place], check=True)
         shutil.rmtree(place)
 
 
 def fill(place: Path, left_kb: int) -> None:
     """Leave little room on a disk in memory."""
     mount(place, f"remount,size={used_kb(place) + left_kb}k")
+
+
+def fill_beneath(stopped: int, place: Path, left_kb: int) -> None:
+    """Leave little room beneath a stage that has stopped itself, whose children write on, and let it go on."""
+    stage = psutil.Process(stopped)
+    started = stage.children(recursive=True)
+    with suppress(psutil.NoSuchProcess):
+        for one in started:
+            one.suspend()
+    fill(place, left_kb)
+    for one in (*started, stage):
+        with suppress(psutil.NoSuchProcess):
+            one.resume()
 
 
 @contextmanager
@@ -120,8 +134,7 @@ def test_a_full_artifact_folder_costs_one_try_and_no_half_model_is_taken(world: 
         settings = world.settings.model_copy(update={"tracking": tracking})
         first = Try(settings, TRAINED, context, world.home, stops)
         wait_until_stopped(first.pid)
-        fill(files, 12)
-        psutil.Process(first.pid).resume()
+        fill_beneath(first.pid, files, 12)
         died = first.outcome()
         half = [path.name for path in files.rglob("model/*") if path.stat().st_size]
         left, still = world.content(), registered(store)
@@ -156,8 +169,7 @@ def test_a_full_folder_of_dbt_costs_one_try_and_nothing_else(world: World, momen
         first = Try(settings, "build_features", context, world.home, stops)
         if stops is not None:
             wait_until_stopped(first.pid)
-            fill(folder, 0)
-            psutil.Process(first.pid).resume()
+            fill_beneath(first.pid, folder, 0)
         died = first.outcome()
         left = world.content()
         broken = world.broken()

@@ -44,18 +44,25 @@ def home(postgres: Server, tmp_path: Path) -> Path:
 @pytest.fixture
 def airflow(postgres: Server, home: Path) -> Iterator[psycopg2.extensions.connection]:
     """Airflow's database, in which a variable, a connection and a task that waits are encrypted."""
-    typed(home, "python -m local exec airflow db migrate")
-    typed(home, f"python -m local exec airflow variables set a_variable '{KEPT}'")
-    typed(home, f"python -m local exec airflow connections add a_place --conn-type generic --conn-password '{KEPT}'")
     where = {"host": "127.0.0.1", "port": postgres.port, "dbname": "airflow", "user": "airflow"}
     with closing(psycopg2.connect(password=postgres.passwords["AIRFLOW_DB_PASSWORD"], **where)) as connection:  # type: ignore[call-overload]
         connection.autocommit = True
-        waits = Fernet(key_in(home / ".env")).encrypt(KEPT.encode()).decode()
-        connection.cursor().execute(
-            "insert into trigger (classpath, kwargs, created_date) values ('a.Trigger', %s, now())", [waits]
-        )
-        yield connection
-        connection.cursor().execute("drop owned by airflow")
+        try:
+            encrypt_something(home, connection)
+            yield connection
+        finally:
+            connection.cursor().execute("drop owned by airflow")
+
+
+def encrypt_something(home: Path, connection: psycopg2.extensions.connection) -> None:
+    """Let Airflow make its tables and keep something in three of them."""
+    typed(home, "python -m local exec airflow db migrate")
+    typed(home, f"python -m local exec airflow variables set a_variable '{KEPT}'")
+    typed(home, f"python -m local exec airflow connections add a_place --conn-type generic --conn-password '{KEPT}'")
+    waits = Fernet(key_in(home / ".env")).encrypt(KEPT.encode()).decode()
+    connection.cursor().execute(
+        "insert into trigger (classpath, kwargs, created_date) values ('a.Trigger', %s, now())", [waits]
+    )
 
 
 def typed(home: Path, lines: str) -> str:
