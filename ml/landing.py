@@ -102,6 +102,7 @@ class Landing:
         self._stage(cursor)
         self._judge(cursor)
         duplicates = self.duplicates + len(self._drop_known(cursor))
+        self._judge_spelling(cursor)
         if not self.is_entity:
             self._quarantine_where(cursor, "conflicting_duplicate", self.key[0], self._is_conflicting())
         cancelled = self._cancelled(cursor)
@@ -177,9 +178,13 @@ class Landing:
             twin = f"t.{self.key[0]} <> s.{self.key[0]} and normalize(t.{self.key[0]}) = normalize(s.{self.key[0]})"
             for others in (f"raw.{self.table} as t where", "staged as t where t._record < s._record and"):
                 self._quarantine_where(cursor, "ambiguous_id", self.key[0], f"exists (select from {others} {twin})")
+
+    def _judge_spelling(self, cursor: Cursor) -> None:
+        """Set aside what is new and looks like a value that came first; what landed before stays a duplicate."""
         for column, other in self.namesakes.items():
             ids = self.accepted[column]
-            # ASCII, as most shops have it, is spelt in one way: nobody need look at all that landed before.
+            # ASCII, as most shops have it, is spelt in one way (but for signs that nobody types, such as that of
+            # degrees Kelvin): nobody need look at all that landed before.
             if (ids.str.len_bytes() > ids.str.len_chars()).any():
                 self._quarantine_where(cursor, "ambiguous_id", column, self._is_spelt_otherwise(column, other))
 
@@ -245,8 +250,8 @@ class Landing:
             f" union all select {column}, 2 + _record from staged"
         )
         first = (
-            f"select distinct on (normalize(id)) id from ({known}) as known where id is not null"  # noqa: S608
-            " order by normalize(id), place, id"
+            f"select distinct on (normalize(id)) id from ({known}) as known"  # noqa: S608
+            f" where normalize(id) in (select normalize({column}) from staged) order by normalize(id), place, id"
         )
         looks_alike = f"normalize(first.id) = normalize(s.{column}) and first.id <> s.{column}"
         return f"exists (select from ({first}) as first where {looks_alike})"

@@ -60,6 +60,22 @@ def test_the_same_key_with_other_content_is_quarantined_and_with_the_same_conten
     assert ("o1", 2, "p2", -1, 100, 10) in landed(owner), "what landed first stays"
 
 
+def test_an_order_that_landed_stays_a_duplicate_when_its_customer_lands_in_another_spelling(
+    load: Load, owner: psycopg2.extensions.connection, tmp_path: Path
+) -> None:
+    """A shop that sends all its orders each night would else be refused from that day on."""
+    heading, first = "order_id,customer_id,ordered_at", ("o1", "cafe\u0301", "2017-11-01T10:00:00Z")
+    write(tmp_path, "orders.csv", heading, [first])
+    load(tmp_path)
+    write(tmp_path, "customers.csv", "customer_id", [("caf\u00e9",)])
+    write(tmp_path, "orders.csv", heading, [first, ("o2", "cafe\u0301", "2017-11-02T10:00:00Z")])
+    counts = load(tmp_path)
+    assert (counts["rows_accepted"], counts["rows_duplicate"], counts["rows_quarantined"]) == (1, 1, 1)
+    assert fetch(owner, "select table_name, record_number, reason from ops.quarantine") == [
+        ("orders", 2, "ambiguous_id")
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
