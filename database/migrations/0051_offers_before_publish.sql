@@ -32,6 +32,10 @@ begin
     ) as i on b.bundle_id = i.bundle_id
     where b.run_id = this.run_id and b.status <> 'abstained';
     get diagnostics copied = row_count;
+    -- An erasure waits for this lock: one that came first is seen here, and one that comes now finds these rows.
+    lock table ops.published in row exclusive mode;
+    delete from ops.offered_bundles as o using ops.erasures as e
+    where o.run_id = this.run_id and o.customer_id = e.customer_id;
     return copied;
 end
 $$;
@@ -49,8 +53,6 @@ declare
     other_run bigint;
 begin
     select * into this from ops.runs as r where r.run_id = prepare_offers.run_id;
-    -- An erasure ends first, and the next one begins after: neither sees what the other has not committed.
-    lock table ops.published in row exclusive mode;
     perform ops.hold_lease(this.scope, prepare_offers.run_id, prepare_offers.epoch);
     if this.scope <> 'personal' or this.status = 'published'
         or exists (select from ops.published as p where p.scope = this.scope and p.as_of > this.as_of) then
@@ -114,6 +116,8 @@ begin
 end
 $$;
 drop function ops.prepare_offers, ops.copy_offers;
+delete from ops.offered_bundles as o
+where not exists (select from ops.publish_log as g where g.run_id = o.run_id and g.action = 'publish');
 alter table ops.offered_bundles drop column epoch;
 alter index ops.offered_bundles_kept_at_idx rename to offered_bundles_published_at_idx;
 alter table ops.offered_bundles rename column kept_at to published_at;

@@ -162,6 +162,26 @@ def test_a_publish_under_way_and_somebody_who_asks_wait_for_each_other(
     assert request_erasure(settings, ANN, "test") == 1
 
 
+def test_offers_are_prepared_of_nobody_who_asked_to_be_left_out(
+    settings: Settings, owner: psycopg2.extensions.connection
+) -> None:
+    """Also where a stage that had begun before wrote of them after."""
+    lease = written(settings, 1, ANN, BOB)
+    for customer in (ANN, BOB):
+        plant_bundle(owner, lease.run_id, customer)
+    with owner.cursor() as cursor:
+        cursor.execute("insert into ops.erasures (customer_id, asked_by) values (%s, 'before')", (ANN,))
+    of_run = {"run_id": lease.run_id, "epoch": lease.epoch}
+    Warehouse(settings, "publisher").call("ops.prepare_offers", **of_run)
+    assert held(owner, "ops.offered_bundles") == {BOB}
+    with Warehouse(settings, "publisher").transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("select ops.prepare_offers(%(run_id)s, %(epoch)s)", of_run)
+        with pytest.raises(TemporaryError, match="lock timeout"):
+            request_erasure(settings, BOB, "test")
+    request_erasure(settings, BOB, "test")
+    assert held(owner, "ops.offered_bundles") == set()
+
+
 def test_a_publish_that_takes_too_long_gives_up_and_moves_nothing(
     settings: Settings, owner: psycopg2.extensions.connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
