@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ml.association.baskets import index_baskets
 from ml.association.cooccurrence import Cooccurrence, fit_cooccurrence, load_cooccurrence
 from ml.contest.pair_plan import read_recipe, wanted_params
-from ml.errors import DataError, NothingToDo
+from ml.errors import DataError, NotEnoughDataError, NothingToDo
 from ml.evaluation.bootstrap import bootstrap_mean, paired_bootstrap
 from ml.evaluation.bundle_metrics import BundleScores, ratio_interval
 from ml.evaluation.policy_plot import intervals
@@ -66,7 +66,7 @@ def run(settings: Settings, context: Context) -> Counts:
     DataError
         When a model has no champion.
     NothingToDo
-        When no customer has a held-out basket: what was measured of the champions before stands.
+        When there is too little to compare policies by; the models are the champions all the same.
     """
     tracking, warehouse = Tracking(settings), Warehouse(settings, "ml")
     champions = {name: _champion(tracking, name, context) for name in MODELS}
@@ -84,8 +84,11 @@ def run(settings: Settings, context: Context) -> Counts:
     through = context.as_of - timedelta(days=settings.preference.holdout_days)
     baskets, products = warehouse.read(BASKETS, day), warehouse.read(PRODUCTS, day, PRODUCT_FACTS)
     shop = Shop.of(baskets, products, settings.min_product_baskets, through)
-    targets = _targets(shop, through, context.as_of, settings)
-    model = _like(tracking, warehouse, champions["preference"], shop, through, settings, context)
+    try:
+        targets = _targets(shop, through, context.as_of, settings)
+        model = _like(tracking, warehouse, champions["preference"], shop, through, settings, context)
+    except NotEnoughDataError as error:
+        raise NothingToDo(str(error)) from error
     counts = _counts(tracking, champions["association"], shop, through, settings)
     found = scored(model, shop, asked(shop, targets, settings)).with_columns(
         is_bought_before=pl.col("sources").list.contains("bought"), is_in_stock=pl.lit(True), is_asked=pl.lit(False)
@@ -123,13 +126,13 @@ def _targets(shop: Shop, through: date, as_of: date, settings: Settings) -> pl.D
 
     Raises
     ------
-    NothingToDo
+    NotEnoughDataError
         When no customer has one.
     """
     least = settings.preference.min_customer_baskets
     targets = requests_between(shop.baskets, through + timedelta(days=1), as_of, least, min_products=2)
     if targets.is_empty():
-        raise NothingToDo(f"not_enough_data: no customer has a basket of two products after {through}, up to {as_of}")
+        raise NotEnoughDataError(f"no customer has a basket of two products after {through}, up to {as_of}")
     return targets
 
 
