@@ -83,7 +83,8 @@ def key_in(path: Path) -> str:
 def lines_that_change(file: str) -> str:
     """Return the block of docs/runbook.md that changes the key in a file."""
     text = (REPOSITORY / "docs" / "runbook.md").read_text("utf-8")
-    blocks = re.findall(r"^```\n(.*?)^```$", text, re.S | re.M)
+    # Blocks in a language too, or the end of one would be taken for the beginning of the next.
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.S | re.M)
     (block,) = [block for block in blocks if "rotate-fernet-key" in block and file in block]
     return str(block)
 
