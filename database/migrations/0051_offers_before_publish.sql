@@ -58,8 +58,14 @@ begin
         or exists (select from ops.published as p where p.scope = this.scope and p.as_of > this.as_of) then
         return 0;
     end if;
-    -- What was kept of runs that were not published after all. One by one: each is found by the key.
-    for other_run in select r.run_id from ops.runs as r where r.scope = this.scope and r.status <> 'published' loop
+    -- What was kept of runs that were not published after all. One by one: each is found by the key. By the log and not
+    -- the status, which a run that was shown may lose: its offers are not to be had again.
+    for other_run in
+        select r.run_id
+        from ops.runs as r
+        where r.scope = this.scope
+            and not exists (select from ops.publish_log as g where g.run_id = r.run_id and g.action = 'publish')
+    loop
         delete from ops.offered_bundles as o where o.run_id = other_run;
     end loop;
     delete from ops.offered_bundles as o where o.kept_at < now() - make_interval(days => kept_days);
